@@ -1,0 +1,14 @@
+"""The map of batch-scheduler.
+
+errors     every error raised on purpose, drawn as a tree
+core       DECIDES: statuses, documents, graphs, plans; pure, no clock, no I/O
+ports      what the services ask of the world
+services   DOES: load (ports), decide (core), act (ports); one function a verb
+local      ANSWERS on one machine: SQLite, the host process; and the honest fakes of the tests
+config     the only reader of the environment
+bootstrap  settings in, wired ports out
+cli        the terminal
+
+Reading order: core.lifecycle, core.run, core.readiness, core.planning, core.folding,
+services.turn, services.dispatch, ports, local.host.
+"""

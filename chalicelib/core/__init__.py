@@ -1,0 +1,1 @@
+"""The decisions: pure functions over values, with time and ids as arguments."""

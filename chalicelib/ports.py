@@ -1,0 +1,191 @@
+"""What the services ask of the world, as Protocols. Each has an honest fake in chalicelib.local.
+
+Every adapter raises the errors of chalicelib.errors and no other; times are aware UTC.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from chalicelib.core.batch import JobDetail, Outcome, QueueLimits, Submission
+from chalicelib.core.lifecycle import JobStatus, RunStatus
+from chalicelib.core.run import Change, Event, JobState, Run, RunHeader
+from chalicelib.core.schedule import JobSpec
+
+
+class Clock(Protocol):
+    """Where the time comes from."""
+
+    def __call__(self) -> datetime:
+        """Now, aware UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSchedule:
+    """One accepted version of a schedule's document."""
+
+    schedule_id: str
+    version: int
+    digest: str  # SHA-256 of `document`, hexadecimal
+    document: str  # JSON text as validated
+    stored_at: datetime
+    stored_by: str
+    name: str = ""
+    jobs: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """One job of a run as it is stored: what a reader sees without loading the graph."""
+
+    spec: JobSpec
+    state: JobState
+    position: int
+
+
+class ScheduleStore(Protocol):
+    """Keeps every accepted version of every schedule."""
+
+    def put_schedule(self, schedule: StoredSchedule) -> None:
+        """Store a new version.
+
+        Raises ConflictError if that version of that schedule exists; then nothing is written.
+        """
+
+    def get_schedule(self, schedule_id: str, version: int | None = None) -> StoredSchedule:
+        """One version, the newest for None. Raises NotFoundError."""
+
+    def list_schedules(self) -> list[StoredSchedule]:
+        """The newest version of each schedule, ordered by id, `document` left empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunChange:
+    """A change of the run itself, for its history."""
+
+    act: str
+    before: str
+    after: str
+    at: datetime
+    actor: str
+    reason: str = ""
+
+
+class RunStore(Protocol):
+    """Keeps runs: a header, one item a job, events that are only ever appended."""
+
+    def create_run(
+        self, header: RunHeader, specs: Sequence[JobSpec], states: Mapping[str, JobState]
+    ) -> None:
+        """Store a new run with all its jobs and the event of its start, whole or not at all.
+
+        Raises ConflictError if the run exists.
+        """
+
+    def get_header(self, run_id: str) -> RunHeader:
+        """Raises NotFoundError."""
+
+    def find_headers(
+        self,
+        *,
+        schedule_id: str | None = None,
+        status: RunStatus | None = None,
+        prefix: str = "",
+        limit: int = 50,
+    ) -> list[RunHeader]:
+        """Newest first; `prefix` is the beginning of a run id."""
+
+    def load_run(self, run_id: str) -> Run:
+        """The whole run. Raises NotFoundError."""
+
+    def find_jobs(
+        self, run_id: str, *, statuses: Iterable[JobStatus] | None = None, limit: int | None = None
+    ) -> list[JobRecord]:
+        """Jobs of a run in the document's order, of the given statuses only unless None."""
+
+    def get_jobs(self, run_id: str, names: Iterable[str]) -> list[JobRecord]:
+        """The named jobs that exist, in the document's order."""
+
+    def record(
+        self,
+        before: RunHeader,
+        changes: Sequence[Change],
+        *,
+        after: RunHeader | None = None,
+        run_changes: Sequence[RunChange] = (),
+    ) -> None:
+        """Write changes of jobs, their events, the header and the run's own events at once.
+
+        Raises ConflictError, and writes nothing, unless the stored header has the revision of
+        `before` and every job the version of its change's `before`. `after` None leaves the header
+        as it is but for its counts, which always follow the changes.
+        """
+
+    def events(self, run_id: str, *, job: str | None = None, after: int = 0) -> list[Event]:
+        """Events with a sequence above `after`, oldest first, of one job unless None."""
+
+    def revision_of(self, run_ids: Iterable[str]) -> dict[str, int]:
+        """The stored revision of each run: tells a driver that an operator has acted."""
+
+
+class JobQueue(Protocol):
+    """Hands jobs to AWS Batch, or to what stands for it."""
+
+    @property
+    def limits(self) -> QueueLimits:
+        """What this queue can express."""
+
+    def submit(self, submissions: Sequence[Submission]) -> list[Outcome]:
+        """Hand over each once, never retried here: one outcome each, in order.
+
+        At most `limits.max_submissions` of them. Never raises: a lost reply is an outcome.
+        """
+
+    def describe(self, job_ids: Sequence[str]) -> list[JobDetail]:
+        """What the queue knows of these, any number; unknown and forgotten ids are absent."""
+
+    def find(self, job_name: str, job_queue: str) -> list[JobDetail]:
+        """The jobs of that name (ListJobs by JOB_NAME), newest first."""
+
+    def cancel(self, job_id: str, reason: str) -> None:
+        """End the job if it has not started; else do nothing. Unknown ids do nothing."""
+
+    def terminate(self, job_id: str, reason: str) -> None:
+        """End the job in whatever status it is. Ended and unknown ids do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogChunk:
+    """Part of a job's log: whole lines, and the offset to read on from."""
+
+    lines: tuple[str, ...] = ()
+    offset: int = 0
+    exists: bool = True
+
+
+class JobLogs(Protocol):
+    """Reads what jobs wrote."""
+
+    def read(self, job_id: str, attempt: int, offset: int = 0) -> LogChunk:
+        """Lines from `offset` on of the queue's own attempt (1 is the first)."""
+
+    def tail(self, job_id: str, attempt: int, lines: int) -> LogChunk:
+        """The last lines."""
+
+
+class Wakes(Protocol):
+    """Wakes a driver that waits. A wake is a hint: losing or doubling one changes nothing."""
+
+    def wait(self, seconds: float) -> frozenset[str]:
+        """Wait at most that long; the job ids that may have changed since the last call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Everything a service may touch."""
+
+    schedules: ScheduleStore
+    runs: RunStore
+    queue: JobQueue
+    clock: Clock
