@@ -57,6 +57,7 @@ class Deferred:
     """The queue certainly did not take the request now (throttled); it may later."""
 
     reason: str
+    seconds: float = 1.0  # to wait before it is asked again
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class Act(StrEnum):
     RESERVE = "RESERVE"  # write the intent to submit
     ACCEPT = "ACCEPT"  # the queue gave a job id, now or found again after a crash
     REFUSE = "REFUSE"  # the queue will never take this request
+    LOOK_UP = "LOOK_UP"  # a look-up of a reservation found nothing yet
     UNRESERVE = "UNRESERVE"  # the fence passed and the queue knows nothing of the request
     OBSERVE = "OBSERVE"  # the queue says where the job stands
     WITHDRAW = "WITHDRAW"  # taken back from the queue before it started
@@ -100,7 +101,7 @@ def _to(*statuses: JobStatus) -> frozenset[JobStatus]:
 
 
 _AGAIN: _Row = {
-    Act.RERUN: _to(_J.WAITING),
+    Act.RERUN: _to(_J.WAITING, _J.HELD),
     Act.RESTART: _to(_J.WAITING, _J.HELD),
     Act.PASS: _to(_J.PASS),
     Act.MARK_SUCCEEDED: _to(_J.SUCCEEDED),
@@ -147,7 +148,8 @@ TRANSITIONS: Mapping[JobStatus, _Row] = MappingProxyType(
         _J.RESERVED: {
             Act.ACCEPT: _to(_J.SUBMITTED),
             Act.REFUSE: _to(_J.FAILED),
-            Act.UNRESERVE: _to(_J.WAITING),
+            Act.LOOK_UP: _to(_J.RESERVED),
+            Act.UNRESERVE: _to(_J.WAITING, _J.CANCELLED),
             Act.CANCEL: _to(_J.RESERVED),
             Act.TERMINATE: _to(_J.RESERVED),
         },
@@ -157,22 +159,22 @@ TRANSITIONS: Mapping[JobStatus, _Row] = MappingProxyType(
         _J.STARTING: _STARTED_ROW,
         _J.RUNNING: _STARTED_ROW,
         _J.SUCCEEDED: {
-            Act.RERUN: _to(_J.WAITING),
+            Act.RERUN: _to(_J.WAITING, _J.HELD),
             Act.MARK_FAILED: _to(_J.FAILED),
-            Act.RESTART: _to(_J.WAITING),
+            Act.RESTART: _to(_J.WAITING, _J.HELD),
         },
         _J.FAILED: _AGAIN,
         _J.UPSTREAM_FAILED: {**_AGAIN, Act.REVIVE: _to(_J.WAITING, _J.HELD)},
         _J.CANCELLED: _AGAIN,
         _J.PASS: {
-            Act.RERUN: _to(_J.WAITING),
+            Act.RERUN: _to(_J.WAITING, _J.HELD),
             Act.MARK_FAILED: _to(_J.FAILED),
-            Act.RESTART: _to(_J.WAITING),
+            Act.RESTART: _to(_J.WAITING, _J.HELD),
         },
         _J.SKIPPED: {
-            Act.RERUN: _to(_J.WAITING),
+            Act.RERUN: _to(_J.WAITING, _J.HELD),
             Act.PASS: _to(_J.PASS),
-            Act.RESTART: _to(_J.WAITING),
+            Act.RESTART: _to(_J.WAITING, _J.HELD),
         },
         _J.NOTFOUND: {**_AGAIN, Act.MARK_FAILED: _to(_J.FAILED)},
     }

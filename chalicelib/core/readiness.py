@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from enum import Enum, IntEnum
 
+from chalicelib.core.lifecycle import BROKEN, SATISFIED, JobStatus
 from chalicelib.core.schedule import TriggerRule
 
 
@@ -17,6 +18,17 @@ class Standing(IntEnum):
 
 
 Tally = Sequence[int]  # how many upstream jobs have each Standing
+
+
+def standing_of(status: JobStatus, *, told: bool = False) -> Standing:
+    """What a job of that status is to its downstream; `told` only matters while it is not final."""
+    if status in SATISFIED:
+        return Standing.SATISFIED
+    if status in BROKEN:
+        return Standing.BROKEN
+    if status is JobStatus.CANCELLED:
+        return Standing.CANCELLED
+    return Standing.TOLD if told else Standing.UNTOLD
 
 
 class Verdict(Enum):

@@ -12,16 +12,14 @@ from datetime import datetime
 from enum import StrEnum
 
 from chalicelib.core.lifecycle import (
-    BROKEN,
     FINAL,
     LIVE,
-    SATISFIED,
     Act,
     JobStatus,
     RunStatus,
     may_follow,
 )
-from chalicelib.core.readiness import Standing, Verdict, judge
+from chalicelib.core.readiness import Standing, Verdict, judge, standing_of
 from chalicelib.core.schedule import JobSpec, Policy
 from chalicelib.errors import ConflictError
 
@@ -139,7 +137,8 @@ class Run:
         self.with_intent: dict[str, None] = {}  # the queue has them, an operator wants them back
         self.delayed: dict[str, None] = {}  # waiting for `not_before`
         self.runnable: dict[str, None] = {}  # in RUNNABLE, with a time limit on that
-        self.movable: dict[str, None] = {}  # WAITING or HELD, and not blocked
+        self.movable: dict[str, None] = {}  # WAITING, and its rule lets it go or be handed over
+        self.closed: dict[str, None] = {}  # WAITING or HELD, and its rule says never
         self._tallies = {name: [0] * len(Standing) for name in self.specs}
         for name, state in self.states.items():
             standing = self._standing(name, state)
@@ -198,20 +197,12 @@ class Run:
         return all(status in FINAL for status, count in self.counts.items() if count)
 
     def _standing(self, name: str, state: JobState) -> Standing:
-        status = state.status
-        if status in SATISFIED:
-            return Standing.SATISFIED
-        if status in BROKEN:
-            return Standing.BROKEN
-        if status is JobStatus.CANCELLED:
-            return Standing.CANCELLED
-        if status not in LIVE or state.intent is not Intent.NONE:
-            return Standing.UNTOLD
+        told = state.status in LIVE and state.intent is Intent.NONE
         retry = self.specs[name].retry
-        # A failure that the engine will answer with another attempt must not fail downstream.
-        if retry is not None and state.failures + 1 < retry.attempts:
-            return Standing.UNTOLD
-        return Standing.TOLD
+        if told and retry is not None:
+            # A failure that the engine will answer with another attempt must not fail downstream.
+            told = state.failures + 1 >= retry.attempts
+        return standing_of(state.status, told=told)
 
     def _unindex(self, name: str) -> None:
         self.live.pop(self.states[name].job_id, None)
@@ -233,12 +224,16 @@ class Run:
 
     def _consider(self, name: str) -> None:
         """Put `name` before the planner if it can move, else take it away."""
+        self.movable.pop(name, None)
+        self.closed.pop(name, None)
         status = self.states[name].status
-        waits = status is JobStatus.WAITING or status is JobStatus.HELD
-        if waits and self.verdict(name) is not Verdict.BLOCKED:
+        if status is not JobStatus.WAITING and status is not JobStatus.HELD:
+            return
+        verdict = self.verdict(name)
+        if verdict is Verdict.DOOMED or verdict is Verdict.UNMET:
+            self.closed[name] = None
+        elif verdict is not Verdict.BLOCKED and status is JobStatus.WAITING:
             self.movable[name] = None
-        else:
-            self.movable.pop(name, None)
 
 
 def initial_states(specs: Sequence[JobSpec]) -> dict[str, JobState]:

@@ -1,0 +1,186 @@
+"""What the queue says of jobs, folded into the run.
+
+The queue is believed about what happened to an attempt, and never asked what it means: that a job
+which failed without starting was upstream's fault, was taken back for an operator, or is to be
+tried again, is decided here. What a reply leaves open is left as it was until the next reply.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from chalicelib.core.batch import JobDetail
+from chalicelib.core.lifecycle import BROKEN, LIVE, SATISFIED, STARTED, Act, JobStatus
+from chalicelib.core.planning import stopping
+from chalicelib.core.run import Change, Intent, JobState, Run
+
+_WITHDRAWN = {
+    Intent.HOLD: JobStatus.HELD,
+    Intent.PASS: JobStatus.PASS,
+    Intent.CANCEL: JobStatus.CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What a reply comes to; `undecided` are the queue's ids that must be asked about again."""
+
+    changes: tuple[Change, ...] = ()
+    undecided: tuple[str, ...] = ()
+
+
+def fold(run: Run, details: Iterable[JobDetail], now: datetime) -> Folded:
+    """The changes that the queue's reply makes; details of jobs that are not live are ignored."""
+    changes: dict[str, Change] = {}
+    unstarted: dict[str, JobDetail] = {}
+    for detail in details:
+        name = run.live.get(detail.job_id)
+        if name is None:
+            continue
+        if detail.status is JobStatus.FAILED and not has_started(detail):
+            unstarted[name] = detail
+        elif (change := _seen(run, name, detail, now)) is not None:
+            changes[name] = change
+    _fold_unstarted(run, unstarted, changes, now)
+    undecided = tuple(d.job_id for name, d in unstarted.items() if name not in changes)
+    return Folded(tuple(changes.values()), undecided)
+
+
+def has_started(detail: JobDetail) -> bool:
+    """Say whether the queue ever started an attempt of the job."""
+    return detail.started_at is not None or bool(detail.attempts)
+
+
+def _seen(run: Run, name: str, detail: JobDetail, now: datetime) -> Change | None:
+    state = run.states[name]
+    if detail.status is JobStatus.FAILED:
+        return _failed(run, name, detail, now)
+    if detail.status is JobStatus.SUCCEEDED:
+        late = f"succeeded before {state.intent} could be done" if state.intent else ""
+        after = _ended(state, JobStatus.SUCCEEDED, detail, late or detail.status_reason)
+        return Change(name, Act.OBSERVE, state, after, now)
+    return _moved(name, state, detail, now)
+
+
+def _moved(name: str, state: JobState, detail: JobDetail, now: datetime) -> Change | None:
+    """The job is live still; a change only if what is kept of it differs."""
+    intent, reason = state.intent, detail.status_reason
+    if intent in (Intent.HOLD, Intent.PASS) and detail.status in STARTED:
+        intent, reason = Intent.NONE, f"started before {state.intent} could be done"
+    if state.intent is not Intent.NONE and intent is state.intent:
+        reason = state.reason
+    if (detail.status, reason, intent) == (state.status, state.reason, state.intent):
+        return None
+    runnable_since = None
+    if detail.status is JobStatus.RUNNABLE:
+        runnable_since = state.runnable_since or now
+    after = replace(
+        state,
+        version=state.version + 1,
+        status=detail.status,
+        intent=intent,
+        lookups=0,
+        runnable_since=runnable_since,
+        started_at=detail.started_at,
+        reason=reason,
+    )
+    return Change(name, Act.OBSERVE, state, after, now)
+
+
+def _failed(run: Run, name: str, detail: JobDetail, now: datetime) -> Change:
+    """The attempt failed by its own doing, or was ended while it ran."""
+    state, reason = run.states[name], describe_failure(detail)
+    match state.intent:
+        case Intent.CANCEL:
+            after = _ended(state, JobStatus.CANCELLED, detail, state.reason)
+            return Change(name, Act.OBSERVE, state, after, now)
+        case Intent.EXPIRE:
+            after = _ended(state, JobStatus.FAILED, detail, state.reason)
+            return Change(name, Act.OBSERVE, state, after, now)
+        case Intent.NONE | Intent.HOLD | Intent.PASS:
+            pass
+    after = _ended(state, JobStatus.FAILED, detail, reason)
+    retry, failures = run.specs[name].retry, state.failures + 1
+    if retry is None or failures >= retry.attempts or _stopped(run, name):
+        return Change(name, Act.OBSERVE, state, replace(after, failures=failures), now)
+    delay = retry.delay(failures)
+    after = replace(
+        after,
+        status=JobStatus.WAITING,
+        failures=failures,
+        not_before=now + timedelta(seconds=delay),
+        reason=f"{reason}; attempt {failures + 1} of {retry.attempts} in {delay:g} s",
+    )
+    return Change(name, Act.RETRY, state, after, now)
+
+
+def _stopped(run: Run, name: str) -> bool:
+    return bool(run.header.cancelling) or (not run.specs[name].is_finally and bool(stopping(run)))
+
+
+def describe_failure(detail: JobDetail) -> str:
+    """The queue's words for why a job failed, with the exit code in front."""
+    last = detail.attempts[-1].reason if detail.attempts else ""
+    said = detail.container_reason or last
+    parts = [f"exit {detail.exit_code}"] if detail.exit_code is not None else []
+    parts += [text for text in (said, detail.status_reason) if text]
+    return ": ".join(dict.fromkeys(parts)) or "failed, and the queue gave no reason"
+
+
+def _fold_unstarted(
+    run: Run, unstarted: dict[str, JobDetail], changes: dict[str, Change], now: datetime
+) -> None:
+    """Jobs that failed without having started, each after those upstream of it."""
+    undecided = dict(unstarted)
+    progress = True
+    while undecided and progress:
+        progress = False
+        for name, detail in list(undecided.items()):
+            if any(upstream in undecided for upstream in run.upstream[name]):
+                continue
+            del undecided[name]
+            progress = True
+            if (change := _unstarted(run, name, detail, changes, now)) is not None:
+                changes[name] = change
+
+
+def _unstarted(
+    run: Run, name: str, detail: JobDetail, changes: dict[str, Change], now: datetime
+) -> Change | None:
+    state = run.states[name]
+    if state.intent in _WITHDRAWN:
+        after = _ended(state, _WITHDRAWN[state.intent], detail, state.reason)
+        return Change(name, Act.WITHDRAW, state, after, now)
+    if state.intent is Intent.EXPIRE:
+        return _failed(run, name, detail, now)
+    upstream = {
+        up: changes[up].after.status if up in changes else run.states[up].status
+        for up in run.upstream[name]
+    }
+    for up, status in upstream.items():
+        if status in BROKEN or status is JobStatus.CANCELLED:
+            after = _ended(state, JobStatus.UPSTREAM_FAILED, detail, f"upstream {up!r} is {status}")
+            return Change(name, Act.OBSERVE, state, after, now)
+    if all(status in SATISFIED for status in upstream.values()):
+        return _failed(run, name, detail, now)
+    if any(status in LIVE for status in upstream.values()):
+        # The queue knows of an end upstream that we have not seen: wait for it, don't guess.
+        return None
+    reason = "taken back from the queue: something upstream was"
+    return Change(name, Act.WITHDRAW, state, _ended(state, JobStatus.WAITING, detail, reason), now)
+
+
+def _ended(state: JobState, status: JobStatus, detail: JobDetail, reason: str) -> JobState:
+    return replace(
+        state,
+        version=state.version + 1,
+        status=status,
+        intent=Intent.NONE,
+        lookups=0,
+        runnable_since=None,
+        not_before=None,
+        started_at=detail.started_at,
+        stopped_at=detail.stopped_at,
+        exit_code=detail.exit_code,
+        reason=reason,
+    )

@@ -1,0 +1,155 @@
+"""At most once to the queue: the writes around a SubmitJob, and what to make of a lost reply.
+
+SubmitJob has no client token (API_SubmitJob), so the intent is written first, under a name that
+only this attempt has, and a reservation whose answer was lost is looked up by that name. When in
+doubt the answer is to wait: only after the fence, and enough look-ups that found nothing, is it
+believed that the queue never took it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from chalicelib.core.batch import (
+    Accepted,
+    Deferred,
+    JobDetail,
+    Outcome,
+    QueueLimits,
+    Refused,
+    Submission,
+    Unanswered,
+)
+from chalicelib.core.lifecycle import Act, JobStatus
+from chalicelib.core.naming import queue_name
+from chalicelib.core.planning import HandOver
+from chalicelib.core.run import Change, Intent, JobState, Run
+
+
+def reserve(run: Run, hand_over: HandOver, now: datetime) -> Change:
+    """The write that must be durable before the queue is called."""
+    before = run.states[hand_over.job]
+    attempt = before.attempt + 1
+    after = JobState(
+        status=JobStatus.RESERVED,
+        version=before.version + 1,
+        attempt=attempt,
+        failures=before.failures,
+        queue_name=queue_name(run.header.run_id, hand_over.job, attempt),
+        reserved_at=now,
+    )
+    return Change(hand_over.job, Act.RESERVE, before, after, now)
+
+
+def submission(run: Run, hand_over: HandOver) -> Submission:
+    """What a reserved job is handed over as."""
+    name = hand_over.job
+    state, request = run.states[name], run.specs[name].request
+    identity = {
+        "BATCH_SCHEDULER_RUN": run.header.run_id,
+        "BATCH_SCHEDULER_JOB": name,
+        "BATCH_SCHEDULER_ATTEMPT": str(state.attempt),
+    }
+    overrides = request.get("containerOverrides", {})
+    environment = [{"name": key, "value": value} for key, value in identity.items()]
+    environment += overrides.get("environment", ())
+    return Submission(
+        job_name=state.queue_name,
+        request={**request, "containerOverrides": {**overrides, "environment": environment}},
+        depends_on=hand_over.depends_on,
+        tags={f"batch-scheduler:{key[16:].lower()}": value for key, value in identity.items()},
+        working_directory=run.header.working_directory,
+    )
+
+
+def answer(run: Run, job: str, outcome: Outcome, now: datetime) -> Change | None:
+    """What the queue's outcome makes of a reserved job; None when nothing is known yet."""
+    before = run.states[job]
+    match outcome:
+        case Accepted(job_id):
+            return Change(job, Act.ACCEPT, before, _accepted(before, job_id), now)
+        case Refused(reason):
+            after = replace(
+                before,
+                version=before.version + 1,
+                status=JobStatus.FAILED,
+                intent=Intent.NONE,
+                stopped_at=now,
+                reason=f"the queue refused it: {reason}",
+            )
+            return Change(job, Act.REFUSE, before, after, now)
+        case Deferred(reason, seconds):
+            later = _unreserved(before, reason, now + timedelta(seconds=seconds))
+            return Change(job, Act.UNRESERVE, before, later, now)
+        case Unanswered():
+            return None
+
+
+def recover(
+    run: Run, job: str, found: Sequence[JobDetail], now: datetime, limits: QueueLimits
+) -> Change:
+    """What a look-up by name makes of a reservation that has no answer.
+
+    The oldest job of the name is adopted: a later one can only be a late double of the request.
+    """
+    before = run.states[job]
+    if found:
+        oldest = min(found, key=lambda detail: (detail.created_at or now, detail.job_id))
+        return Change(job, Act.ACCEPT, before, _accepted(before, oldest.job_id), now)
+    looked = replace(before, version=before.version + 1, lookups=before.lookups + 1)
+    if not _fence_passed(looked, now, limits):
+        return Change(job, Act.LOOK_UP, before, looked, now)
+    reason = "the queue never took the submission"
+    return Change(job, Act.UNRESERVE, before, _unreserved(before, reason), now)
+
+
+def forget(
+    run: Run, job: str, found: Sequence[JobDetail], now: datetime, limits: QueueLimits
+) -> Change | None:
+    """What it means that the queue no longer describes a job it once had.
+
+    None when a look-up by name still finds it: then the description was only late.
+    """
+    before = run.states[job]
+    if any(detail.job_id == before.job_id for detail in found):
+        return None
+    looked = replace(before, version=before.version + 1, lookups=before.lookups + 1)
+    if not _fence_passed(looked, now, limits):
+        return Change(job, Act.OBSERVE, before, looked, now)
+    after = replace(
+        looked,
+        status=JobStatus.NOTFOUND,
+        intent=Intent.NONE,
+        reason="the queue no longer knows the job, and its end was never seen",
+    )
+    return Change(job, Act.FORGET, before, after, now)
+
+
+def _fence_passed(state: JobState, now: datetime, limits: QueueLimits) -> bool:
+    reserved_at = state.reserved_at or now
+    waited = now - reserved_at >= timedelta(seconds=limits.fence)
+    return waited and state.lookups >= limits.empty_lookups
+
+
+def _accepted(before: JobState, job_id: str) -> JobState:
+    return replace(
+        before,
+        version=before.version + 1,
+        status=JobStatus.SUBMITTED,
+        job_id=job_id,
+        lookups=0,
+    )
+
+
+def _unreserved(before: JobState, reason: str, not_before: datetime | None = None) -> JobState:
+    cancelled = before.intent is Intent.CANCEL
+    return replace(
+        before,
+        version=before.version + 1,
+        status=JobStatus.CANCELLED if cancelled else JobStatus.WAITING,
+        attempt=before.attempt - 1,  # given back: nothing was started under this number
+        intent=Intent.NONE,
+        lookups=0,
+        not_before=None if cancelled else not_before,
+        reason=before.reason if cancelled else reason,
+    )

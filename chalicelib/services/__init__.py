@@ -1,0 +1,1 @@
+"""What the program does: load through ports, decide in the core, act through ports."""

@@ -1,0 +1,76 @@
+"""Handing jobs over: reserve, submit once, record; and finding out what a lost reply meant."""
+
+import logging
+from collections.abc import Sequence
+
+from chalicelib.core import reserving
+from chalicelib.core.batch import Outcome
+from chalicelib.core.planning import HandOver, Withdrawal
+from chalicelib.core.run import Change, Intent, Run
+from chalicelib.errors import BackendError
+from chalicelib.ports import Ports
+
+logger = logging.getLogger(__name__)
+
+
+def commit(ports: Ports, run: Run, changes: Sequence[Change]) -> None:
+    """Write changes, then make them true in memory. Raises ConflictError with neither done."""
+    if changes:
+        ports.runs.record(run.header, changes)
+        run.apply(changes)
+
+
+def hand_over(ports: Ports, run: Run, jobs: Sequence[HandOver]) -> None:
+    """Submit the jobs, each at most once.
+
+    A job whose reply was lost stays RESERVED until `recover` has looked for it. Raises
+    ConflictError, and submits nothing, if an operator or another driver moved the run meanwhile.
+    """
+    commit(ports, run, [reserving.reserve(run, job, ports.clock()) for job in jobs])
+    outcomes = ports.queue.submit([reserving.submission(run, job) for job in jobs])
+    answered = zip(jobs, outcomes, strict=True)
+    changes = [_answer(ports, run, job.job, outcome) for job, outcome in answered]
+    commit(ports, run, [change for change in changes if change is not None])
+
+
+def _answer(ports: Ports, run: Run, job: str, outcome: Outcome) -> Change | None:
+    change = reserving.answer(run, job, outcome, ports.clock())
+    if change is None:
+        logger.warning(
+            "no answer to the submission of %s",
+            job,
+            extra={"action": "submit", "run_id": run.header.run_id, "outcome": str(outcome)},
+        )
+    return change
+
+
+def recover(ports: Ports, run: Run) -> None:
+    """Look for every reservation whose answer is missing, and adopt what is found."""
+    changes = []
+    for job in list(run.reserved):
+        queue = str(run.specs[job].request.get("jobQueue", ""))
+        found = ports.queue.find(run.states[job].queue_name, queue)
+        changes.append(reserving.recover(run, job, found, ports.clock(), ports.queue.limits))
+    commit(ports, run, changes)
+
+
+def withdraw(
+    ports: Ports, run: Run, withdrawals: Sequence[Withdrawal], asked: set[tuple[str, Intent]]
+) -> None:
+    """Ask the queue to end jobs, each job once per intent and driver.
+
+    Asking again does no harm, so a driver that comes after a crash simply asks again.
+    """
+    for item in withdrawals:
+        key = (item.job_id, run.states[item.job].intent)
+        if key in asked:
+            continue
+        try:
+            if item.only_unstarted:
+                ports.queue.cancel(item.job_id, item.reason)
+            else:
+                ports.queue.terminate(item.job_id, item.reason)
+        except BackendError as error:
+            logger.warning("can't end %s: %s", item.job, error, extra={"action": "withdraw"})
+        else:
+            asked.add(key)

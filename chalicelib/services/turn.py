@@ -1,0 +1,98 @@
+"""One turn of a run: see what is true, do what is missing.
+
+A turn may be repeated, doubled, cut off anywhere or lost, and the next one makes it good: it
+starts from what is stored and what the queue says, never from what an earlier turn meant to do.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from chalicelib.core import folding, planning, reserving
+from chalicelib.core.lifecycle import RunStatus
+from chalicelib.core.run import Intent, Run
+from chalicelib.errors import ConflictError
+from chalicelib.ports import Ports, RunChange
+from chalicelib.services import dispatch
+
+
+@dataclass(slots=True)
+class Driven:
+    """A run that a driver holds in memory, and what it has already asked the queue to end."""
+
+    run: Run
+    asked: set[tuple[str, Intent]] = field(default_factory=set)
+    undecided: tuple[str, ...] = ()  # queue's ids that a reply left open
+    wake_at: datetime | None = None  # when time alone makes more possible
+
+
+def take_turn(ports: Ports, driven: Driven, changed: Iterable[str] | None = None) -> None:
+    """Move the run as far as it can go now.
+
+    `changed` are ids of the queue's jobs worth asking about; None asks about every live one. On a
+    conflict, when an operator or another driver moved the run, it is loaded again and nothing of
+    what this turn had decided is done.
+    """
+    try:
+        dispatch.recover(ports, driven.run)
+        poll(ports, driven, changed)
+        advance(ports, driven)
+    except ConflictError:
+        driven.run = ports.runs.load_run(driven.run.header.run_id)
+        driven.wake_at = ports.clock()
+
+
+def poll(ports: Ports, driven: Driven, changed: Iterable[str] | None = None) -> None:
+    """Ask the queue about live jobs and fold in what it says."""
+    run = driven.run
+    hinted = run.live if changed is None else dict.fromkeys((*changed, *driven.undecided))
+    ids = [job_id for job_id in hinted if job_id in run.live]
+    if not ids:
+        return
+    details = ports.queue.describe(ids)
+    folded = folding.fold(run, details, ports.clock())
+    dispatch.commit(ports, run, folded.changes)
+    driven.undecided = folded.undecided
+    if len(details) < len(ids):
+        described = {detail.job_id for detail in details}
+        _look_for(ports, run, [job_id for job_id in ids if job_id not in described])
+
+
+def _look_for(ports: Ports, run: Run, missing: Iterable[str]) -> None:
+    """Decide about jobs that the queue once had and does not describe."""
+    changes = []
+    for job_id in missing:
+        job = run.live[job_id]
+        queue = str(run.specs[job].request.get("jobQueue", ""))
+        found = ports.queue.find(run.states[job].queue_name, queue)
+        change = reserving.forget(run, job, found, ports.clock(), ports.queue.limits)
+        if change is not None:
+            changes.append(change)
+    dispatch.commit(ports, run, changes)
+
+
+def advance(ports: Ports, driven: Driven) -> None:
+    """Plan and act until there is nothing left to do now."""
+    run = driven.run
+    while run.header.status is RunStatus.RUNNING:
+        plan = planning.plan(run, ports.clock(), ports.queue.limits)
+        driven.wake_at = plan.wake_at
+        if plan.changes:
+            dispatch.commit(ports, run, plan.changes)
+            continue
+        dispatch.withdraw(ports, run, plan.withdraw, driven.asked)
+        if plan.outcome is not None:
+            _end(ports, run, plan.outcome)
+        if not plan.hand_over:
+            return
+        dispatch.hand_over(ports, run, plan.hand_over)
+
+
+def _end(ports: Ports, run: Run, outcome: RunStatus) -> None:
+    now, header = ports.clock(), run.header
+    after = replace(header, status=outcome, ended_at=now, revision=header.revision + 1)
+    change = RunChange(
+        act="END", before=header.status, after=outcome, at=now, actor="engine", reason=""
+    )
+    ports.runs.record(header, [], after=after, run_changes=[change])
+    run.header = after
