@@ -1,0 +1,1 @@
+"""The terminal: verbs in, tables or JSON out."""

@@ -1,0 +1,101 @@
+"""What every verb has at hand: the opened edition, the way to print, and who is typing."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.config import Settings
+from chalicelib.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from chalicelib.bootstrap import Edition
+    from chalicelib.core.run import RunHeader
+
+
+class Session:
+    """One use of the program. Opens nothing until it is needed."""
+
+    def __init__(self, settings: Settings, *, as_json: bool) -> None:
+        self.settings = settings
+        self.as_json = as_json
+        self._open = ExitStack()
+
+    @cached_property
+    def edition(self) -> "Edition":
+        """Store, queue and logs of the state directory, made if it is not there yet."""
+        from chalicelib.bootstrap import open_edition
+
+        return self._open.enter_context(open_edition(self.settings))
+
+    @cached_property
+    def console(self) -> "Console":
+        """Where people read: colours on a terminal only, plain text when piped."""
+        from rich.console import Console
+
+        return Console(
+            highlight=False,
+            no_color=self.settings.no_color or None,
+            width=None if sys.stdout.isatty() else 200,
+            soft_wrap=not sys.stdout.isatty(),
+        )
+
+    @property
+    def actor(self) -> str:
+        """Who is typing, for the audit trail."""
+        return self.settings.actor
+
+    def now(self) -> datetime:
+        return self.edition.ports.clock()
+
+    def find_run(self, text: str = "") -> "RunHeader":
+        """The run that a person means; see `services.finding.find_run`."""
+        from chalicelib.services.finding import find_run
+
+        return find_run(self.edition.ports, text)
+
+    def answer(self, value: Any, show: Callable[[], None]) -> None:
+        """Print `value` as JSON if that was asked for, else call `show`."""
+        if self.as_json:
+            self.write_json(value)
+        else:
+            show()
+
+    def write_json(self, value: Any) -> None:
+        sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+    def say(self, text: str) -> None:
+        """One line for people, not on the standard output when that is JSON."""
+        stream = sys.stderr if self.as_json else sys.stdout
+        stream.write(text + "\n")
+        stream.flush()
+
+    def warn(self, lines: Iterable[str]) -> None:
+        """Lines that are no part of the answer."""
+        for line in lines:
+            sys.stderr.write(line + "\n")
+
+    def close(self) -> None:
+        self._open.close()
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a file that was named on the command line; `-` is the standard input."""
+    if str(path) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInputError.at(str(path), f"can't be read: {error.strerror}") from error

@@ -1,0 +1,138 @@
+"""The JSON that verbs print: documented in docs/json.md, and only ever added to.
+
+Times are ISO 8601 in UTC with a Z, durations seconds, absent values null.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from chalicelib.core.explaining import Cause
+from chalicelib.core.naming import start_text
+from chalicelib.core.operating import Operation
+from chalicelib.core.restarting import RestartPlan
+from chalicelib.core.run import Event, JobState, RunHeader
+from chalicelib.core.schedule import JobSpec
+from chalicelib.ports import StoredSchedule
+
+Shape = dict[str, Any]
+
+
+def run_shape(header: RunHeader) -> Shape:
+    """One run."""
+    return {
+        "runId": header.run_id,
+        "scheduleId": header.schedule_id,
+        "scheduleName": header.schedule_name,
+        "startDateTime": start_text(header.started_at),
+        "lastDateTime": _time(header.ended_at),
+        "scheduleStatus": header.status.value,
+        "cancelling": header.cancelling or None,
+        "generation": header.generation,
+        "scheduleVersion": header.schedule_version,
+        "parameters": dict(header.parameters),
+        "startedBy": header.started_by,
+        "reason": header.reason or None,
+        "counts": _counts(header.counts),
+    }
+
+
+def job_shape(spec: JobSpec, state: JobState) -> Shape:
+    """One job of a run."""
+    return {
+        "jobName": spec.name,
+        "jobStatus": state.status.value,
+        "jobDependencies": list(spec.upstream),
+        "jobId": state.job_id or None,
+        "attempt": state.attempt,
+        "startedAt": _time(state.started_at),
+        "stoppedAt": _time(state.stopped_at),
+        "seconds": seconds_between(state.started_at, state.stopped_at),
+        "exitCode": state.exit_code,
+        "reason": state.reason or None,
+    }
+
+
+def event_shape(event: Event) -> Shape:
+    """One line of history; `jobName` is null for the run itself."""
+    return {
+        "sequence": event.sequence,
+        "at": start_text(event.at),
+        "jobName": event.job or None,
+        "act": event.act,
+        "before": event.before,
+        "after": event.after,
+        "attempt": event.attempt,
+        "jobId": event.job_id or None,
+        "exitCode": event.exit_code,
+        "actor": event.actor,
+        "reason": event.reason or None,
+    }
+
+
+def schedule_shape(schedule: StoredSchedule) -> Shape:
+    """One version of a schedule, without its document."""
+    return {
+        "scheduleId": schedule.schedule_id,
+        "scheduleName": schedule.name,
+        "version": schedule.version,
+        "digest": schedule.digest,
+        "jobs": schedule.jobs,
+        "storedAt": start_text(schedule.stored_at),
+        "storedBy": schedule.stored_by,
+    }
+
+
+def operation_shape(operation: Operation) -> Shape:
+    """What an operator's verb did: each job it changed, each it could not and why."""
+    return {
+        "runId": operation.header.run_id,
+        "changed": [
+            {
+                "jobName": change.job,
+                "act": change.act.value,
+                "before": change.before.status.value,
+                "after": change.after.status.value,
+                "reason": change.after.reason or None,
+            }
+            for change in operation.changes
+        ],
+        "refused": [
+            {"jobName": refusal.job, "reason": refusal.sentence} for refusal in operation.refusals
+        ],
+    }
+
+
+def restart_shape(plan: RestartPlan) -> Shape:
+    """What a restart would do or did."""
+    return {
+        "runId": plan.header.run_id,
+        "generation": plan.header.generation,
+        "again": list(plan.again),
+        "adopt": list(plan.adopt),
+        "keep": list(plan.keep),
+        "inDoubt": list(plan.in_doubt),
+    }
+
+
+def cause_shape(cause: Cause) -> Shape:
+    """One link of an explanation with the links below it."""
+    return {
+        "jobName": cause.job or None,
+        "status": cause.status,
+        "sentence": cause.sentence,
+        "because": [cause_shape(below) for below in cause.because],
+    }
+
+
+def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
+    """Seconds from one moment to the other; None unless both are known."""
+    return round((end - start).total_seconds(), 3) if start and end else None
+
+
+def _time(moment: datetime | None) -> str | None:
+    return start_text(moment) if moment else None
+
+
+def _counts(counts: Mapping[str, int]) -> dict[str, int]:
+    return {str(status): count for status, count in counts.items() if count}

@@ -1,0 +1,69 @@
+"""Finding the run, and the jobs, that a person means."""
+
+from collections.abc import Sequence
+
+from chalicelib.core.lifecycle import JobStatus
+from chalicelib.core.run import RunHeader
+from chalicelib.core.selecting import match
+from chalicelib.errors import ConflictError, NotFoundError
+from chalicelib.ports import Ports
+
+_RECENT = 50  # runs looked through for a job that was named without its run
+
+
+def find_run(ports: Ports, text: str = "") -> RunHeader:
+    """The run that a person means.
+
+    By its id, the beginning of its id that no other run has, the id of a schedule for its latest
+    run, or nothing for the latest run of all. Raises NotFoundError, and ConflictError when several
+    runs begin so.
+    """
+    if not text or text == "latest":
+        found = ports.runs.find_headers(limit=1)
+        if not found:
+            raise NotFoundError("run", "latest", "Start one: batch-scheduler run FILE.")
+        return found[0]
+    latest = ports.runs.find_headers(schedule_id=text, limit=1)
+    if latest:
+        return latest[0]
+    found = ports.runs.find_headers(prefix=text, limit=3)
+    exact = [header for header in found if header.run_id == text]
+    if exact or len(found) == 1:
+        return (exact or found)[0]
+    if found:
+        several = ", ".join(header.run_id for header in found)
+        raise ConflictError(f"{text!r} begins the id of several runs, for example {several}.")
+    raise NotFoundError("run", text, "The runs there are: batch-scheduler runs.")
+
+
+def find_run_of_jobs(
+    ports: Ports, patterns: Sequence[str], statuses: Sequence[JobStatus] = ()
+) -> RunHeader:
+    """The run that is meant when only jobs are named: the latest one of its schedule.
+
+    Raises ConflictError when jobs of several schedules are meant, and NotFoundError.
+    """
+    latest: dict[str, RunHeader] = {}
+    for header in ports.runs.find_headers(limit=_RECENT):
+        latest.setdefault(header.schedule_id, header)
+    meant = [header for header in latest.values() if _has(ports, header, patterns, statuses)]
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        several = ", ".join(header.run_id for header in meant)
+        raise ConflictError(f"Several runs have such jobs: {several}. Say which: --run RUN.")
+    words = " ".join([*patterns, *statuses])
+    raise NotFoundError("job", words, "The latest runs have none such; --run RUN names another.")
+
+
+def _has(
+    ports: Ports, header: RunHeader, patterns: Sequence[str], statuses: Sequence[JobStatus]
+) -> bool:
+    records = ports.runs.find_jobs(header.run_id, statuses=statuses or None)
+    names = {record.spec.name for record in records}
+    return bool(names) and all(match(pattern, names) for pattern in patterns)
+
+
+def counts_of(header: RunHeader) -> dict[JobStatus, int]:
+    """Jobs per status, in the order of the statuses, without zeros."""
+    return {status: header.counts[status] for status in JobStatus if header.counts.get(status)}
