@@ -1,0 +1,170 @@
+"""The SQLite file of a state directory: opening it, transactions, and its errors in words."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from chalicelib.errors import BackendError, InvalidInputError
+from chalicelib.local.migrations import APPLICATION_ID, LATEST, migrate
+from chalicelib.local.state_directory import make_private, make_private_file, one_at_a_time
+from chalicelib.local.store_words import fence_passed
+
+FILE_NAME = "batch-scheduler.db"
+_BUSY_SECONDS = 10.0  # longer than any transaction of ours, shorter than a person's patience
+
+_FULL = "the disk is full; nothing was written: make room and go on"
+_BUSY = "another process is writing for too long; nothing was written"
+_READ_ONLY = "it can't be written here; check the owner and permissions of the directory"
+_DAMAGED = "it is damaged or no SQLite database; move it away or put a copy of it back"
+_STRANGE = "it has not the tables that this program made; put a copy of it back"
+_BROKEN_DISK = "the disk failed; nothing was written: check the machine's log"
+# Primary result codes (sqlite.org/rescode.html), and whether waiting may be enough.
+_REASONS = {
+    sqlite3.SQLITE_FULL: (_FULL, True),
+    sqlite3.SQLITE_BUSY: (_BUSY, True),
+    sqlite3.SQLITE_LOCKED: (_BUSY, True),
+    sqlite3.SQLITE_READONLY: (_READ_ONLY, False),
+    sqlite3.SQLITE_CANTOPEN: (_READ_ONLY, False),
+    sqlite3.SQLITE_PERM: (_READ_ONLY, False),
+    sqlite3.SQLITE_CORRUPT: (_DAMAGED, False),
+    sqlite3.SQLITE_NOTADB: (_DAMAGED, False),
+    sqlite3.SQLITE_ERROR: (_STRANGE, False),
+    sqlite3.SQLITE_IOERR: (_BROKEN_DISK, False),
+}
+
+
+class Database:
+    """One connection to the file; with a `fence`, it writes only while that epoch is the newest."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, fence: int | None = None
+    ) -> None:
+        self._connection = connection
+        self._fence = fence
+        self.path = path
+
+    @classmethod
+    def open(cls, directory: Path) -> "Database":
+        """Open the file in `directory`, made and migrated as needed.
+
+        Raises BackendError, also for a file of another program or of a newer version of this one.
+        """
+        make_private(directory)
+        path = directory / FILE_NAME
+        make_private_file(path)
+        with _told_in_words(path, "open"):
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=rw",
+                uri=True,
+                timeout=_BUSY_SECONDS,
+                isolation_level=None,
+            )
+            try:
+                _prepare(connection, path)
+            except BaseException:
+                connection.close()
+                raise
+        return cls(connection, path)
+
+    def fenced(self, epoch: int) -> "Database":
+        """The same connection, writing only while `epoch` is the newest of the lease."""
+        return Database(self._connection, self.path, epoch)
+
+    @contextmanager
+    def reading(self, operation: str) -> Iterator[sqlite3.Connection]:
+        """One view of the data for all statements of the block. Raises BackendError."""
+        with _told_in_words(self.path, operation), self._transaction("BEGIN"):
+            yield self._connection
+
+    @contextmanager
+    def writing(self, operation: str) -> Iterator[sqlite3.Connection]:
+        """Whole or not at all. Raises BackendError, and ConflictError once the fence is passed."""
+        with _told_in_words(self.path, operation), self._transaction("BEGIN IMMEDIATE"):
+            self._check_fence(operation)
+            yield self._connection
+
+    def take_epoch(self, owner: str) -> int:
+        """Begin a new epoch of the lease; every fence before it is passed from now on."""
+        with _told_in_words(self.path, "take epoch"), self._transaction("BEGIN IMMEDIATE"):
+            update = "UPDATE lease SET epoch = epoch + 1, owner = ?"
+            self._connection.execute(update, (owner,))
+            return self._epoch()
+
+    def data_version(self) -> int:
+        """Another number than before when another connection has written in between."""
+        with _told_in_words(self.path, "read"):
+            return _number(self._connection, "PRAGMA data_version")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[None]:
+        self._connection.execute(begin)
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            # SQLite has already rolled back after some errors, a full disk among them.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def _check_fence(self, operation: str) -> None:
+        if self._fence is None:
+            return
+        epoch = self._epoch()
+        if epoch != self._fence:
+            raise fence_passed(epoch, self._fence, operation)
+
+    def _epoch(self) -> int:
+        return _number(self._connection, "SELECT epoch FROM lease")
+
+
+def _number(connection: sqlite3.Connection, query: str) -> int:
+    return int(connection.execute(query).fetchone()[0])
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    version = _version(connection, path)
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")
+    if version < LATEST:
+        with one_at_a_time(path.parent):
+            # Switching to WAL doesn't wait for its turn, so it is done under the same lock.
+            connection.execute("PRAGMA journal_mode = WAL")
+            migrate(connection, _version(connection, path))
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema's version, 0 for an empty file. Raises BackendError if it is not for us."""
+    application = _number(connection, "PRAGMA application_id")
+    version = _number(connection, "PRAGMA user_version")
+    tables = _number(connection, "SELECT count(*) FROM sqlite_master")
+    if application != APPLICATION_ID and (application or version or tables):
+        reason = f"{path} is a database of another program; name another directory with --state"
+        raise BackendError("database", "open", reason, retryable=False)
+    if version > LATEST:
+        reason = (
+            f"{path} has schema version {version}, this program knows up to {LATEST}; "
+            "install a newer batch-scheduler, or name another directory with --state"
+        )
+        raise BackendError("database", "open", reason, retryable=False)
+    return version
+
+
+@contextmanager
+def _told_in_words(path: Path, operation: str) -> Iterator[None]:
+    """Turn SQLite's errors into BackendError; those that only a bug can cause pass unchanged."""
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError):
+        raise
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        words, retryable = _REASONS.get(code, (_DAMAGED, False))
+        reason = f"{path}: {words} ({error})"
+        raise BackendError("database", operation, reason, retryable=retryable) from error
+    except UnicodeEncodeError as error:
+        raise InvalidInputError.at("$", f"no Unicode text: {error.object!r}") from error

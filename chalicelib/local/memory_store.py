@@ -1,0 +1,244 @@
+"""The store in memory: the same contract as SQLite's, for tests and simulations."""
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from chalicelib.core.lifecycle import JobStatus, RunStatus
+from chalicelib.core.records import Record, decode_spec, encode_spec, event_of, is_event
+from chalicelib.core.run import Change, Event, JobState, Run, RunHeader
+from chalicelib.core.schedule import JobSpec
+from chalicelib.local.store_words import (
+    counts_after,
+    counts_of,
+    event_of_run,
+    fence_passed,
+    job_moved,
+    no_run,
+    no_schedule,
+    run_exists,
+    run_moved,
+    start_of,
+    storable,
+    version_exists,
+)
+from chalicelib.ports import JobRecord, RunChange, StoredSchedule
+
+
+@dataclass(slots=True)
+class _StoredRun:
+    header: RunHeader
+    specs: dict[str, Record]
+    states: dict[str, JobState]
+    events: list[Event] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Contents:
+    """What all views of one store share."""
+
+    schedules: dict[str, dict[int, StoredSchedule]] = field(default_factory=dict)
+    runs: dict[str, _StoredRun] = field(default_factory=dict)
+    epoch: int = 0
+    writes: int = 0
+
+
+class MemoryStore:
+    """ports.ScheduleStore and ports.RunStore at once; what goes in and out is never shared."""
+
+    def __init__(self, contents: _Contents | None = None, fence: int | None = None) -> None:
+        self._contents = contents or _Contents()
+        self._fence = fence
+        self._own_writes = 0
+
+    def fenced(self, epoch: int) -> "MemoryStore":
+        """The same store for the holder of `epoch`: a write after a newer one began conflicts."""
+        return MemoryStore(self._contents, epoch)
+
+    def take_epoch(self, owner: str) -> int:
+        """Begin a new epoch; `owner` is for people only, and here there are none."""
+        del owner
+        self._contents.epoch += 1
+        self._count_write()
+        return self._contents.epoch
+
+    def data_version(self) -> int:
+        """Another number than before when someone else has written in between."""
+        return self._contents.writes - self._own_writes
+
+    def close(self) -> None:
+        """Nothing to close: the contents live as long as anyone uses them."""
+
+    def put_schedule(self, schedule: StoredSchedule) -> None:
+        """Store a new version. Raises ConflictError if it exists."""
+        self._check_fence("put schedule")
+        versions = self._contents.schedules.setdefault(schedule.schedule_id, {})
+        if schedule.version in versions:
+            raise version_exists(schedule)
+        versions[schedule.version] = schedule
+        self._count_write()
+
+    def get_schedule(self, schedule_id: str, version: int | None = None) -> StoredSchedule:
+        """One version, the newest for None. Raises NotFoundError."""
+        versions = self._contents.schedules.get(schedule_id, {})
+        wanted = max(versions, default=None) if version is None else version
+        if wanted not in versions:
+            raise no_schedule(schedule_id, version)
+        return versions[wanted]
+
+    def list_schedules(self) -> list[StoredSchedule]:
+        """The newest version of each schedule, ordered by id, `document` left empty."""
+        schedules = self._contents.schedules
+        newest = (schedules[schedule_id] for schedule_id in sorted(schedules))
+        return [replace(versions[max(versions)], document="") for versions in newest]
+
+    def create_run(
+        self, header: RunHeader, specs: Sequence[JobSpec], states: Mapping[str, JobState]
+    ) -> None:
+        """Store a new run with all its jobs and the event of its start, whole or not at all.
+
+        Raises ConflictError if the run exists.
+        """
+        self._check_fence("create run")
+        if header.run_id in self._contents.runs:
+            raise run_exists(header)
+        self._contents.runs[header.run_id] = _StoredRun(
+            header=_own(header, counts_of(states.values())),
+            specs={spec.name: copy.deepcopy(encode_spec(spec)) for spec in specs},
+            states={spec.name: _storable_state(states[spec.name]) for spec in specs},
+            events=[event_of_run(start_of(header), 1)],
+        )
+        self._count_write()
+
+    def get_header(self, run_id: str) -> RunHeader:
+        """Raises NotFoundError."""
+        header = self._stored(run_id).header
+        return _own(header, header.counts)
+
+    def find_headers(
+        self,
+        *,
+        schedule_id: str | None = None,
+        status: RunStatus | None = None,
+        prefix: str = "",
+        limit: int = 50,
+    ) -> list[RunHeader]:
+        """Newest first; `prefix` is the beginning of a run id."""
+        found = [
+            run.header
+            for run in reversed(self._contents.runs.values())
+            if (schedule_id is None or run.header.schedule_id == schedule_id)
+            and (status is None or run.header.status is status)
+            and run.header.run_id.startswith(prefix)
+        ]
+        found.sort(key=lambda header: header.started_at, reverse=True)
+        return [_own(header, header.counts) for header in found[:limit]]
+
+    def load_run(self, run_id: str) -> Run:
+        """The whole run. Raises NotFoundError."""
+        stored = self._stored(run_id)
+        specs = [_spec(record) for record in stored.specs.values()]
+        return Run(self.get_header(run_id), specs, stored.states)
+
+    def find_jobs(
+        self, run_id: str, *, statuses: Iterable[JobStatus] | None = None, limit: int | None = None
+    ) -> list[JobRecord]:
+        """Jobs of a run in the document's order, of the given statuses only unless None."""
+        wanted = frozenset(JobStatus if statuses is None else statuses)
+        states = self._states(run_id)
+        names = [name for name, state in states.items() if state.status in wanted]
+        return self.get_jobs(run_id, names[:limit])
+
+    def get_jobs(self, run_id: str, names: Iterable[str]) -> list[JobRecord]:
+        """The named jobs that exist, in the document's order."""
+        wanted = frozenset(names)
+        stored = self._contents.runs.get(run_id)
+        return [
+            JobRecord(spec=_spec(stored.specs[name]), state=state, position=position)
+            for position, (name, state) in enumerate(self._states(run_id).items())
+            if stored is not None and name in wanted
+        ]
+
+    def record(
+        self,
+        before: RunHeader,
+        changes: Sequence[Change],
+        *,
+        after: RunHeader | None = None,
+        run_changes: Sequence[RunChange] = (),
+    ) -> None:
+        """Write changes of jobs, their events, the header and the run's own events at once.
+
+        Raises ConflictError, and writes nothing, unless the stored header has the revision of
+        `before` and every job the version of its change's `before`.
+        """
+        self._check_fence("record")
+        stored = self._stored(before.run_id)
+        if stored.header.revision != before.revision:
+            raise run_moved(before, stored.header.revision, stored.header.status)
+        moved = _moved_states(stored, changes)
+        counts = counts_after(stored.header.counts, changes)
+        stored.header = _own(stored.header if after is None else after, counts)
+        stored.states.update(moved)
+        for change in changes:
+            if is_event(change):
+                stored.events.append(_storable_event(event_of(change, len(stored.events) + 1)))
+        for own in run_changes:
+            stored.events.append(_storable_event(event_of_run(own, len(stored.events) + 1)))
+        self._count_write()
+
+    def events(self, run_id: str, *, job: str | None = None, after: int = 0) -> list[Event]:
+        """Events with a sequence above `after`, oldest first, of one job unless None."""
+        stored = self._contents.runs.get(run_id)
+        events = stored.events[max(after, 0) :] if stored else []
+        return [event for event in events if job is None or event.job == job]
+
+    def revision_of(self, run_ids: Iterable[str]) -> dict[str, int]:
+        """The stored revision of each run that exists."""
+        runs = self._contents.runs
+        return {run_id: runs[run_id].header.revision for run_id in run_ids if run_id in runs}
+
+    def _stored(self, run_id: str) -> _StoredRun:
+        if run_id not in self._contents.runs:
+            raise no_run(run_id)
+        return self._contents.runs[run_id]
+
+    def _states(self, run_id: str) -> Mapping[str, JobState]:
+        stored = self._contents.runs.get(run_id)
+        return stored.states if stored else {}
+
+    def _check_fence(self, operation: str) -> None:
+        if self._fence is not None and self._fence != self._contents.epoch:
+            raise fence_passed(self._contents.epoch, self._fence, operation)
+
+    def _count_write(self) -> None:
+        self._own_writes += 1
+        self._contents.writes += 1
+
+
+def _own(header: RunHeader, counts: Mapping[str, int]) -> RunHeader:
+    """A copy that shares nothing that can be changed."""
+    return replace(header, parameters=dict(header.parameters), counts=dict(counts))
+
+
+def _spec(record: Record) -> JobSpec:
+    return decode_spec(copy.deepcopy(record))
+
+
+def _moved_states(stored: _StoredRun, changes: Sequence[Change]) -> dict[str, JobState]:
+    moved: dict[str, JobState] = {}
+    for change in changes:
+        now = moved.get(change.job) or stored.states.get(change.job)
+        if now is None or now.version != change.before.version:
+            raise job_moved(stored.header.run_id)
+        moved[change.job] = _storable_state(change.after)
+    return moved
+
+
+def _storable_state(state: JobState) -> JobState:
+    reason = storable(state.reason)
+    return state if reason is state.reason else replace(state, reason=reason)
+
+
+def _storable_event(event: Event) -> Event:
+    return replace(event, actor=storable(event.actor), reason=storable(event.reason))

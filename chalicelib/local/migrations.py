@@ -1,0 +1,127 @@
+"""The shape of the database, as numbered steps from nothing to now.
+
+A step that was released is never edited: whatever changes is a new step at the end. Step n leads
+from `PRAGMA user_version` n - 1 to n.
+"""
+
+import sqlite3
+
+APPLICATION_ID = 0x42534348  # "BSCH": how SQLite's header tells whose file this is
+
+# Times are text such as 2026-11-23T01:02:03.000004Z: an operator can read it, it sorts as time
+# does, and reading it takes half as long as integer microseconds do.
+# The state of a job is apart from its spec, for an update writes the whole row anew.
+_VERSION_1 = """
+CREATE TABLE lease (
+    epoch INTEGER NOT NULL,
+    owner TEXT NOT NULL
+);
+INSERT INTO lease VALUES (0, '');
+
+CREATE TABLE schedules (
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    stored_at TEXT NOT NULL,
+    stored_by TEXT NOT NULL,
+    name TEXT NOT NULL,
+    jobs INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (id, version)
+);
+
+CREATE TABLE runs (
+    run INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL UNIQUE,
+    schedule_id TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    status TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    counts TEXT NOT NULL,
+    header TEXT NOT NULL
+);
+CREATE INDEX runs_by_time ON runs (started_at);
+CREATE INDEX runs_by_schedule ON runs (schedule_id, started_at);
+CREATE INDEX runs_by_status ON runs (status, started_at);
+
+CREATE TABLE specs (
+    run INTEGER NOT NULL REFERENCES runs (run),
+    position INTEGER NOT NULL,
+    spec TEXT NOT NULL,
+    PRIMARY KEY (run, position)
+) WITHOUT ROWID;
+
+CREATE TABLE jobs (
+    run INTEGER NOT NULL REFERENCES runs (run),
+    name TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('WAITING', 'HELD', 'RESERVED', 'SUBMITTED', 'PENDING',
+        'RUNNABLE', 'STARTING', 'RUNNING', 'SUCCEEDED', 'FAILED', 'UPSTREAM_FAILED', 'CANCELLED',
+        'PASS', 'SKIPPED', 'NOTFOUND')),
+    version INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    queue_name TEXT NOT NULL,
+    job_id TEXT NOT NULL,
+    intent TEXT NOT NULL,
+    lookups INTEGER NOT NULL,
+    reserved_at TEXT,
+    not_before TEXT,
+    runnable_since TEXT,
+    started_at TEXT,
+    stopped_at TEXT,
+    exit_code INTEGER,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (run, name)
+) WITHOUT ROWID;
+
+CREATE TABLE events (
+    run INTEGER NOT NULL REFERENCES runs (run),
+    sequence INTEGER NOT NULL,
+    at TEXT NOT NULL,
+    job TEXT NOT NULL,
+    act TEXT NOT NULL,
+    before TEXT NOT NULL,
+    after TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    job_id TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    exit_code INTEGER,
+    PRIMARY KEY (run, sequence)
+) WITHOUT ROWID;
+CREATE TRIGGER events_are_never_changed BEFORE UPDATE ON events
+BEGIN SELECT raise(ABORT, 'events are only ever appended'); END;
+CREATE TRIGGER events_are_never_deleted BEFORE DELETE ON events
+BEGIN SELECT raise(ABORT, 'events are only ever appended'); END;
+
+-- A person's `UPDATE jobs SET status = 'PASS'` becomes what an operator's act would have been: the
+-- engine's next write conflicts and it reads the run anew, counts and history agree.
+CREATE TRIGGER jobs_edited_by_hand AFTER UPDATE OF status ON jobs
+WHEN NEW.version = OLD.version AND NEW.status <> OLD.status
+BEGIN
+    UPDATE jobs SET version = version + 1 WHERE run = NEW.run AND name = NEW.name;
+    INSERT INTO events
+    SELECT NEW.run, coalesce(max(sequence), 0) + 1, strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'),
+        NEW.name, 'EDIT', OLD.status, NEW.status, NEW.attempt, NEW.job_id, 'table',
+        'status set by hand in the table', NEW.exit_code
+    FROM events WHERE run = NEW.run;
+    UPDATE runs SET revision = revision + 1, counts = json_set(
+        counts,
+        '$.' || OLD.status, coalesce(json_extract(counts, '$.' || OLD.status), 0) - 1,
+        '$.' || NEW.status, coalesce(json_extract(counts, '$.' || NEW.status), 0) + 1
+    ) WHERE run = NEW.run;
+END;
+"""
+
+STEPS = (_VERSION_1,)
+LATEST = len(STEPS)
+
+
+def migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Take the remaining steps from `version` on, each whole or not at all."""
+    for number in range(version + 1, LATEST + 1):
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {STEPS[number - 1]}"
+            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT;"
+        )

@@ -1,0 +1,65 @@
+"""Every accepted version of every schedule, in SQLite."""
+
+from typing import Any
+
+from chalicelib.core.records import decode_time, encode_time
+from chalicelib.local.database import Database
+from chalicelib.local.store_words import no_schedule, version_exists
+from chalicelib.ports import StoredSchedule
+
+_INSERT = "INSERT INTO schedules VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_EXISTS = "SELECT 1 FROM schedules WHERE id = ? AND version = ?"
+_ONE = """
+SELECT id, version, digest, stored_at, stored_by, name, jobs, document FROM schedules
+WHERE id = :id AND version = coalesce(
+    :version, (SELECT max(version) FROM schedules WHERE id = :id))
+"""
+_NEWEST = """
+SELECT id, version, digest, stored_at, stored_by, name, jobs, '' FROM schedules AS this
+WHERE version = (SELECT max(version) FROM schedules WHERE id = this.id)
+ORDER BY id
+"""
+
+
+class SqliteSchedules:
+    """ports.ScheduleStore on a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._schedules = database
+
+    def put_schedule(self, schedule: StoredSchedule) -> None:
+        """Store a new version. Raises ConflictError if it exists."""
+        key = (schedule.schedule_id, schedule.version)
+        with self._schedules.writing("put schedule") as connection:
+            if connection.execute(_EXISTS, key).fetchone():
+                raise version_exists(schedule)
+            about = (schedule.digest, encode_time(schedule.stored_at), schedule.stored_by)
+            row = (*key, *about, schedule.name, schedule.jobs, schedule.document)
+            connection.execute(_INSERT, row)
+
+    def get_schedule(self, schedule_id: str, version: int | None = None) -> StoredSchedule:
+        """One version, the newest for None. Raises NotFoundError."""
+        with self._schedules.reading("get schedule") as connection:
+            row = connection.execute(_ONE, {"id": schedule_id, "version": version}).fetchone()
+        if row is None:
+            raise no_schedule(schedule_id, version)
+        return _schedule(row)
+
+    def list_schedules(self) -> list[StoredSchedule]:
+        """The newest version of each schedule, ordered by id, `document` left empty."""
+        with self._schedules.reading("list schedules") as connection:
+            return [_schedule(row) for row in connection.execute(_NEWEST)]
+
+
+def _schedule(row: tuple[Any, ...]) -> StoredSchedule:
+    schedule_id, version, digest, stored_at, stored_by, name, jobs, document = row
+    return StoredSchedule(
+        schedule_id=schedule_id,
+        version=version,
+        digest=digest,
+        document=document,
+        stored_at=decode_time(stored_at),
+        stored_by=stored_by,
+        name=name,
+        jobs=jobs,
+    )

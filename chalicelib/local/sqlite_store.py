@@ -1,0 +1,36 @@
+"""The store of one machine: schedules and runs in the SQLite file of the state directory."""
+
+from pathlib import Path
+
+from chalicelib.local.database import Database
+from chalicelib.local.sqlite_runs import SqliteRuns
+from chalicelib.local.sqlite_schedules import SqliteSchedules
+
+
+class SqliteStore(SqliteSchedules, SqliteRuns):
+    """ports.ScheduleStore and ports.RunStore at once, for one thread."""
+
+    def __init__(self, database: Database) -> None:
+        SqliteSchedules.__init__(self, database)
+        SqliteRuns.__init__(self, database)
+        self._database = database
+
+    @classmethod
+    def open(cls, directory: Path) -> "SqliteStore":
+        """The store in `directory`, made if it is not there. Raises BackendError."""
+        return cls(Database.open(directory))
+
+    def fenced(self, epoch: int) -> "SqliteStore":
+        """The same store for the holder of `epoch`: a write after a newer one began conflicts."""
+        return SqliteStore(self._database.fenced(epoch))
+
+    def take_epoch(self, owner: str) -> int:
+        """Begin a new epoch; `owner` is for people only."""
+        return self._database.take_epoch(owner)
+
+    def data_version(self) -> int:
+        """Another number than before when someone else has written in between."""
+        return self._database.data_version()
+
+    def close(self) -> None:
+        self._database.close()

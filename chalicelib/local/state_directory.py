@@ -1,0 +1,49 @@
+"""The directory that holds all state of one machine: private to its owner, locked for moments."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from chalicelib.errors import BackendError
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@contextmanager
+def told_in_words(path: Path, operation: str) -> Iterator[None]:
+    """Turn errors of the file system into BackendError."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in _FULL
+        advice = "make room on the disk" if full else "name another with --state"
+        reason = f"{path}: {error.strerror or error}; {advice}"
+        raise BackendError("state directory", operation, reason, retryable=full) from error
+
+
+def make_private(directory: Path) -> None:
+    """Create `directory`, for its owner only, unless it exists. Raises BackendError."""
+    with told_in_words(directory, "create"):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def make_private_file(path: Path) -> None:
+    """Create an empty file for its owner only, unless it exists. Raises BackendError."""
+    with told_in_words(path, "create"):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+@contextmanager
+def one_at_a_time(directory: Path) -> Iterator[None]:
+    """Keep every other process out of the same block, for moments only; waits for its turn."""
+    with told_in_words(directory, "lock"):
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with told_in_words(directory, "lock"):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

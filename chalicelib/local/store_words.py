@@ -1,0 +1,95 @@
+"""What both stores of one machine say alike: their refusals and the run's own events."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from chalicelib.core.run import Change, Event, JobState, RunHeader
+from chalicelib.errors import ConflictError, NotFoundError
+from chalicelib.ports import RunChange, StoredSchedule
+
+
+def version_exists(schedule: StoredSchedule) -> ConflictError:
+    return ConflictError(
+        f"Schedule {schedule.schedule_id!r} has a version {schedule.version} already.",
+        event="put schedule",
+    )
+
+
+def no_schedule(schedule_id: str, version: int | None) -> NotFoundError:
+    hint = "" if version is None else f"Version {version} was asked for."
+    return NotFoundError("schedule", schedule_id, hint)
+
+
+def no_run(run_id: str) -> NotFoundError:
+    return NotFoundError("run", run_id)
+
+
+def run_exists(header: RunHeader) -> ConflictError:
+    return ConflictError(f"Run {header.run_id!r} exists already.", event="create run")
+
+
+def run_moved(before: RunHeader, revision: int, status: str) -> ConflictError:
+    return ConflictError(
+        f"Run {before.run_id!r} has changed meanwhile (revision {revision}, not "
+        f"{before.revision}); load it again.",
+        status=status,
+        event="record",
+    )
+
+
+def job_moved(run_id: str) -> ConflictError:
+    return ConflictError(
+        f"A job of run {run_id!r} has changed meanwhile; load the run again.", event="record"
+    )
+
+
+def fence_passed(epoch: int, fence: int, operation: str) -> ConflictError:
+    return ConflictError(
+        f"Another engine has taken over (epoch {epoch}, this one had {fence}).",
+        status=str(epoch),
+        event=operation,
+    )
+
+
+def start_of(header: RunHeader) -> RunChange:
+    """The run's own first line of history."""
+    return RunChange(
+        act="START",
+        before="",
+        after=header.status,
+        at=header.started_at,
+        actor=header.started_by,
+        reason=header.reason,
+    )
+
+
+def event_of_run(change: RunChange, sequence: int) -> Event:
+    return Event(
+        sequence=sequence,
+        at=change.at,
+        job="",
+        act=change.act,
+        before=change.before,
+        after=change.after,
+        actor=change.actor,
+        reason=change.reason,
+    )
+
+
+def counts_of(states: Iterable[JobState]) -> dict[str, int]:
+    """Jobs per status, without the statuses that no job has."""
+    return dict(Counter(str(state.status) for state in states))
+
+
+def counts_after(counts: Mapping[str, int], changes: Iterable[Change]) -> dict[str, int]:
+    """`counts` moved on by `changes`."""
+    moved = Counter(counts)
+    for change in changes:
+        moved[str(change.before.status)] -= 1
+        moved[str(change.after.status)] += 1
+    return {status: count for status, count in moved.items() if count}
+
+
+def storable(text: str) -> str:
+    """`text` with escapes for what UTF-8 can't hold, such as undecodable names of files."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
