@@ -1,0 +1,87 @@
+"""Settings in, wired ports out: the one place that knows which edition is which."""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from chalicelib.config import Settings
+from chalicelib.core.batch import JobDetail
+from chalicelib.local.clock import SystemClock
+from chalicelib.local.driving import Driver
+from chalicelib.local.engine import Engine
+from chalicelib.local.host_client import HostClient, HostSettings
+from chalicelib.local.host_logs import HostLogs
+from chalicelib.local.host_store import peek
+from chalicelib.local.lease import Lease
+from chalicelib.local.sqlite_store import SqliteStore
+from chalicelib.ports import JobLogs, Ports
+
+
+class Edition:
+    """Everything of one state directory on one machine; opens the host only for a driver."""
+
+    def __init__(self, settings: Settings, store: SqliteStore) -> None:
+        self._settings = settings
+        self._store = store
+        self._queue = HostClient(settings.state, settings=_host_settings(settings), fence=None)
+        self.ports = Ports(schedules=store, runs=store, queue=self._queue, clock=SystemClock())
+        self.logs: JobLogs = HostLogs(settings.state)
+
+    def driver(self, doing: str) -> Driver:
+        """What drives the runs of this directory, or follows the one that does."""
+        return Driver(lambda: self._engine(doing), self.holder)
+
+    def holder(self) -> str | None:
+        """Who drives the runs of this directory now, for people; None when nobody does."""
+        return Lease.holder(self._settings.state)
+
+    def peek_details(self, job_ids: Sequence[str]) -> list[JobDetail]:
+        """What the host has on record of these jobs, read without starting it."""
+        return peek(self._settings.state, job_ids)
+
+    def start_background(self) -> int:
+        """Leave an engine behind that drives everything unfinished, and give its process id."""
+        state: Path = self._settings.state
+        command = [sys.executable, "-m", "chalicelib.cli.main", "resume", "--state", str(state)]
+        with (state / "engine.log").open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603 - our own program, no shell
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        process.returncode = 0  # it outlives us on purpose: nobody waits for it
+        return process.pid
+
+    def close(self) -> None:
+        self._queue.close()
+
+    def _engine(self, doing: str) -> tuple[Engine, Lease, HostClient] | None:
+        lease = Lease.acquire(self._settings.state, self._store, doing)
+        if lease is None:
+            return None
+        queue = HostClient(
+            self._settings.state, settings=_host_settings(self._settings), fence=lease.epoch
+        )
+        store = self._store.fenced(lease.epoch)
+        ports = Ports(schedules=store, runs=store, queue=queue, clock=self.ports.clock)
+        return Engine(ports, queue, store.data_version), lease, queue
+
+
+@contextmanager
+def open_edition(settings: Settings) -> Iterator[Edition]:
+    """The edition that the settings ask for. Raises BackendError."""
+    store = SqliteStore.open(settings.state)
+    try:
+        edition = Edition(settings, store)
+        try:
+            yield edition
+        finally:
+            edition.close()
+    finally:
+        store.close()
+
+
+def _host_settings(settings: Settings) -> HostSettings:
+    return HostSettings(
+        vcpus=settings.vcpus, memory_mib=settings.memory_mib, idle_seconds=settings.host_idle
+    )

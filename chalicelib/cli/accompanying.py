@@ -1,0 +1,116 @@
+"""Staying with a run until it ends: driving it or following it, Ctrl-C included."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from types import FrameType
+
+from chalicelib.cli.exits import OF_RUN, Exit
+from chalicelib.cli.progress import Progress, View, progress_for
+from chalicelib.cli.session import Session
+from chalicelib.core.lifecycle import STARTED, Act, RunStatus
+from chalicelib.core.operating import Order
+from chalicelib.core.run import RunHeader
+from chalicelib.errors import ConflictError
+from chalicelib.local.driving import Driver
+from chalicelib.services.operations import cancel
+
+_STEP = 0.2  # s between looks at the keyboard and at the other engine's work
+_SECOND_CHANCE = 15  # steps in which a second Ctrl-C cancels
+_SHOWN_RUNNING = 8
+
+
+@dataclass(slots=True)
+class _Interrupts:
+    """How often Ctrl-C was typed, and how long ago in steps."""
+
+    count: int = 0
+    steps_since: int = 0
+
+    def note(self, _signal: int, _frame: FrameType | None) -> None:
+        self.count += 1
+        self.steps_since = 0
+
+
+def accompany(session: Session, run_id: str, doing: str) -> Exit:
+    """Wait for the end of the run, moving it on if no other engine does."""
+    with _interrupts() as interrupts, session.edition.driver(doing) as driver:
+        with progress_for(session) as progress:
+            exit_code = _follow(session, run_id, driver, progress, interrupts)
+        unfinished = session.edition.ports.runs.find_headers(status=RunStatus.RUNNING, limit=1)
+        leaves_work = driver.is_driving and bool(unfinished)
+    if leaves_work:
+        process = session.edition.start_background()
+        session.say(f"An engine goes on in the background (process {process}).")
+    return exit_code
+
+
+def _follow(
+    session: Session, run_id: str, driver: Driver, progress: Progress, interrupts: _Interrupts
+) -> Exit:
+    told, next_look = False, 0.0
+    while True:
+        driver.step(_STEP)
+        if driver.run(run_id) is not None and time.monotonic() < next_look:
+            continue
+        next_look = time.monotonic() + _STEP
+        if not driver.is_driving and not told:
+            told = True
+            progress.tell(f"Driven by {driver.other()}; following.")
+        view = look(session, driver, run_id)
+        progress.show(view)
+        if view.header.status is not RunStatus.RUNNING:
+            return OF_RUN[view.header.status]
+        if interrupts.count and _leave(session, view.header, progress, interrupts):
+            return Exit.DETACHED
+
+
+def look(session: Session, driver: Driver, run_id: str) -> View:
+    """What there is to show of the run now."""
+    runs = session.edition.ports.runs
+    run = driver.run(run_id)
+    if run is None:
+        header = runs.get_header(run_id)
+        records = runs.find_jobs(run_id, statuses=STARTED, limit=_SHOWN_RUNNING)
+        running = [(record.spec.name, record.state.started_at) for record in records]
+        return View(header, dict(header.counts), running, session.now())
+    counts = {status.value: count for status, count in run.counts.items() if count}
+    busy = islice(run.started, _SHOWN_RUNNING)
+    running = [(name, run.states[name].started_at) for name in busy]
+    return View(run.header, counts, running, session.now())
+
+
+def _leave(
+    session: Session, header: RunHeader, progress: Progress, interrupts: _Interrupts
+) -> bool:
+    """True when Ctrl-C was typed once and the time for a second one has passed."""
+    if interrupts.count >= 2:
+        interrupts.count = 0
+        progress.tell("Cancelling the run; waiting for its jobs to end.")
+        order = Order(act=Act.CANCEL, actor=session.actor, reason="Ctrl-C twice", at=session.now())
+        try:
+            cancel(session.edition.ports, header.run_id, order)
+        except ConflictError as error:
+            progress.tell(str(error))
+        return False
+    if interrupts.steps_since == 0:
+        progress.tell("Ctrl-C: leaving the run to go on. Once more within 3 s cancels it.")
+    interrupts.steps_since += 1
+    if interrupts.steps_since <= _SECOND_CHANCE:
+        return False
+    progress.tell(f"Detached. Come back: batch-scheduler watch {header.run_id}")
+    return True
+
+
+@contextmanager
+def _interrupts() -> Iterator[_Interrupts]:
+    interrupts = _Interrupts()
+    before: Callable[[int, FrameType | None], object] | int | None
+    before = signal.signal(signal.SIGINT, interrupts.note)
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,80 @@
+"""The program `batch-scheduler`: its verbs, and how it is entered."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from chalicelib.cli import authoring, drawing, looking, operating, running
+from chalicelib.cli.verb import verb
+
+app = typer.Typer(
+    name="batch-scheduler",
+    help="A universal job scheduler: graphs of jobs, run, followed, explained, restarted.",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # importing rich for colours in --help would double its time
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for _name, _function in {
+    "validate": authoring.validate,
+    "put": authoring.put,
+    "list": authoring.list_,
+    "show": authoring.show,
+    "schema": authoring.schema,
+    "graph": drawing.graph,
+    "run": running.run,
+    "start": running.start,
+    "watch": running.watch,
+    "resume": running.resume,
+    "status": looking.status,
+    "explain": looking.explain,
+    "logs": looking.logs,
+    "runs": looking.runs,
+    "history": looking.history,
+    "export": looking.export,
+    "restart": running.restart,
+    "cancel": running.cancel,
+    "pass": operating.pass_,
+    "hold": operating.hold,
+    "release": operating.release,
+    "terminate": operating.terminate,
+    "rerun": operating.rerun,
+    "mark": operating.mark,
+}.items():
+    app.command(_name)(verb(_function))
+
+_SHARED_FLAGS = ("--json",)
+_SHARED_OPTIONS = ("--state",)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the program with these arguments and give its exit code."""
+    try:
+        app(_shared_last(list(argv)), prog_name="batch-scheduler")
+    except SystemExit as ending:
+        return ending.code if isinstance(ending.code, int) else 1
+    return 0
+
+
+def entry() -> None:
+    """What the installed command calls."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def _shared_last(argv: list[str]) -> list[str]:
+    """Move `--state DIR` and `--json` from before the verb to behind it: verbs declare them."""
+    moved: list[str] = []
+    while argv:
+        if argv[0] in _SHARED_FLAGS or argv[0].startswith("--state="):
+            moved.append(argv.pop(0))
+        elif argv[0] in _SHARED_OPTIONS and len(argv) > 1:
+            moved += [argv.pop(0), argv.pop(0)]
+        else:
+            break
+    return [*argv[:1], *moved, *argv[1:]]
+
+
+if __name__ == "__main__":
+    entry()

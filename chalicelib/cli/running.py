@@ -1,0 +1,200 @@
+"""The verbs that start runs, stay with them, and end them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chalicelib.cli.exits import Exit
+from chalicelib.cli.session import Session, read_file
+from chalicelib.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from chalicelib.core.operating import Order
+    from chalicelib.core.restarting import RestartPlan
+    from chalicelib.core.run import RunHeader
+    from chalicelib.services.runs import StartRequest
+
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option("--param", metavar="NAME=VALUE", help="A parameter; may be repeated."),
+]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="Return at once; an engine drives it in the background.")
+]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit trail.")]
+AnyRun = Annotated[
+    str,
+    typer.Argument(metavar="[RUN]", help="A run's id or its beginning, or a schedule [latest]."),
+]
+
+
+def run(
+    session: Session,
+    file: Annotated[Path, typer.Argument(help="A schedule, JSON or YAML; - reads it from stdin.")],
+    param: Parameters = None,
+    detach: Detach = False,
+    reason: Reason = "",
+) -> Exit:
+    """Put a schedule and start it: put + start."""
+    from chalicelib.core.loading import load
+    from chalicelib.core.reading import parse
+    from chalicelib.services import runs, schedules
+
+    document = load(parse(read_file(file), file.name))
+    stored = schedules.put(session.edition.ports, document, session.actor)
+    header = runs.start(session.edition.ports, stored, _request(session, param, reason), document)
+    return _stay(session, header, detach=detach)
+
+
+def start(
+    session: Session,
+    schedule: Annotated[str, typer.Argument(help="The id of a schedule that was put.")],
+    param: Parameters = None,
+    version: Annotated[int | None, typer.Option(help="A version of it [the newest].")] = None,
+    detach: Detach = False,
+    reason: Reason = "",
+) -> Exit:
+    """Start a run of a schedule and wait for its end."""
+    from chalicelib.services import runs
+
+    ports = session.edition.ports
+    stored = ports.schedules.get_schedule(schedule, version)
+    header = runs.start(ports, stored, _request(session, param, reason))
+    return _stay(session, header, detach=detach)
+
+
+def resume(session: Session, detach: Detach = False) -> Exit:
+    """Take up everything unfinished, and stay until all of it has ended."""
+    from chalicelib.core.lifecycle import RunStatus
+
+    edition = session.edition
+    unfinished = edition.ports.runs.find_headers(status=RunStatus.RUNNING)
+    ids = [header.run_id for header in unfinished]
+    if not ids:
+        session.answer({"resumed": []}, lambda: session.say("Nothing is unfinished."))
+        return Exit.DONE
+    if detach:
+        process = edition.start_background()
+        session.say(f"An engine drives {len(ids)} runs in the background (process {process}).")
+        return Exit.DONE
+    if not session.as_json:
+        session.say(f"Resuming {', '.join(ids)}.")
+    _drive_all(session)
+    ended = [edition.ports.runs.get_header(run_id) for run_id in ids]
+    outcomes = {header.run_id: header.status.value for header in ended}
+    session.answer({"resumed": outcomes}, lambda: _say_outcomes(session, outcomes))
+    failed = any(header.status is not RunStatus.SUCCEEDED for header in ended)
+    return Exit.RUN_FAILED if failed else Exit.DONE
+
+
+def watch(session: Session, run: AnyRun = "") -> Exit:
+    """Follow a run until it ends, driving it if nobody does."""
+    return _stay(session, session.find_run(run), detach=False)
+
+
+def restart(
+    session: Session,
+    run: AnyRun = "",
+    plan: Annotated[bool, typer.Option("--plan", help="Only print what it would do.")] = False,
+    detach: Detach = False,
+    reason: Reason = "",
+) -> Exit:
+    """Go on with a run where it stopped: run what is not done, and only that."""
+    from chalicelib.cli.shapes import restart_shape
+    from chalicelib.services import operations
+
+    header, ports = session.find_run(run), session.edition.ports
+    order = _order(session, "RESTART", reason)
+    if plan:
+        preview = operations.preview_restart(ports, header.run_id, order)
+        session.answer(restart_shape(preview), lambda: _say_plan(session, preview))
+        return Exit.DONE
+    done = operations.restart(ports, header.run_id, order)
+    if not session.as_json:
+        _say_plan(session, done)
+    return _stay(session, done.header, detach=detach)
+
+
+def cancel(session: Session, run: AnyRun = "", detach: Detach = False, reason: Reason = "") -> Exit:
+    """End a run: nothing more of it starts, what runs is terminated."""
+    from chalicelib.services import operations
+
+    header = session.find_run(run)
+    order = _order(session, "CANCEL", reason)
+    cancelled = operations.cancel(session.edition.ports, header.run_id, order)
+    code = _stay(session, cancelled, detach=detach)
+    return Exit.DONE if code is Exit.RUN_CANCELLED else code
+
+
+def _request(session: Session, param: Sequence[str] | None, reason: str) -> "StartRequest":
+    from chalicelib.services.runs import StartRequest
+
+    parameters: dict[str, object] = {}
+    for text in param or ():
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InvalidInputError.at("--param", f"{text!r} is not NAME=VALUE")
+        parameters[name.strip()] = value
+    return StartRequest(
+        actor=session.actor,
+        parameters=parameters,
+        reason=reason,
+        working_directory=str(Path.cwd()),
+    )
+
+
+def _order(session: Session, act: str, reason: str) -> "Order":
+    from chalicelib.core.lifecycle import Act
+    from chalicelib.core.operating import Order
+
+    return Order(act=Act(act), actor=session.actor, reason=reason, at=session.now())
+
+
+def _stay(session: Session, header: "RunHeader", *, detach: bool) -> Exit:
+    from chalicelib.cli.accompanying import accompany
+    from chalicelib.cli.ending import tell_end
+    from chalicelib.cli.operating import ensure_driven
+    from chalicelib.cli.shapes import run_shape
+
+    if not session.as_json:
+        session.say(f"Run {header.run_id}")
+    if detach:
+        if session.as_json:
+            session.write_json(run_shape(header))
+        ensure_driven(session, header.run_id)
+        return Exit.DONE
+    code = accompany(session, header.run_id, f"run {header.run_id}")
+    ended = session.edition.ports.runs.get_header(header.run_id)
+    session.answer(run_shape(ended), lambda: tell_end(session, ended))
+    return code
+
+
+def _drive_all(session: Session) -> None:
+    from chalicelib.core.lifecycle import RunStatus
+
+    runs = session.edition.ports.runs
+    with session.edition.driver("resume") as driver:
+        while not driver.is_idle:
+            driver.step(0.2)
+            if not driver.is_driving and not runs.find_headers(status=RunStatus.RUNNING, limit=1):
+                return
+
+
+def _say_outcomes(session: Session, outcomes: dict[str, str]) -> None:
+    for run_id, status in outcomes.items():
+        session.say(f"{status:10} {run_id}")
+
+
+def _say_plan(session: Session, plan: "RestartPlan") -> None:
+    session.say(f"Run {plan.header.run_id}, generation {plan.header.generation}")
+    for words, names in (
+        ("run again", plan.again),
+        ("adopt as they are", plan.adopt),
+        ("keep as done", plan.keep),
+        ("IN DOUBT, may have done their work already", plan.in_doubt),
+    ):
+        if names:
+            session.say(f"  {words} ({len(names)}): {', '.join(names[:20])}"
+                        + (f" and {len(names) - 20} more" if len(names) > 20 else ""))  # fmt: skip
