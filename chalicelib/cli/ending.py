@@ -1,4 +1,4 @@
-"""What is told when a run that was waited for has ended: the outcome, why, and what to type next."""
+"""What is told when a run that was waited for has ended: how, why, and what to type next."""
 
 from chalicelib.cli.session import Session
 from chalicelib.core.lifecycle import JobStatus, RunStatus

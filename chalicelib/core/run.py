@@ -14,6 +14,7 @@ from enum import StrEnum
 from chalicelib.core.lifecycle import (
     FINAL,
     LIVE,
+    STARTED,
     Act,
     JobStatus,
     RunStatus,
@@ -133,6 +134,7 @@ class Run:
                 self.downstream[upstream].append(name)
         self.counts: Counter[JobStatus] = Counter(state.status for state in self.states.values())
         self.live: dict[str, str] = {}  # queue's job id -> job name
+        self.started: dict[str, None] = {}
         self.reserved: dict[str, None] = {}
         self.with_intent: dict[str, None] = {}  # the queue has them, an operator wants them back
         self.delayed: dict[str, None] = {}  # waiting for `not_before`
@@ -206,13 +208,15 @@ class Run:
 
     def _unindex(self, name: str) -> None:
         self.live.pop(self.states[name].job_id, None)
-        for index in (self.reserved, self.with_intent, self.delayed, self.runnable):
+        for index in (self.started, self.reserved, self.with_intent, self.delayed, self.runnable):
             index.pop(name, None)
 
     def _index(self, name: str) -> None:
         state = self.states[name]
         if state.status in LIVE:
             self.live[state.job_id] = name
+            if state.status in STARTED:
+                self.started[name] = None
             if state.intent is not Intent.NONE:
                 self.with_intent[name] = None
             if state.status is JobStatus.RUNNABLE and self.specs[name].runnable_timeout:
