@@ -1,14 +1,16 @@
 """The SQLite file of a state directory: opening it, transactions, and its errors in words."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from chalicelib.errors import BackendError, InvalidInputError
 from chalicelib.local.migrations import APPLICATION_ID, LATEST, migrate
 from chalicelib.local.state_directory import make_private, make_private_file, one_at_a_time
-from chalicelib.local.store_words import fence_passed
+from chalicelib.local.store_words import fence_passed, storable
 
 FILE_NAME = "batch-scheduler.db"
 _BUSY_SECONDS = 10.0  # longer than any transaction of ours, shorter than a person's patience
@@ -34,15 +36,23 @@ _REASONS = {
 }
 
 
-class Database:
-    """One connection to the file; with a `fence`, it writes only while that epoch is the newest."""
+@dataclass(slots=True)
+class _File:
+    """What all views of one connection share."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, path: Path, fence: int | None = None
-    ) -> None:
-        self._connection = connection
+    connection: sqlite3.Connection
+    path: Path
+    writes: int = 0
+
+
+class Database:
+    """A view of the file; with a `fence`, it writes only while that epoch is the newest."""
+
+    def __init__(self, file: _File, fence: int | None = None) -> None:
+        self._file = file
+        self._connection = file.connection
         self._fence = fence
-        self.path = path
+        self._own_writes = 0
 
     @classmethod
     def open(cls, directory: Path) -> "Database":
@@ -65,39 +75,46 @@ class Database:
             except BaseException:
                 connection.close()
                 raise
-        return cls(connection, path)
+        return cls(_File(connection, path))
 
     def fenced(self, epoch: int) -> "Database":
-        """The same connection, writing only while `epoch` is the newest of the lease."""
-        return Database(self._connection, self.path, epoch)
+        """Another view of the connection, writing only while `epoch` is the lease's newest."""
+        return Database(self._file, epoch)
 
     @contextmanager
     def reading(self, operation: str) -> Iterator[sqlite3.Connection]:
         """One view of the data for all statements of the block. Raises BackendError."""
-        with _told_in_words(self.path, operation), self._transaction("BEGIN"):
+        with self._told_in_words(operation), self._transaction("BEGIN"):
             yield self._connection
 
     @contextmanager
     def writing(self, operation: str) -> Iterator[sqlite3.Connection]:
         """Whole or not at all. Raises BackendError, and ConflictError once the fence is passed."""
-        with _told_in_words(self.path, operation), self._transaction("BEGIN IMMEDIATE"):
+        with self._told_in_words(operation), self._transaction("BEGIN IMMEDIATE"):
             self._check_fence(operation)
             yield self._connection
+            self._count_write()
 
     def take_epoch(self, owner: str) -> int:
         """Begin a new epoch of the lease; every fence before it is passed from now on."""
-        with _told_in_words(self.path, "take epoch"), self._transaction("BEGIN IMMEDIATE"):
+        with self._told_in_words("take epoch"), self._transaction("BEGIN IMMEDIATE"):
             update = "UPDATE lease SET epoch = epoch + 1, owner = ?"
-            self._connection.execute(update, (owner,))
+            self._connection.execute(update, (storable(owner),))
+            self._count_write()
             return self._epoch()
 
     def data_version(self) -> int:
-        """Another number than before when another connection has written in between."""
-        with _told_in_words(self.path, "read"):
-            return _number(self._connection, "PRAGMA data_version")
+        """Another value than before when anyone but this view has written in between."""
+        with self._told_in_words("read"):
+            of_others = _number(self._connection, "PRAGMA data_version")
+        # Both only grow, so their sum moves when one of them does.
+        return of_others + self._file.writes - self._own_writes
 
     def close(self) -> None:
         self._connection.close()
+
+    def _told_in_words(self, operation: str) -> AbstractContextManager[None]:
+        return _told_in_words(self._file.path, operation)
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[None]:
@@ -110,6 +127,10 @@ class Database:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
+
+    def _count_write(self) -> None:
+        self._file.writes += 1
+        self._own_writes += 1
 
     def _check_fence(self, operation: str) -> None:
         if self._fence is None:
@@ -166,5 +187,8 @@ def _told_in_words(path: Path, operation: str) -> Iterator[None]:
         words, retryable = _REASONS.get(code, (_DAMAGED, False))
         reason = f"{path}: {words} ({error})"
         raise BackendError("database", operation, reason, retryable=retryable) from error
+    except json.JSONDecodeError as error:
+        reason = f"{path}: {_DAMAGED} (a record of it is no JSON: {error})"
+        raise BackendError("database", operation, reason, retryable=False) from error
     except UnicodeEncodeError as error:
         raise InvalidInputError.at("$", f"no Unicode text: {error.object!r}") from error

@@ -63,7 +63,7 @@ class MemoryStore:
         return self._contents.epoch
 
     def data_version(self) -> int:
-        """Another number than before when someone else has written in between."""
+        """Another number than before when anyone but this view has written in between."""
         return self._contents.writes - self._own_writes
 
     def close(self) -> None:

@@ -55,9 +55,7 @@ CREATE TABLE jobs (
     run INTEGER NOT NULL REFERENCES runs (run),
     name TEXT NOT NULL,
     position INTEGER NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('WAITING', 'HELD', 'RESERVED', 'SUBMITTED', 'PENDING',
-        'RUNNABLE', 'STARTING', 'RUNNING', 'SUCCEEDED', 'FAILED', 'UPSTREAM_FAILED', 'CANCELLED',
-        'PASS', 'SKIPPED', 'NOTFOUND')),
+    status TEXT NOT NULL,
     version INTEGER NOT NULL,
     attempt INTEGER NOT NULL,
     failures INTEGER NOT NULL,
@@ -96,10 +94,15 @@ CREATE TRIGGER events_are_never_deleted BEFORE DELETE ON events
 BEGIN SELECT raise(ABORT, 'events are only ever appended'); END;
 
 -- A person's `UPDATE jobs SET status = 'PASS'` becomes what an operator's act would have been: the
--- engine's next write conflicts and it reads the run anew, counts and history agree.
+-- engine's next write conflicts and it reads the run anew, counts and history agree. The words are
+-- checked here because a CHECK of the table costs each write of ours a fifth more.
 CREATE TRIGGER jobs_edited_by_hand AFTER UPDATE OF status ON jobs
 WHEN NEW.version = OLD.version AND NEW.status <> OLD.status
 BEGIN
+    SELECT raise(ABORT, 'jobs have no such status: PASS is the one to set by hand')
+    WHERE NEW.status NOT IN ('WAITING', 'HELD', 'RESERVED', 'SUBMITTED', 'PENDING', 'RUNNABLE',
+        'STARTING', 'RUNNING', 'SUCCEEDED', 'FAILED', 'UPSTREAM_FAILED', 'CANCELLED', 'PASS',
+        'SKIPPED', 'NOTFOUND');
     UPDATE jobs SET version = version + 1 WHERE run = NEW.run AND name = NEW.name;
     INSERT INTO events
     SELECT NEW.run, coalesce(max(sequence), 0) + 1, strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'),

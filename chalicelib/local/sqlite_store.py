@@ -29,7 +29,7 @@ class SqliteStore(SqliteSchedules, SqliteRuns):
         return self._database.take_epoch(owner)
 
     def data_version(self) -> int:
-        """Another number than before when someone else has written in between."""
+        """Another number than before when anyone but this view has written in between."""
         return self._database.data_version()
 
     def close(self) -> None:
