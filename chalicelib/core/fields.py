@@ -1,0 +1,211 @@
+"""The kinds of values that the fields of a document take, and what each forgives.
+
+Numbers may be written as text and text as numbers: documents that were once in DynamoDB or were
+typed into YAML have both. Every kind keeps its JSON Schema true to what it accepts.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Tag,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from chalicelib.core.lifecycle import JobStatus
+from chalicelib.core.schedule import TriggerRule
+from chalicelib.core.written import WrittenFloat
+
+_WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
+_DECIMAL = re.compile(r"[-+]?[0-9]{1,18}(\.[0-9]{1,18})?")
+_NAME_REFUSED = frozenset("/*?[,")  # the terminal takes lists and globs of names
+
+
+def complaint(reason: str, allowed: str = "") -> PydanticCustomError:
+    """The error of a validator of ours; `allowed` says what would have been accepted."""
+    return PydanticCustomError("refused", "{reason}", {"reason": reason, "allowed": allowed})
+
+
+class Numeral:
+    """Annotates a number that may be given as text: `"60"`, or a Decimal of DynamoDB."""
+
+    def __init__(self, pattern: re.Pattern[str]) -> None:
+        """`pattern` is what the text must be."""
+        self._pattern = pattern
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Read the text before the number's own rules are applied."""
+        return core_schema.no_info_before_validator_function(self._read, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The number's own schema, text of digits besides."""
+        described = handler(schema)
+        described["type"] = [described["type"], "string"]
+        described["pattern"] = rf"^\s*{self._pattern.pattern}\s*$"
+        return described
+
+    def _read(self, value: Any) -> Any:
+        if isinstance(value, str) and self._pattern.fullmatch(value.strip()):
+            return value.strip()
+        if isinstance(value, bool | str):
+            raise complaint("is no number", "a number")
+        return value
+
+
+WHOLE = Numeral(_WHOLE)
+DECIMAL = Numeral(_DECIMAL)
+
+
+def as_text(value: Any) -> Any:
+    """Text for a number or a truth value: `sleep: [sleep, 5]` is what people write in YAML."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case WrittenFloat():
+            return value.text
+        case int() | float() | Decimal():
+            return str(value)
+        case _:
+            return value
+
+
+Text = Annotated[str, BeforeValidator(as_text, json_schema_input_type=str | int | float | bool)]
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, WrittenFloat):
+        # Stored as JSON, 1.10 would come back as 1.1; text can still be read as a number.
+        return float(value) if str(float(value)) == value.text else value.text
+    if isinstance(value, str | int | float | Decimal):
+        return float(value) if isinstance(value, Decimal) else value
+    raise complaint("is no single value", "text, a number, true or false")
+
+
+Scalar = Annotated[Any, BeforeValidator(_scalar, json_schema_input_type=str | int | float | bool)]
+
+
+def _check_job_name(name: str) -> str:
+    if not any(character.isalnum() for character in name):
+        raise complaint("is no name", "a name with at least one letter or digit")
+    if not name.isprintable() or name != name.strip():
+        raise complaint("is no name", "printable characters, no blank first or last")
+    refused = _NAME_REFUSED.intersection(name)
+    if refused:
+        raise complaint(
+            f"is no name: it has {' '.join(sorted(refused))}", "names without / * ? [ ,"
+        )
+    return name
+
+
+JobName = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_check_job_name)]
+
+
+def alike(name: str) -> str:
+    """What two names have in common that people take for the same: case, width, accents' form."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def _check_environment_name(name: str) -> str:
+    if name.upper().startswith("AWS_BATCH"):
+        # "Environment variables must not start with AWS_BATCH" (API_KeyValuePair).
+        raise complaint("is a name that AWS Batch keeps for itself", "names not with AWS_BATCH")
+    return name
+
+
+EnvironmentName = Annotated[
+    str, Field(pattern=r"^[^=\s$\x00]+$", max_length=256), AfterValidator(_check_environment_name)
+]
+
+
+def _upper(value: Any) -> Any:
+    return value.strip().upper() if isinstance(value, str) else value
+
+
+def _either_case(*words: str) -> dict[str, Any]:
+    return {"enum": [spelling for word in words for spelling in (word, word.lower())]}
+
+
+ExitAction = Annotated[
+    Literal["RETRY", "EXIT"],
+    BeforeValidator(_upper),
+    Field(json_schema_extra=_either_case("RETRY", "EXIT")),
+]
+ResourceType = Annotated[
+    Literal["GPU", "VCPU", "MEMORY"],
+    BeforeValidator(_upper),
+    Field(json_schema_extra=_either_case("GPU", "VCPU", "MEMORY")),
+]
+
+
+def _read_status(value: Any) -> Any:
+    status = _upper(value)
+    return "PASS" if status == "SKIP" else status
+
+
+OldJobStatus = Annotated[
+    JobStatus,
+    BeforeValidator(_read_status),
+    Field(json_schema_extra={"enum": ["pass", "skip", "SKIP", *map(str, JobStatus)]}),
+]
+
+
+def _read_job_id(value: Any) -> Any:
+    return value["jobId"] if isinstance(value, Mapping) and "jobId" in value else value
+
+
+JobId = Annotated[
+    str, BeforeValidator(_read_job_id, json_schema_input_type=str | dict[Literal["jobId"], str])
+]
+
+
+def _words(spelling: str) -> str:
+    return re.sub(r"[-_\s]+|(?<=[a-z])(?=[A-Z])", " ", spelling.strip()).lower()
+
+
+def _read_rule(value: Any) -> Any:
+    return _words(value) if isinstance(value, str) else value
+
+
+def _rule_spellings() -> list[str]:
+    spellings = []
+    for rule in TriggerRule:
+        first, *rest = rule.split()
+        camel = first + "".join(map(str.capitalize, rest))
+        spellings += [rule.value, camel, rule.replace(" ", "_"), rule.replace(" ", "-")]
+    return spellings
+
+
+RuleName = Annotated[
+    TriggerRule,
+    BeforeValidator(_read_rule),
+    Field(json_schema_extra={"enum": [*_rule_spellings()]}),
+]
+
+
+# Marks of the forms that one field takes; `#` keeps them apart from keys of a document.
+TEXT_FORM, LIST_FORM, MAPPING_FORM = "#text", "#list", "#mapping"
+
+
+def _command_form(value: Any) -> str:
+    return LIST_FORM if isinstance(value, list | tuple) else TEXT_FORM
+
+
+Command = Annotated[
+    Annotated[str, Field(min_length=1), Tag(TEXT_FORM)]
+    | Annotated[list[Text], Field(min_length=1), Tag(LIST_FORM)],
+    Discriminator(_command_form),
+]

@@ -1,0 +1,99 @@
+"""Puts what pydantic found wrong with a document into our words."""
+
+import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from chalicelib.core.document import ScheduleDocument
+from chalicelib.core.fields import LIST_FORM, MAPPING_FORM, TEXT_FORM
+from chalicelib.core.wording import Speller, json_path, shown
+from chalicelib.errors import Problem
+
+# What pydantic puts into a location besides keys and indexes of the document.
+_MARKS = frozenset({LIST_FORM, MAPPING_FORM, TEXT_FORM, "[key]"})
+
+_WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "missing": ("is missing", ""),
+        "extra_forbidden": ("is no field here", ""),
+        "string_type": ("is no text", "text"),
+        "string_unicode": ("is no text", "text in Unicode"),
+        "string_too_short": ("is empty", "at least {min_length} character"),
+        "string_too_long": ("is too long", "at most {max_length} characters"),
+        "string_pattern_mismatch": ("is not written as it must be", "text like {pattern}"),
+        "int_type": ("is no whole number", "a whole number"),
+        "int_parsing": ("is no whole number", "a whole number"),
+        "int_from_float": ("is no whole number", "a whole number"),
+        "float_type": ("is no number", "a number"),
+        "float_parsing": ("is no number", "a number"),
+        "finite_number": ("is no number", "a finite number"),
+        "bool_type": ("is neither true nor false", "true or false"),
+        "list_type": ("is no list", "a list"),
+        "dict_type": ("is no object", "an object"),
+        "model_type": ("is no object", "an object"),
+        "model_attributes_type": ("is no object", "an object"),
+        "greater_than_equal": ("is too small", "at least {ge}"),
+        "greater_than": ("is too small", "more than {gt}"),
+        "less_than_equal": ("is too large", "at most {le}"),
+        "too_short": ("has too few entries", "at least {min_length}"),
+        "too_long": ("has too many entries", "at most {max_length}"),
+        "literal_error": ("is none of the words allowed", "{expected}"),
+        "enum": ("is none of the words allowed", "{expected}"),
+        "refused": ("{reason}", "{allowed}"),
+    }
+)
+
+
+def describe(error: ValidationError, speller: Speller) -> Iterator[Problem]:
+    """One problem for each of pydantic's errors."""
+    for detail in error.errors(include_url=False):
+        yield _describe(detail, speller)
+
+
+def _describe(detail: ErrorDetails, speller: Speller) -> Problem:
+    kind, location, facts = detail["type"], detail["loc"], detail.get("ctx", {})
+    reason, allowed = _WORDS.get(kind, (detail["msg"], ""))
+    found = "" if kind == "missing" else shown(detail["input"])
+    suggestion = ""
+    if kind == "extra_forbidden":
+        fields = fields_at(location[:-1])
+        allowed = ", ".join(fields)
+        suggestion = speller.nearest(str(location[-1]), fields)
+    else:
+        reason, allowed = _fill_in(reason, facts), _fill_in(allowed, facts)
+    if kind in {"enum", "literal_error"} and isinstance(detail["input"], str):
+        suggestion = speller.nearest(detail["input"], re.findall(r"'([^']*)'", allowed))
+        allowed = allowed.replace("'", "")
+    path = json_path(part for part in location if part not in _MARKS)
+    return Problem(path, reason, found, allowed, suggestion)
+
+
+def _fill_in(template: str, facts: Mapping[str, Any]) -> str:
+    return template.format_map(facts) if "{" in template else template
+
+
+def fields_at(location: tuple[str | int, ...]) -> list[str]:
+    """The names of the fields that the object at a location may have."""
+    model: type[BaseModel] = ScheduleDocument
+    is_key = False  # the next part is a key of the user's, not a field of ours
+    for part in location:
+        if is_key or isinstance(part, int) or part in _MARKS:
+            is_key = False
+            continue
+        field = next(f for f in model.model_fields.values() if f.alias == part)
+        models = list(_models_in(field.annotation))
+        if models:
+            model, is_key = models[0]
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _models_in(annotation: Any, in_mapping: bool = False) -> Iterator[tuple[type[BaseModel], bool]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation, in_mapping
+    is_mapping = in_mapping or getattr(annotation, "__origin__", None) is dict
+    for argument in get_args(annotation):
+        yield from _models_in(argument, is_mapping)

@@ -1,0 +1,146 @@
+"""Turns a document and the values of a run into a `Schedule`: all that the engine needs to know.
+
+Nothing is left to look up afterwards: defaults and definitions are merged in, placeholders filled.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chalicelib.core.document import ScheduleDocument, to_json
+from chalicelib.core.layering import has_work, layer, merge, request_of
+from chalicelib.core.parameters import Value, check, fill
+from chalicelib.core.schedule import (
+    JobSpec,
+    OnFailure,
+    Policy,
+    RetryPolicy,
+    Schedule,
+    TriggerRule,
+)
+from chalicelib.core.wording import json_path, quoted, shown
+from chalicelib.errors import InvalidInputError, Problem
+
+Fields = Mapping[str, Any]
+
+_AMOUNT = {
+    "VCPU": (re.compile(r"[0-9]*[1-9][0-9]*(\.[0-9]+)?|0?\.[0-9]*[1-9][0-9]*"), "a number above 0"),
+    "MEMORY": (re.compile(r"[0-9]*[1-9][0-9]*"), "whole MiB above 0"),
+    "GPU": (re.compile(r"[0-9]*[1-9][0-9]*"), "a whole number above 0"),
+}
+
+
+def resolve(
+    document: ScheduleDocument, given: Mapping[str, object]
+) -> tuple[Schedule, dict[str, Value]]:
+    """The schedule for one run, and the value of each of its parameters.
+
+    Raises InvalidInputError with everything that is wrong with the values given, or with what they
+    make of the document.
+    """
+    values = check(document.parameters, given)
+    fields = document.model_dump(
+        by_alias=True,
+        exclude_unset=True,
+        exclude_none=True,
+        include={"job_list", "finally_jobs", "defaults", "job_definitions"},
+    )
+    if "${" in to_json(document):
+        fields = _filled(fields, values)
+    specs, problems = _resolve_jobs(fields)
+    if problems:
+        raise InvalidInputError(problems)
+    schedule = Schedule(
+        schedule_id=document.schedule_id,
+        name=document.schedule_name or "",
+        category=document.category or "",
+        policy=Policy(
+            on_failure=OnFailure(document.on_failure or OnFailure.CONTINUE),
+            max_concurrency=document.max_concurrency,
+            wait_time=document.wait_time,
+        ),
+        jobs=tuple(specs),
+    )
+    return schedule, values
+
+
+def _filled(fields: dict[str, Any], values: Mapping[str, Value]) -> dict[str, Any]:
+    """The same with placeholders filled, but for the names that jobs go by."""
+    filled: dict[str, Any] = fill(fields, values)
+    for part in ("jobList", "finally"):
+        for before, after in zip(fields.get(part, ()), filled.get(part, ()), strict=True):
+            after["jobName"] = before["jobName"]
+            if "jobDependencies" in before:
+                after["jobDependencies"] = before["jobDependencies"]
+    return filled
+
+
+def _resolve_jobs(fields: Fields) -> tuple[list[JobSpec], list[Problem]]:
+    defaults: Fields = fields.get("defaults", {})
+    default_layer = layer(defaults)
+    definitions = {
+        name: layer(definition) for name, definition in fields.get("jobDefinitions", {}).items()
+    }
+    specs: list[JobSpec] = []
+    problems: list[Problem] = []
+    for part in ("jobList", "finally"):
+        for index, job in enumerate(fields.get(part, ())):
+            request = _request(layer(job), default_layer, definitions)
+            specs.append(_spec(job, defaults, request, is_finally=part == "finally"))
+            problems.extend(_faults(json_path((part, index)), job["jobName"], request))
+    return specs, problems
+
+
+def _request(job: Fields, defaults: Fields, definitions: Mapping[str, Fields]) -> dict[str, Any]:
+    if has_work(job) and "command" in defaults:
+        # A job that says what it runs has said otherwise.
+        defaults = {key: value for key, value in defaults.items() if key != "command"}
+    merged = merge(defaults, job)
+    definition = definitions.get(merged.get("jobDefinition", ""))
+    if definition is not None:
+        merged = merge(definition, merged)
+        # It is written out now, and no queue knows it by that name.
+        del merged["jobDefinition"]
+    return request_of(merged)
+
+
+def _spec(job: Fields, defaults: Fields, request: Fields, *, is_finally: bool) -> JobSpec:
+    # A rule for the graph is none for what cleans up after it.
+    rule = TriggerRule.ALL_DONE if is_finally else defaults.get("triggerRule")
+    return JobSpec(
+        name=job["jobName"],
+        upstream=tuple(job.get("jobDependencies", ())),
+        trigger_rule=job.get("triggerRule", rule or TriggerRule.ALL_SUCCEEDED),
+        is_finally=is_finally,
+        hold=job.get("hold", False),
+        passed=job.get("jobStatus") == "PASS",
+        retry=_retry(job.get("retry", defaults.get("retry"))),
+        runnable_timeout=job.get("runnableTimeout", defaults.get("runnableTimeout")),
+        description=job.get("description", ""),
+        request=request,
+    )
+
+
+def _retry(fields: Fields | None) -> RetryPolicy | None:
+    if fields is None:
+        return None
+    policy = RetryPolicy(attempts=fields["attempts"])
+    return RetryPolicy(
+        attempts=policy.attempts,
+        delay_seconds=fields.get("delaySeconds", policy.delay_seconds),
+        backoff=fields.get("backoff", policy.backoff),
+        max_delay_seconds=fields.get("maxDelaySeconds", policy.max_delay_seconds),
+    )
+
+
+def _faults(path: str, name: str, request: Fields) -> Iterator[Problem]:
+    """What only shows once the placeholders are filled."""
+    for key in ("jobDefinition", "jobQueue"):
+        if key in request and not request[key].strip():
+            yield Problem(f"{path}.{key}", f"job {quoted(name)}: is empty", shown(request[key]))
+    for requirement in request.get("containerOverrides", {}).get("resourceRequirements", ()):
+        pattern, allowed = _AMOUNT[requirement["type"]]
+        if not pattern.fullmatch(requirement["value"].strip()):
+            reason = f"job {quoted(name)}: {requirement['type']} is no amount"
+            found = shown(requirement["value"])
+            yield Problem(f"{path}.resourceRequirements", reason, found, allowed)
