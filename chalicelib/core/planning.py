@@ -89,29 +89,34 @@ def _changes(run: Run, now: datetime) -> Iterator[Change]:
     if reason:
         yield from _stop(run, now, reason)
     for name in run.closed:
-        state = run.states[name]
-        if reason and _stops(run, name):
-            continue
-        if run.verdict(name) is Verdict.DOOMED:
-            after = _evolve(state, JobStatus.UPSTREAM_FAILED, _blame(run, name))
-            yield Change(name, Act.DOOM, state, after, now)
-        else:
-            text = f"its trigger rule is {run.specs[name].trigger_rule.value!r}, and none failed"
-            yield Change(name, Act.SKIP, state, _evolve(state, JobStatus.SKIPPED, text), now)
+        if not _stops(run, name, reason):
+            yield _close(run, name, now)
     for name in run.movable:
-        if run.specs[name].is_gate and not (reason and _stops(run, name)):
+        # The queue can wait on behalf of a job that it is given, and a gate is never given to it.
+        opens = run.specs[name].is_gate and run.verdict(name) is Verdict.READY
+        if opens and not _stops(run, name, reason):
             state = run.states[name]
             yield Change(name, Act.OPEN, state, _evolve(state, JobStatus.PASS, "gate opened"), now)
-    yield from _expire(run, now)
+    yield from _expire(run, now, reason)
 
 
-def _stops(run: Run, name: str) -> bool:
-    return bool(run.header.cancelling) or not run.specs[name].is_finally
+def _close(run: Run, name: str, now: datetime) -> Change:
+    state = run.states[name]
+    if run.verdict(name) is Verdict.DOOMED:
+        after = _evolve(state, JobStatus.UPSTREAM_FAILED, _blame(run, name))
+        return Change(name, Act.DOOM, state, after, now)
+    text = f"its trigger rule is {run.specs[name].trigger_rule.value!r}, and none failed"
+    return Change(name, Act.SKIP, state, _evolve(state, JobStatus.SKIPPED, text), now)
+
+
+def _stops(run: Run, name: str, reason: str) -> bool:
+    """Say whether `reason` to stop is one for this job."""
+    return bool(reason) and (bool(run.header.cancelling) or not run.specs[name].is_finally)
 
 
 def _stop(run: Run, now: datetime, reason: str) -> Iterator[Change]:
     for name, state in run.states.items():
-        if state.status in FINAL or not _stops(run, name):
+        if state.status in FINAL or not _stops(run, name, reason):
             continue
         if state.status in (JobStatus.WAITING, JobStatus.HELD):
             after = _evolve(state, JobStatus.CANCELLED, reason)
@@ -121,8 +126,10 @@ def _stop(run: Run, now: datetime, reason: str) -> Iterator[Change]:
             yield Change(name, Act.CANCEL, state, after, now)
 
 
-def _expire(run: Run, now: datetime) -> Iterator[Change]:
+def _expire(run: Run, now: datetime, reason: str) -> Iterator[Change]:
     for name in run.runnable:
+        if _stops(run, name, reason):
+            continue
         state, limit = run.states[name], run.specs[name].runnable_timeout
         if limit and state.intent is Intent.NONE and now >= _deadline(state, limit):
             said = f": {state.reason}" if state.reason else ""
@@ -140,7 +147,8 @@ def _hand_over(run: Run, now: datetime, limits: QueueLimits) -> Iterator[HandOve
         if room <= 0:
             return
         state = run.states[name]
-        if state.not_before is not None and state.not_before > now:
+        delayed = state.not_before is not None and state.not_before > now
+        if delayed or run.specs[name].is_gate:
             continue
         if run.verdict(name) is Verdict.READY:
             yield HandOver(name)
