@@ -1,0 +1,223 @@
+"""Times this scheduler beside a bare loop and make, and writes benchmarks/RESULTS.md.
+
+usage: python -m benchmarks.run [--repeats N] [--quick]
+
+Every figure is the median over the repeats of a whole command's wall time, host start and empty
+state directory included. The contenders take turns, so that a slower machine slows all of them.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.graphs import Graph, chain, fan, layered, write_document, write_makefile
+
+ROOT = Path(__file__).parents[1]
+RESULTS = Path(__file__).with_name("RESULTS.md")
+GRAPHS: Mapping[str, Callable[[], Graph]] = {
+    "1 job": lambda: chain(1),
+    "chain of 100": lambda: chain(100),
+    "fan 1 → 998 → 1": lambda: fan(998),
+    "1,000 jobs (20 x 50)": lambda: layered(20, 50),
+    "10,000 jobs (100 x 100)": lambda: layered(100, 100),
+}
+SMALL, LARGE = "1,000 jobs (20 x 50)", "10,000 jobs (100 x 100)"
+INTRODUCTION = (
+    "Made by `make bench` ({} repeats, medians; Python {}, {} CPUs). Jobs are `true`, 2 slots; "
+    "every time is a whole command from an empty state directory, host start included. The loop "
+    "is `benchmarks/loop.py`: one SQLite commit a job (WAL, NORMAL) and nothing else. make is "
+    "`make -j2` with a stamp file a job."
+)
+ENVIRONMENT = {**os.environ, "BATCH_SCHEDULER_VCPUS": "2", "BATCH_SCHEDULER_HOST_IDLE": "1"}
+
+
+@dataclass(slots=True)
+class Timings:
+    """Seconds of each contender on one graph, in the order of the repeats."""
+
+    ours: list[float] = field(default_factory=list)
+    loop: list[float] = field(default_factory=list)
+    make: list[float] = field(default_factory=list)
+
+
+def timed(command: list[str]) -> float:
+    """Wall seconds of a command that must succeed."""
+    began = time.perf_counter()
+    subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+def program(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "chalicelib.cli.main", *arguments]
+
+
+@contextmanager
+def place() -> Iterator[Path]:
+    """An empty directory that is gone afterwards."""
+    path = Path(tempfile.mkdtemp(prefix="batch-scheduler-bench-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def measure(graph: Graph, timings: Timings) -> None:
+    """One turn of each contender."""
+    with place() as directory:
+        document = directory / "graph.json"
+        write_document(graph, document)
+        write_makefile(graph, directory / "Makefile")
+        loop = [sys.executable, "-m", "benchmarks.loop", str(document), str(directory / "loop.db")]
+        timings.loop.append(timed(loop))
+        timings.make.append(timed(["make", "-j2", "-s", "-C", str(directory)]))
+        state = directory / "state"
+        timings.ours.append(timed(program("run", str(document), "--state", str(state))))
+        check(state, len(graph))
+
+
+def check(state: Path, jobs: int) -> None:
+    """The run that was timed did all of its jobs, each with a record and a log of its own."""
+    found = subprocess.run(
+        program("status", "--state", str(state), "--json"),
+        cwd=ROOT, env=ENVIRONMENT, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    counts = json.loads(found.stdout)["run"]["counts"]
+    assert counts == {"SUCCEEDED": jobs}, counts
+    logs = sum(1 for _ in (state / "logs").rglob("*.log"))
+    assert logs == jobs, f"{logs} logs of {jobs} jobs"
+
+
+def peak_memory(graph: Graph) -> tuple[float, float]:
+    """MiB at the highest of engine and host, each at its own highest, over one run."""
+    with place() as directory:
+        document, state = directory / "graph.json", directory / "state"
+        write_document(graph, document)
+        engine = subprocess.Popen(
+            program("run", str(document), "--state", str(state)),
+            cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        host = 0
+        while True:
+            host = max(host, host_peak(state))
+            pid, status, usage = os.wait4(engine.pid, os.WNOHANG)
+            if pid:
+                engine.returncode = os.waitstatus_to_exitcode(status)
+                assert engine.returncode == 0
+                return usage.ru_maxrss / 1024, max(host, host_peak(state)) / 1024
+            time.sleep(0.05)
+
+
+def host_peak(state: Path) -> int:
+    """KiB that the host of a state directory has had resident at most; 0 if there is none."""
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit():
+            continue
+        try:
+            words = (process / "cmdline").read_bytes().decode().split("\0")
+            if "chalicelib.local.host" in words and str(state) in words:
+                status = (process / "status").read_text()
+                return int(status.split("VmHWM:")[1].split()[0])
+        except (OSError, IndexError):
+            continue  # it ended while we looked
+    return 0
+
+
+def small_costs() -> dict[str, float]:
+    """Seconds of `--help`, and of `status` on a finished run of 10,000 jobs."""
+    with place() as directory:
+        document, state = directory / "graph.json", directory / "state"
+        write_document(GRAPHS[LARGE](), document)
+        timed(program("run", str(document), "--state", str(state)))
+        status = program("status", "--state", str(state))
+        validate = program("validate", str(document))
+        return {
+            "`--help`": statistics.median(timed(program("--help")) for _ in range(7)),
+            "`status` of 10,000 jobs": statistics.median(timed(status) for _ in range(5)),
+            "`validate` of 10,000 jobs": statistics.median(timed(validate) for _ in range(5)),
+        }
+
+
+def report(results: Mapping[str, Timings], memory: tuple[float, float],
+           costs: Mapping[str, float], repeats: int) -> str:  # fmt: skip
+    """The page of results, targets beside figures."""
+    lines = [
+        "# What it costs",
+        "",
+        INTRODUCTION.format(repeats, platform.python_version(), os.cpu_count()),
+        "",
+        "| graph | ours, s | bare loop, s | make, s | ours / loop | ours / make |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, timing in results.items():
+        ours, loop, make = map(statistics.median, (timing.ours, timing.loop, timing.make))
+        ratio = ratios(timing.ours, timing.loop)
+        lines.append(f"| {name} | {ours:.2f} | {loop:.2f} | {make:.2f} | {ratio:.2f} | "
+                     f"{ratios(timing.ours, timing.make):.2f} |")  # fmt: skip
+    lines += ["", "| target | figure | met |", "|---|---|---|"]
+    for target, figure, met in targets(results, memory, costs):
+        lines.append(f"| {target} | {figure} | {'yes' if met else '**no**'} |")
+    return "\n".join(lines) + "\n"
+
+
+def ratios(first: list[float], second: list[float]) -> float:
+    """The median of the ratios pair by pair."""
+    return statistics.median(a / b for a, b in zip(first, second, strict=True))
+
+
+def targets(
+    results: Mapping[str, Timings], memory: tuple[float, float], costs: Mapping[str, float]
+) -> Iterator[tuple[str, str, bool]]:
+    """Each target with what was measured, and whether it was met."""
+    large, small, one = results[LARGE], results[SMALL], results["1 job"]
+    to_loop, to_make = ratios(large.ours, large.loop), ratios(large.ours, large.make)
+    yield "10,000 jobs: at most 1.25 x the loop", f"{to_loop:.2f} x", to_loop <= 1.25
+    yield "10,000 jobs: less than make", f"{to_make:.2f} x", to_make < 1
+    over = statistics.median(a - b for a, b in zip(small.ours, small.make, strict=True))
+    yield "1,000 jobs: less than make plus 0.3 s", f"make {over:+.2f} s", over < 0.3
+    each = statistics.median(large.ours) / 10, statistics.median(small.ours)
+    growth = each[0] / each[1]
+    words = f"{growth:.2f} x ({each[0]:.2f} ms and {each[1]:.2f} ms)"
+    yield "cost a job at 10,000: at most 1.1 x at 1,000", words, growth <= 1.1
+    both = sum(memory)
+    words = f"{both:.0f} MiB ({memory[0]:.0f} + {memory[1]:.0f})"
+    yield "peak memory of engine + host at 10,000: at most 150 MiB", words, both <= 150
+    single = statistics.median(one.ours)
+    yield "a run of one job: at most 0.4 s", f"{single:.2f} s", single <= 0.4
+    limits = {"`--help`": 0.15, "`status` of 10,000 jobs": 0.5, "`validate` of 10,000 jobs": 1.5}
+    for name, limit in limits.items():
+        yield f"{name}: at most {limit:g} s", f"{costs[name]:.2f} s", costs[name] <= limit
+
+
+def main() -> None:
+    """Measure and write the page."""
+    parser = argparse.ArgumentParser(
+        description="Times this scheduler beside a bare loop and make."
+    )
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="one repeat, nothing written")
+    options = parser.parse_args()
+    repeats = 1 if options.quick else options.repeats
+    results = {name: Timings() for name in GRAPHS}
+    for turn in range(repeats):
+        for name, graph in GRAPHS.items():
+            measure(graph(), results[name])
+            print(f"repeat {turn + 1} of {repeats}: {name}: {results[name].ours[-1]:.2f} s")
+    page = report(results, peak_memory(GRAPHS[LARGE]()), small_costs(), repeats)
+    print(page)
+    if not options.quick:
+        RESULTS.write_text(page)
+
+
+if __name__ == "__main__":
+    main()
