@@ -1,0 +1,62 @@
+"""A small run in a store, as the contract tests of the stores need it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from chalicelib.core.lifecycle import Act, JobStatus
+from chalicelib.core.run import Change, JobState, RunHeader, initial_states
+from chalicelib.core.schedule import JobSpec, RetryPolicy, TriggerRule
+from chalicelib.local.memory_store import MemoryStore
+from chalicelib.local.sqlite_store import SqliteStore
+from chalicelib.ports import StoredSchedule
+
+Store = MemoryStore | SqliteStore
+
+START = datetime(2026, 11, 23, 1, 2, 3, 4, UTC)
+SPECS = (
+    JobSpec(name="make", request={"jobQueue": "q", "containerOverrides": {"command": ["make"]}}),
+    JobSpec(
+        name="clean",
+        upstream=("make",),
+        trigger_rule=TriggerRule.ALL_DONE,
+        retry=RetryPolicy(attempts=3, delay_seconds=2.5),
+        runnable_timeout=60,
+    ),
+    JobSpec(name="approve", upstream=("make",), hold=True, description="a person looks"),
+    JobSpec(name="assemble", upstream=("clean", "approve"), passed=True),
+)
+
+
+def header(run_id: str = "etl-1", **members: Any) -> RunHeader:
+    given: dict[str, Any] = {"schedule_id": "etl", "started_at": START, "started_by": "ann"}
+    return RunHeader(run_id=run_id, **(given | members))
+
+
+def begin(store: Store, about: RunHeader | None = None) -> RunHeader:
+    store.create_run(about or header(), SPECS, initial_states(SPECS))
+    return store.get_header((about or header()).run_id)
+
+
+def change(before: JobState, act: Act = Act.RESERVE, job: str = "make", **to: Any) -> Change:
+    after = replace(before, version=before.version + 1, **to)
+    return Change(job, act, before, after, START + timedelta(seconds=1))
+
+
+def reserve(store: Store, about: RunHeader) -> Change:
+    state = store.load_run(about.run_id).states["make"]
+    made = change(state, status=JobStatus.RESERVED, attempt=1, reserved_at=START)
+    store.record(about, [made])
+    return made
+
+
+def schedule(schedule_id: str = "etl", version: int = 1, **members: Any) -> StoredSchedule:
+    given: dict[str, Any] = {"digest": "d", "document": "{}", "stored_at": START}
+    return StoredSchedule(
+        schedule_id=schedule_id, version=version, stored_by="ann", **(given | members)
+    )
+
+
+def everything(store: Store, run_id: str) -> tuple[object, ...]:
+    run = store.load_run(run_id)
+    return run.header, run.specs, run.states, store.events(run_id)
