@@ -5,7 +5,7 @@ which failed without starting was upstream's fault, was taken back for an operat
 tried again, is decided here. What a reply leaves open is left as it was until the next reply.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -13,6 +13,7 @@ from chalicelib.core.batch import JobDetail
 from chalicelib.core.lifecycle import BROKEN, LIVE, SATISFIED, STARTED, Act, JobStatus
 from chalicelib.core.planning import stopping
 from chalicelib.core.run import Change, Intent, JobState, Run
+from chalicelib.core.schedule import TriggerRule
 
 _WITHDRAWN = {
     Intent.HOLD: JobStatus.HELD,
@@ -69,7 +70,8 @@ def _moved(name: str, state: JobState, detail: JobDetail, now: datetime) -> Chan
         intent, reason = Intent.NONE, f"started before {state.intent} could be done"
     if state.intent is not Intent.NONE and intent is state.intent:
         reason = state.reason
-    if (detail.status, reason, intent) == (state.status, state.reason, state.intent):
+    seen = (detail.status, reason, intent, 0)
+    if seen == (state.status, state.reason, state.intent, state.lookups):
         return None
     runnable_since = None
     if detail.status is JobStatus.RUNNABLE:
@@ -150,24 +152,48 @@ def _unstarted(
     state = run.states[name]
     if state.intent in _WITHDRAWN:
         after = _ended(state, _WITHDRAWN[state.intent], detail, state.reason)
+        after = replace(after, stopped_at=detail.stopped_at or now)
         return Change(name, Act.WITHDRAW, state, after, now)
-    if state.intent is Intent.EXPIRE:
+    told_of_upstream = run.specs[name].trigger_rule is TriggerRule.ALL_SUCCEEDED
+    if state.intent is Intent.EXPIRE or not told_of_upstream:
         return _failed(run, name, detail, now)
     upstream = {
-        up: changes[up].after.status if up in changes else run.states[up].status
-        for up in run.upstream[name]
+        up: changes[up].after if up in changes else run.states[up] for up in run.upstream[name]
     }
-    for up, status in upstream.items():
-        if status in BROKEN or status is JobStatus.CANCELLED:
-            after = _ended(state, JobStatus.UPSTREAM_FAILED, detail, f"upstream {up!r} is {status}")
+    return _cascaded(run, name, detail, upstream, now)
+
+
+def _cascaded(
+    run: Run, name: str, detail: JobDetail, upstream: Mapping[str, JobState], now: datetime
+) -> Change | None:
+    """The job failed before it started, maybe because of what the queue was told to wait for."""
+    state = run.states[name]
+    for up, above in upstream.items():
+        if above.status in BROKEN or above.status is JobStatus.CANCELLED:
+            reason = f"upstream {up!r} is {above.status}"
+            after = _ended(state, JobStatus.UPSTREAM_FAILED, detail, reason)
             return Change(name, Act.OBSERVE, state, after, now)
-    if all(status in SATISFIED for status in upstream.values()):
-        return _failed(run, name, detail, now)
-    if any(status in LIVE for status in upstream.values()):
-        # The queue knows of an end upstream that we have not seen: wait for it, don't guess.
-        return None
+    if not any(_has_moved_on(above, state) for above in upstream.values()):
+        if all(above.status in SATISFIED for above in upstream.values()):
+            return _failed(run, name, detail, now)
+        if any(above.status in LIVE for above in upstream.values()):
+            # The queue knows of an end upstream that we have not seen: wait for it, don't guess.
+            return None
     reason = "taken back from the queue: something upstream was"
     return Change(name, Act.WITHDRAW, state, _ended(state, JobStatus.WAITING, detail, reason), now)
+
+
+def _has_moved_on(above: JobState, state: JobState) -> bool:
+    """Say whether an operator ended or replaced the attempt upstream that the queue was told of.
+
+    The queue fails what waits for an attempt that failed there or was taken back, and may say so
+    only after the job upstream was passed or is in the queue for another attempt.
+    """
+    if state.reserved_at is None:
+        return False
+    if above.status is JobStatus.PASS:
+        return above.stopped_at is not None and above.stopped_at >= state.reserved_at
+    return above.reserved_at is not None and above.reserved_at > state.reserved_at
 
 
 def _ended(state: JobState, status: JobStatus, detail: JobDetail, reason: str) -> JobState:

@@ -1,0 +1,384 @@
+"""What the queue's words make of a run."""
+
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.core.batch import AttemptDetail, JobDetail
+from chalicelib.core.folding import Folded, describe_failure, fold, has_started
+from chalicelib.core.lifecycle import Act, JobStatus
+from chalicelib.core.run import Change, Intent, JobState, Run, RunHeader
+from chalicelib.core.schedule import RetryPolicy, TriggerRule
+from tests.unit.runs import (
+    EARLIER,
+    NOW,
+    after,
+    described,
+    header,
+    run_of,
+    spec,
+    state,
+    with_intent,
+)
+
+J = JobStatus
+
+
+def folded(run: Run, *details: JobDetail) -> dict[str, Change]:
+    return {change.job: change for change in fold(run, details, NOW).changes}
+
+
+def becomes(run: Run, *details: JobDetail) -> dict[str, tuple[Act, JobStatus]]:
+    return {name: (item.act, item.after.status) for name, item in folded(run, *details).items()}
+
+
+def unstarted(job_id: str) -> JobDetail:
+    return described(job_id, J.FAILED, started=False, status_reason="Dependent Job failed")
+
+
+def test_a_job_that_moved_on_is_seen() -> None:
+    run = run_of(spec("a"), a=state("a", J.RUNNABLE, lookups=1))
+    change = folded(run, described("id-a", J.RUNNING, status_reason="on i-1"))["a"]
+    assert change == Change(
+        "a",
+        Act.OBSERVE,
+        run.states["a"],
+        replace(state("a", J.RUNNING), version=1, started_at=NOW, reason="on i-1"),
+        NOW,
+    )
+
+
+def test_what_has_not_changed_is_no_change() -> None:
+    run = run_of(spec("a"), a=state("a", J.RUNNING, reason="on i-1"))
+    assert fold(run, [described("id-a", J.RUNNING, status_reason="on i-1")], NOW) == Folded()
+
+
+def test_a_new_reason_alone_is_a_change() -> None:
+    run = run_of(spec("a"), a=J.RUNNABLE)
+    seen = folded(run, described("id-a", J.RUNNABLE, status_reason="CAPACITY: none"))
+    assert seen["a"].after.reason == "CAPACITY: none"
+
+
+def test_a_job_that_is_described_again_has_not_been_forgotten() -> None:
+    run = run_of(spec("a"), a=state("a", J.RUNNING, lookups=1))
+    assert folded(run, described("id-a", J.RUNNING))["a"].after.lookups == 0
+
+
+def test_an_id_that_is_not_live_in_the_run_is_ignored() -> None:
+    run = run_of(spec("a"), spec("b"), a=J.SUCCEEDED, b=J.RUNNING)
+    stranger = described("id-z", J.FAILED)
+    assert fold(run, [described("id-a", J.FAILED), stranger], NOW) == Folded()
+
+
+def test_ignoring_one_detail_does_not_end_the_reading_of_the_rest() -> None:
+    run = run_of(spec("a"), a=J.RUNNING)
+    assert "a" in folded(run, described("id-z", J.FAILED), described("id-a", J.SUCCEEDED))
+
+
+def test_a_job_knows_since_when_it_is_runnable() -> None:
+    run = run_of(spec("a"), a=J.SUBMITTED)
+    assert folded(run, described("id-a", J.RUNNABLE))["a"].after.runnable_since == NOW
+
+
+def test_a_job_that_stays_runnable_keeps_that_moment() -> None:
+    run = run_of(spec("a"), a=J.RUNNABLE)
+    seen = folded(run, described("id-a", J.RUNNABLE, status_reason="CAPACITY: none"))
+    assert seen["a"].after.runnable_since == EARLIER
+
+
+def test_a_job_that_starts_is_runnable_no_more() -> None:
+    run = run_of(spec("a"), a=J.RUNNABLE)
+    assert folded(run, described("id-a", J.STARTING))["a"].after.runnable_since is None
+
+
+def test_a_success_ends_the_job_with_what_the_queue_knows() -> None:
+    running = state("a", J.RUNNING, lookups=2, not_before=NOW, runnable_since=NOW)
+    run = run_of(spec("a"), a=running)
+    change = folded(run, described("id-a", J.SUCCEEDED, exit_code=0, status_reason="done"))["a"]
+    assert (change.act, change.at) == (Act.OBSERVE, NOW)
+    assert change.after == replace(
+        state("a", J.SUCCEEDED),
+        version=1,
+        started_at=NOW,
+        stopped_at=NOW,
+        exit_code=0,
+        reason="done",
+    )
+
+
+@pytest.mark.parametrize("intent", [Intent.HOLD, Intent.PASS, Intent.CANCEL, Intent.EXPIRE])
+def test_a_success_counts_though_an_operator_wanted_something_else(intent: Intent) -> None:
+    run = run_of(spec("a"), a=with_intent("a", J.RUNNABLE, intent))
+    end = folded(run, described("id-a", J.SUCCEEDED))["a"].after
+    assert (end.status, end.intent) == (J.SUCCEEDED, Intent.NONE)
+    assert end.reason == f"succeeded before {intent} could be done"
+
+
+@pytest.mark.parametrize("intent", [Intent.HOLD, Intent.PASS])
+def test_what_was_wanted_before_the_start_is_given_up_at_the_start(intent: Intent) -> None:
+    run = run_of(spec("a"), a=with_intent("a", J.RUNNABLE, intent, reason="by ada"))
+    seen = folded(run, described("id-a", J.STARTING))["a"].after
+    assert (seen.intent, seen.reason) == (
+        Intent.NONE,
+        f"started before {intent} could be done",
+    )
+
+
+@pytest.mark.parametrize("intent", [Intent.CANCEL, Intent.EXPIRE])
+def test_an_end_that_was_wanted_is_still_wanted_after_the_start(intent: Intent) -> None:
+    run = run_of(spec("a"), a=with_intent("a", J.RUNNABLE, intent, reason="by ada"))
+    seen = folded(run, described("id-a", J.RUNNING, status_reason="on i-1"))["a"].after
+    assert (seen.intent, seen.reason) == (intent, "by ada")
+
+
+def test_a_job_wanted_back_that_has_not_moved_is_no_change() -> None:
+    held = with_intent("a", J.RUNNABLE, Intent.HOLD, reason="by ada")
+    assert not folded(run_of(spec("a"), a=held), described("id-a", J.RUNNABLE))
+
+
+def test_a_failure_without_a_retry_policy_is_final() -> None:
+    run = run_of(spec("a"), a=J.RUNNING)
+    change = folded(run, described("id-a", J.FAILED, exit_code=3, status_reason="exited"))["a"]
+    assert (change.act, change.at) == (Act.OBSERVE, NOW)
+    assert change.after == replace(
+        state("a", J.FAILED),
+        version=1,
+        failures=1,
+        started_at=NOW,
+        stopped_at=NOW,
+        exit_code=3,
+        reason="exit 3: exited",
+    )
+
+
+def test_a_failure_within_the_retry_policy_waits_for_its_delay() -> None:
+    policy = RetryPolicy(attempts=3, delay_seconds=2.5, backoff=2)
+    run = run_of(spec("a", retry=policy), a=state("a", J.RUNNING, failures=1))
+    change = folded(run, described("id-a", J.FAILED, exit_code=3))["a"]
+    assert (change.act, change.at, change.after.status) == (Act.RETRY, NOW, J.WAITING)
+    assert (change.after.failures, change.after.not_before) == (2, after(5))
+    assert change.after.reason == "exit 3; attempt 3 of 3 in 5 s"
+
+
+def test_the_last_failure_that_the_policy_allows_is_final() -> None:
+    run = run_of(spec("a", retry=RetryPolicy(attempts=2)), a=state("a", J.RUNNING, failures=1))
+    change = folded(run, described("id-a", J.FAILED))["a"]
+    assert (change.act, change.after.status, change.after.failures) == (Act.OBSERVE, J.FAILED, 2)
+
+
+@pytest.mark.parametrize(
+    "stopped", [header(cancelling="by ada"), header(stop=True)], ids=["cancelled", "stopped"]
+)
+def test_a_run_that_ends_retries_nothing(stopped: RunHeader) -> None:
+    jobs = spec("a", retry=RetryPolicy(attempts=9)), spec("b")
+    run = run_of(*jobs, run=stopped, a=J.RUNNING, b=J.FAILED)
+    assert becomes(run, described("id-a", J.FAILED)) == {"a": (Act.OBSERVE, J.FAILED)}
+
+
+def test_a_finally_job_of_a_stopped_run_is_retried() -> None:
+    cleanup = spec("z", is_finally=True, retry=RetryPolicy(attempts=2))
+    run = run_of(spec("a"), cleanup, run=header(stop=True), a=J.FAILED, z=J.RUNNING)
+    assert becomes(run, described("id-z", J.FAILED)) == {"z": (Act.RETRY, J.WAITING)}
+
+
+def test_a_finally_job_of_a_cancelled_run_is_not_retried() -> None:
+    cleanup = spec("z", is_finally=True, retry=RetryPolicy(attempts=2))
+    run = run_of(cleanup, run=header(cancelling="by ada"), z=J.RUNNING)
+    assert becomes(run, described("id-z", J.FAILED)) == {"z": (Act.OBSERVE, J.FAILED)}
+
+
+@pytest.mark.parametrize(
+    ("intent", "status"), [(Intent.CANCEL, J.CANCELLED), (Intent.EXPIRE, J.FAILED)]
+)
+def test_a_job_ended_while_it_ran_ends_as_was_wanted_and_is_not_retried(
+    intent: Intent, status: JobStatus
+) -> None:
+    wanted = with_intent("a", J.RUNNING, intent, reason="by ada")
+    run = run_of(spec("a", retry=RetryPolicy(attempts=9)), a=wanted)
+    change = folded(run, described("id-a", J.FAILED, exit_code=143))["a"]
+    assert (change.act, change.at, change.before) == (Act.OBSERVE, NOW, wanted)
+    assert (change.after.status, change.after.reason, change.after.exit_code) == (
+        status,
+        "by ada",
+        143,
+    )
+
+
+@pytest.mark.parametrize("intent", [Intent.HOLD, Intent.PASS])
+def test_a_job_that_started_and_failed_before_it_was_taken_back_has_failed(intent: Intent) -> None:
+    run = run_of(spec("a"), a=with_intent("a", J.RUNNABLE, intent))
+    assert becomes(run, described("id-a", J.FAILED)) == {"a": (Act.OBSERVE, J.FAILED)}
+
+
+@pytest.mark.parametrize(
+    ("intent", "act", "status"),
+    [
+        (Intent.HOLD, Act.WITHDRAW, J.HELD),
+        (Intent.PASS, Act.WITHDRAW, J.PASS),
+        (Intent.CANCEL, Act.WITHDRAW, J.CANCELLED),
+        (Intent.EXPIRE, Act.OBSERVE, J.FAILED),
+    ],
+)
+def test_a_job_taken_back_before_it_started_becomes_what_was_wanted(
+    intent: Intent, act: Act, status: JobStatus
+) -> None:
+    wanted = with_intent("a", J.RUNNABLE, intent, reason="by ada")
+    change = folded(run_of(spec("a"), a=wanted), unstarted("id-a"))["a"]
+    assert (change.act, change.at, change.before) == (act, NOW, wanted)
+    assert (change.after.status, change.after.intent, change.after.reason) == (
+        status,
+        Intent.NONE,
+        "by ada",
+    )
+
+
+@pytest.mark.parametrize("upstream", [J.FAILED, J.UPSTREAM_FAILED, J.NOTFOUND, J.CANCELLED])
+def test_a_job_that_the_queue_gave_up_for_its_upstream_never_ran(upstream: JobStatus) -> None:
+    run = run_of(spec("a"), spec("b", "a"), a=upstream, b=J.PENDING)
+    change = folded(run, unstarted("id-b"))["b"]
+    assert (change.act, change.at, change.after.status) == (Act.OBSERVE, NOW, J.UPSTREAM_FAILED)
+    assert change.after.reason == f"upstream 'a' is {upstream}"
+
+
+def test_a_whole_cascade_is_told_apart_in_one_reply_in_any_order() -> None:
+    run = run_of(spec("a"), spec("b", "a"), spec("c", "b"), a=J.RUNNING, b=J.PENDING, c=J.PENDING)
+    reply = [unstarted("id-c"), unstarted("id-b"), described("id-a", J.FAILED)]
+    expected = {
+        "a": (Act.OBSERVE, J.FAILED),
+        "b": (Act.OBSERVE, J.UPSTREAM_FAILED),
+        "c": (Act.OBSERVE, J.UPSTREAM_FAILED),
+    }
+    assert becomes(run, *reply) == becomes(run, *reply[::-1]) == expected
+
+
+def test_a_cascade_from_an_end_that_was_not_told_yet_is_asked_about_again() -> None:
+    run = run_of(spec("a"), spec("b", "a"), spec("c", "b"), a=J.RUNNING, b=J.PENDING, c=J.PENDING)
+    assert fold(run, [unstarted("id-b"), unstarted("id-c")], NOW) == Folded((), ("id-b", "id-c"))
+
+
+def test_a_job_that_failed_before_it_started_by_its_own_fault_has_failed() -> None:
+    run = run_of(spec("a"), spec("b", "a"), a=J.SUCCEEDED, b=J.RUNNABLE)
+    change = folded(run, described("id-b", J.FAILED, started=False, status_reason="host lost"))
+    assert (change["b"].after.status, change["b"].after.reason) == (J.FAILED, "host lost")
+
+
+def test_such_a_failure_is_retried_like_any_other() -> None:
+    run = run_of(spec("a", retry=RetryPolicy(attempts=2)), a=J.RUNNABLE)
+    assert becomes(run, unstarted("id-a")) == {"a": (Act.RETRY, J.WAITING)}
+
+
+@pytest.mark.parametrize(
+    ("rule", "upstream"),
+    [
+        (TriggerRule.ALL_DONE, J.FAILED),
+        (TriggerRule.ANY_FAILED, J.FAILED),
+        (TriggerRule.NONE_FAILED, J.CANCELLED),
+    ],
+)
+def test_upstream_is_not_to_blame_if_the_queue_was_never_told_of_it(
+    rule: TriggerRule, upstream: JobStatus
+) -> None:
+    run = run_of(spec("a"), spec("b", "a", trigger_rule=rule), a=upstream, b=J.RUNNABLE)
+    assert becomes(run, unstarted("id-b")) == {"b": (Act.OBSERVE, J.FAILED)}
+
+
+@pytest.mark.parametrize("other", [J.WAITING, J.RUNNING])
+def test_a_job_that_waited_for_any_is_not_handed_over_for_ever(other: JobStatus) -> None:
+    either = spec("c", "a", "b", trigger_rule=TriggerRule.ANY_SUCCEEDED)
+    run = run_of(spec("a"), spec("b"), either, a=J.SUCCEEDED, b=other, c=J.RUNNABLE)
+    assert becomes(run, unstarted("id-c")) == {"c": (Act.OBSERVE, J.FAILED)}
+
+
+def test_taking_a_job_back_takes_back_what_the_queue_was_to_run_after_it() -> None:
+    held = with_intent("a", J.RUNNABLE, Intent.HOLD)
+    run = run_of(spec("a"), spec("b", "a"), a=held, b=J.PENDING)
+    changes = folded(run, unstarted("id-a"), unstarted("id-b"))
+    assert (changes["b"].act, changes["b"].at) == (Act.WITHDRAW, NOW)
+    assert (changes["b"].after.status, changes["b"].after.reason) == (
+        J.WAITING,
+        "taken back from the queue: something upstream was",
+    )
+
+
+def test_passing_a_job_in_the_queue_does_not_fail_what_the_queue_was_to_run_after_it() -> None:
+    passed = with_intent("a", J.RUNNABLE, Intent.PASS)
+    run = run_of(spec("a"), spec("b", "a"), a=passed, b=J.PENDING)
+    assert becomes(run, unstarted("id-b"), unstarted("id-a")) == {
+        "a": (Act.WITHDRAW, J.PASS),
+        "b": (Act.WITHDRAW, J.WAITING),
+    }
+
+
+def test_nor_if_the_queue_tells_of_the_second_later() -> None:
+    passed = with_intent("a", J.RUNNABLE, Intent.PASS)
+    run = run_of(spec("a"), spec("b", "a"), a=passed, b=J.PENDING)
+    gone = replace(unstarted("id-a"), stopped_at=None)
+    run.apply(fold(run, [gone], NOW).changes)
+    assert becomes(run, unstarted("id-b")) == {"b": (Act.WITHDRAW, J.WAITING)}
+
+
+def test_a_job_handed_over_after_its_upstream_was_passed_fails_by_its_own_fault() -> None:
+    passed = state("a", J.PASS, reserved_at=EARLIER, stopped_at=EARLIER, job_id="id-a")
+    run = run_of(spec("a"), spec("b", "a"), a=passed, b=state("b", J.RUNNABLE, reserved_at=NOW))
+    assert becomes(run, unstarted("id-b")) == {"b": (Act.OBSERVE, J.FAILED)}
+
+
+@pytest.mark.parametrize("again", [J.RUNNING, J.SUCCEEDED])
+def test_a_job_given_up_for_an_earlier_attempt_upstream_goes_back(again: JobStatus) -> None:
+    run = run_of(spec("a"), spec("b", "a"), a=state("a", again, reserved_at=after(-5)), b=J.PENDING)
+    assert becomes(run, unstarted("id-b")) == {"b": (Act.WITHDRAW, J.WAITING)}
+
+
+NEVER_STARTED = JobDetail(job_id="i", job_name="n", status=J.FAILED)
+NO_IMAGE = AttemptDetail(started_at=None, stopped_at=None, exit_code=None, reason="pull failed")
+
+
+@pytest.mark.parametrize(
+    ("detail", "started"),
+    [
+        (NEVER_STARTED, False),
+        (replace(NEVER_STARTED, started_at=NOW), True),
+        (replace(NEVER_STARTED, attempts=(NO_IMAGE,)), True),
+    ],
+)
+def test_a_job_has_started_if_the_queue_began_an_attempt(detail: JobDetail, started: bool) -> None:
+    assert has_started(detail) is started
+
+
+def ended(code: int | None, *reasons: str, container: str = "", status: str = "") -> JobDetail:
+    attempts = tuple(
+        AttemptDetail(started_at=NOW, stopped_at=NOW, exit_code=code, reason=reason)
+        for reason in reasons
+    )
+    return JobDetail(
+        job_id="i",
+        job_name="n",
+        status=J.FAILED,
+        exit_code=code,
+        attempts=attempts,
+        container_reason=container,
+        status_reason=status,
+    )
+
+
+@pytest.mark.parametrize(
+    ("detail", "words"),
+    [
+        (ended(None), "failed, and the queue gave no reason"),
+        (ended(0), "exit 0"),
+        (ended(137, container="OOM", status="Essential container exited"),
+         "exit 137: OOM: Essential container exited"),
+        (ended(1, "first", "second"), "exit 1: second"),
+        (ended(1, "attempt's", container="container's"), "exit 1: container's"),
+        (ended(None, container="same", status="same"), "same"),
+    ],
+)  # fmt: skip
+def test_a_failure_is_told_in_the_queues_words(detail: JobDetail, words: str) -> None:
+    assert describe_failure(detail) == words
+
+
+def test_a_job_state_is_never_changed_in_place() -> None:
+    run = run_of(spec("a"), a=J.RUNNING)
+    before: JobState = run.states["a"]
+    fold(run, [described("id-a", J.SUCCEEDED)], NOW)
+    assert run.states["a"] is before
