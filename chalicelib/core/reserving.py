@@ -108,11 +108,15 @@ def forget(
 ) -> Change | None:
     """What it means that the queue no longer describes a job it once had.
 
-    None when a look-up by name still finds it: then the description was only late.
+    A look-up by name that still finds it says that the description was only late: then nothing
+    changes but that empty look-ups are counted anew.
     """
     before = run.states[job]
     if any(detail.job_id == before.job_id for detail in found):
-        return None
+        if not before.lookups:
+            return None
+        known = replace(before, version=before.version + 1, lookups=0)
+        return Change(job, Act.OBSERVE, before, known, now)
     looked = replace(before, version=before.version + 1, lookups=before.lookups + 1)
     if not _fence_passed(looked, now, limits):
         return Change(job, Act.OBSERVE, before, looked, now)
