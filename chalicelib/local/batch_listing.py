@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.local.batch_records import RUNNING, STATUSES, QueuedJob
 from chalicelib.local.batch_requests import refused
@@ -45,27 +45,57 @@ def parse_list(request: Mapping[str, Any]) -> ListQuery:
     return ListQuery(**members)
 
 
-def selects(query: ListQuery, job: QueuedJob) -> bool:
-    """Say whether the query asks for this job, pages aside."""
-    if query.array_id:
-        belongs = job.array is not None and job.array.job_id == query.array_id
-    else:
-        belongs = job.array is None and job.request.job_queue == query.job_queue
-    name = job.request.job_name.lower()
-    return (
-        belongs
-        and query.status in ("", job.status)
-        and query.name in ("", name)
-        and name.startswith(query.name_prefix or "")
-        and query.definition in ("", job.request.job_definition)
-        and _created(query, job.created_at)
+class Listed(NamedTuple):
+    """What a query looks at."""
+
+    number: int
+    job_id: str
+    name: str  # lower case
+    queue: str
+    definition: str
+    created_at: int  # ms
+    array_id: str | None
+    status: str
+
+
+def listed(job: QueuedJob) -> Listed:
+    """What a query looks at in this job."""
+    request = job.request
+    return Listed(
+        job.number,
+        job.job_id,
+        request.job_name.lower(),
+        request.job_queue,
+        request.job_definition,
+        job.created_at,
+        None if job.array is None else job.array.job_id,
+        job.status,
     )
 
 
-def _created(query: ListQuery, at: int) -> bool:
-    if query.created_before is not None:
-        return at < query.created_before
-    return query.created_after is None or at > query.created_after
+def selects(query: ListQuery, job: Listed) -> bool:
+    """Say whether the query asks for this job, the size of the page aside."""
+    if query.array_id:
+        belongs = job.array_id == query.array_id
+    else:
+        belongs = job.array_id is None and job.queue == query.job_queue
+    return (
+        belongs
+        and query.status in ("", job.status)
+        and query.name in ("", job.name)
+        and job.name.startswith(query.name_prefix or "")
+        and query.definition in ("", job.definition)
+        and _in_range(query, job)
+    )
+
+
+def _in_range(query: ListQuery, job: Listed) -> bool:
+    before, after, below = query.created_before, query.created_after, query.below
+    return (
+        (before is None or job.created_at < before)
+        and (after is None or job.created_at > after)
+        and (below is None or job.number < below)
+    )
 
 
 def _status(value: object) -> str:

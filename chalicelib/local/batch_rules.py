@@ -118,6 +118,14 @@ class Batch:
             if each.status == SUBMITTED:
                 self._move(each, PENDING)
 
+    def recall(self, job: QueuedJob, status: str) -> None:
+        """Say of a remembered job that it had started, or of a child that it had ended."""
+        self._move(job, status)
+        if status in ENDED:
+            del self.live[job.job_id]
+        else:
+            self.slots.occupy(job)
+
     def release(self, job: QueuedJob) -> None:
         """Let a job go on if it waits for nothing; an array job lets its children."""
         if job.waits_for or job.status != PENDING:

@@ -16,7 +16,7 @@ from chalicelib.core.batch import (
     Submission,
 )
 from chalicelib.errors import BackendError
-from chalicelib.local.batch_listing import ListQuery, parse_list, selects
+from chalicelib.local.batch_listing import listed, parse_list, selects
 from chalicelib.local.batch_records import ENDED, QueuedJob, detail_of, shown
 from chalicelib.local.batch_requests import check_reason, parse_submit
 from chalicelib.local.batch_rules import RETENTION, Batch
@@ -116,8 +116,10 @@ class MemoryQueue:
     def list_jobs(self, request: Mapping[str, Any]) -> list[JobDetail]:
         """The first page of a ListJobs."""
         self._catch_up()
-        query: ListQuery = parse_list(request)
-        jobs = [job for job in self._jobs.values() if self._is_seen(job) and selects(query, job)]
+        query = parse_list(request)
+        jobs = [
+            job for job in self._jobs.values() if self._is_seen(job) and selects(query, listed(job))
+        ]
         jobs.sort(key=lambda job: -job.number)
         return [detail_of(shown(job)) for job in jobs[: query.page]]
 

@@ -59,13 +59,17 @@ class Slots:
             if request.millicpus > self.free_millicpus or request.memory_mib > self.free_memory_mib:
                 return None
             heapq.heappop(line)
-            self.free_millicpus -= request.millicpus
-            self.free_memory_mib -= request.memory_mib
+            self.occupy(job)
             return job
         return None
 
+    def occupy(self, job: QueuedJob) -> None:
+        """Take the job's share."""
+        self.free_millicpus -= job.request.millicpus
+        self.free_memory_mib -= job.request.memory_mib
+
     def release(self, job: QueuedJob) -> None:
-        """Give back what `take` took for this job."""
+        """Give back the job's share."""
         self.free_millicpus += job.request.millicpus
         self.free_memory_mib += job.request.memory_mib
 

@@ -1,0 +1,214 @@
+"""The host: one small process a state directory that runs jobs as AWS Batch would.
+
+`python -m chalicelib.local.host STATE_DIR SETTINGS`, started by its first client. It leaves by
+itself when nobody is connected and no job is live. SIGTERM makes it leave at once: its jobs are
+asked to end and are, to the next host, what a host's death leaves behind.
+
+A round is: read what clients ask, reap what ended, take what may start; keep all that in one
+transaction; only then answer, and start. So no answer is given that is not on disk, and an attempt
+that was begun is known before its process exists: whatever the instant of a crash, it is not
+begun twice.
+"""
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import sqlite3
+import sys
+import time
+from pathlib import Path
+
+from chalicelib.errors import BackendError
+from chalicelib.local.batch_records import QueuedJob
+from chalicelib.local.batch_rules import RETENTION, Batch
+from chalicelib.local.host_connections import Connections
+from chalicelib.local.host_desk import Desk
+from chalicelib.local.host_logs import log_name
+from chalicelib.local.host_processes import MARKER, NOT_FOUND, Processes
+from chalicelib.local.host_protocol import HostSettings, address, marker
+from chalicelib.local.host_recovery import recover
+from chalicelib.local.host_store import HostStore
+from chalicelib.local.host_watch import Watch
+from chalicelib.local.slots import Capacity
+
+_RETRY = 1.0  # s between two tries to write to a full disk
+_LOCK_PATIENCE = 2.0  # s that another host may take to leave
+_SWEEP = 3600.0  # s between two looks for jobs that are old enough to be forgotten
+_DAMAGED = 3  # the exit code that says: the last line of the log is for the user
+
+
+class Host:
+    """Everything one host holds, and its loop."""
+
+    def __init__(self, state_dir: Path, settings: HostSettings, wakeup: socket.socket) -> None:
+        self._state_dir = state_dir
+        self._idle_seconds = settings.idle_seconds
+        mark = marker(state_dir)
+        self._store = HostStore(state_dir / "host.db")
+        self._batch = Batch(Capacity(settings.vcpus, settings.memory_mib))
+        recover(self._batch, self._store, f"{MARKER}={mark}", _now())
+        self._processes = Processes(state_dir, settings.environment, mark)
+        self._watch = Watch(self._processes, self._store)
+        self._desk = Desk(self._batch, self._store)
+        self._connections = Connections(Path(address(state_dir)), wakeup)
+        self._starting: list[QueuedJob] = []
+        self._unkept = False  # the last round could not be written
+        self._news_in: float | None = None
+        self._sweep_at = 0.0
+        self._quiet_since = time.monotonic()
+        self.leaving = False
+
+    def serve(self) -> None:
+        """Run until there is nothing more to do, or until told to leave."""
+        try:
+            while not self.leaving and not self._is_done():
+                self._round()
+        finally:
+            self._connections.close()
+            self._processes.stop_all()
+            self._store.close()
+
+    def _round(self) -> None:
+        frames = self._connections.poll(self._patience())
+        at = _now()
+        durable = bool(frames) and self._desk.handle(frames, at)
+        while ended := self._processes.reap():
+            self._batch.ended(ended[0], ended[1], self._watch.reason(ended[0]), at)
+        self._batch.expire(at)
+        self._watch.look(time.monotonic())
+        if not self._unkept:
+            self._starting += self._batch.start_next()
+        self._unkept = not self._keep(at, durable=durable)
+        if durable:
+            self._desk.confirm(kept=not self._unkept)
+        if not self._unkept:
+            self._act(at)
+        self._tell()
+
+    def _keep(self, at: int, *, durable: bool) -> bool:
+        """Write the round down, whole; False when the disk doesn't take it."""
+        touched = self._batch.touched
+        if not touched and not self._starting:
+            return True
+        try:
+            if durable:
+                self._store.sync_commits(durable=True)
+            self._store.begin()
+            if touched:
+                self._store.keep(touched.values())
+            if self._starting:
+                self._store.begin_attempts(self._starting, at)
+            self._store.commit()
+            if durable:
+                self._store.sync_commits(durable=False)
+        except sqlite3.Error as error:
+            self._store.rollback()
+            sys.stderr.write(f"the state can't be written: {error}\n")
+            return False
+        touched.clear()
+        return True
+
+    def _act(self, at: int) -> None:
+        """Do what is written down: stop, then start."""
+        for job, forced in self._batch.stops:
+            self._processes.stop(job, forced=forced)
+        self._batch.stops.clear()
+        starting, self._starting = self._starting, []
+        for job in starting:
+            problem = self._processes.start(job)
+            if problem:
+                self._batch.ended(job, NOT_FOUND, problem, at)
+            else:
+                self._batch.started(job, at)
+
+    def _tell(self) -> None:
+        if self._batch.changed:
+            self._connections.tell(self._batch.changed)
+            self._batch.changed.clear()
+        busy = not self._batch.slots.is_starved
+        self._news_in = self._connections.flush(time.monotonic(), busy=busy)
+
+    def _patience(self) -> float | None:
+        """How long the host may sleep, in seconds; None: until something happens."""
+        if self._unkept:
+            return _RETRY
+        if self._batch.touched or self._batch.stops:
+            return 0.0
+        now = time.monotonic()
+        waits = [self._news_in, self._watch.wait(now)]
+        deadline = self._batch.next_deadline()
+        if deadline is not None:
+            waits.append(max(0.0, (deadline - _now()) / 1000))
+        if not self._processes.running:
+            self._rest(now)
+            waits.append(max(0.0, self._quiet_since + self._idle_seconds - now))
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _rest(self, now: float) -> None:
+        """What a host does while nothing runs: forget old jobs, and notice that it is idle."""
+        if self._connections.clients or self._batch.live:
+            self._quiet_since = now
+        if now >= self._sweep_at:
+            self._sweep_at = now + _SWEEP
+            self._forget_old()
+
+    def _forget_old(self) -> None:
+        self._processes.leave_directory()
+        self._store.begin()
+        forgotten = self._store.forget_before(_now() - RETENTION)
+        self._store.commit()
+        for job_id, attempts in forgotten:
+            for attempt in range(1, attempts + 1):
+                (self._state_dir / "logs" / log_name(job_id, attempt)).unlink(missing_ok=True)
+        if forgotten:
+            self._sweep_at = 0.0  # there may be more
+
+    def _is_done(self) -> bool:
+        if self._connections.clients or self._batch.live:
+            return False
+        return time.monotonic() >= self._quiet_since + self._idle_seconds
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def main(arguments: list[str]) -> int:
+    """Be the host of a state directory; 0 when another one is, or when all is done."""
+    state_dir = Path(arguments[0]).resolve()
+    settings = HostSettings.from_json(arguments[1])
+    with (state_dir / "host.lock").open("w") as lock:
+        if not _lock(lock.fileno()):
+            return 0
+        wakeup, alarm = socket.socketpair()
+        with wakeup, alarm:
+            wakeup.setblocking(False)
+            alarm.setblocking(False)
+            signal.set_wakeup_fd(alarm.fileno(), warn_on_full_buffer=False)
+            signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
+            try:
+                host = Host(state_dir, settings, wakeup)
+            except (BackendError, sqlite3.Error) as error:
+                sys.stderr.write(f"{error}\n")
+                return _DAMAGED
+            for ending in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(ending, lambda _signal, _frame: setattr(host, "leaving", True))
+            host.serve()
+    return 0
+
+
+def _lock(descriptor: int) -> bool:
+    until = time.monotonic() + _LOCK_PATIENCE
+    while time.monotonic() < until:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(0.01)
+    return False
+
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,146 @@
+"""The processes of jobs: started without a shell between, in a group of their own, and reaped."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+from chalicelib.local.batch_records import QueuedJob
+from chalicelib.local.host_logs import end_line, log_name
+
+MARKER = "BATCH_SCHEDULER_HOST"
+COMPUTE_ENVIRONMENT = "batch-scheduler-host"
+NOT_FOUND = 127  # what a shell says of a command that it can't start
+_LOG_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+# Python ignores these two, and what is ignored stays so in a new program.
+_DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)
+
+
+class Processes:
+    """The processes that this host has started and not yet reaped."""
+
+    def __init__(self, state_dir: Path, environment: Mapping[str, str], marker: str) -> None:
+        self._logs = str(state_dir / "logs")
+        self._home = str(state_dir)
+        self._environment = {
+            **environment,
+            MARKER: marker,
+            "AWS_BATCH_CE_NAME": COMPUTE_ENVIRONMENT,
+        }
+        self._directory = ""
+        self._log_directories: set[str] = set()
+        self._programs: dict[tuple[str, str], str] = {}
+        self.running: dict[int, QueuedJob] = {}
+        self.pids: dict[str, int] = {}  # by job id
+
+    def start(self, job: QueuedJob) -> str:
+        """Start the job's current attempt; the reason if that is not possible, else empty."""
+        environment = self._environment_of(job)
+        try:
+            log = self._prepare_log(job)
+            self._enter(job.request.working_directory or self._home)
+            pid = self._spawn(job.request.command, environment, log)
+        except OSError as error:
+            return f"CannotStartContainerError: {error.strerror}: {error.filename}"
+        self.running[pid] = job
+        self.pids[job.job_id] = pid
+        return ""
+
+    def reap(self) -> tuple[QueuedJob, int] | None:
+        """A job whose process has ended, with its exit code (128 + n for signal n)."""
+        if not self.running:
+            return None
+        ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if ended is None:
+            return None
+        pid = ended.si_pid
+        # Before it is reaped nobody else can have its number: what it left behind ends with it,
+        # as the end of a container's first process ends the container.
+        _signal(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+        job = self.running.pop(pid)
+        del self.pids[job.job_id]
+        end_line(f"{self._logs}/{log_name(job.job_id, job.attempt)}")
+        code = os.waitstatus_to_exitcode(status)
+        return job, code if code >= 0 else 128 - code
+
+    def stop(self, job: QueuedJob, *, forced: bool) -> None:
+        """Send SIGTERM, or SIGKILL, to the job's process group."""
+        pid = self.pids.get(job.job_id)
+        if pid is not None:
+            _signal(pid, signal.SIGKILL if forced else signal.SIGTERM)
+
+    def stop_all(self) -> None:
+        """Ask every job's process group to end."""
+        for pid in self.running:
+            _signal(pid, signal.SIGTERM)
+
+    def leave_directory(self) -> None:
+        """Keep no working directory busy while nothing runs."""
+        self._enter(self._home)
+
+    def _environment_of(self, job: QueuedJob) -> dict[str, str]:
+        environment = {
+            **self._environment,
+            **job.request.environment,
+            "AWS_BATCH_JOB_ID": job.job_id,
+            "AWS_BATCH_JOB_ATTEMPT": str(job.attempt),
+            "AWS_BATCH_JQ_NAME": job.request.job_queue,
+        }
+        if job.index >= 0:
+            environment["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.index)
+        return environment
+
+    def _prepare_log(self, job: QueuedJob) -> str:
+        name = log_name(job.job_id, job.attempt)
+        directory = name[:2]
+        if directory not in self._log_directories:
+            Path(self._logs, directory).mkdir(parents=True, exist_ok=True)
+            self._log_directories.add(directory)
+        return f"{self._logs}/{name}"
+
+    def _enter(self, directory: str) -> None:
+        # posix_spawn can't change the directory (Python has no addchdir_np); we have no threads.
+        if directory != self._directory:
+            os.chdir(directory)
+            self._directory = directory
+
+    def _spawn(self, command: tuple[str, ...], environment: dict[str, str], log: str) -> int:
+        actions = (
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, log, _LOG_FLAGS, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        )
+        return os.posix_spawn(
+            self._program(command[0], environment.get("PATH", "")),
+            command,
+            environment,
+            file_actions=actions,
+            setpgroup=0,
+            setsigmask=(),
+            setsigdef=_DEFAULT_SIGNALS,
+        )
+
+    def _program(self, name: str, path: str) -> str:
+        if "/" in name:
+            return name
+        key = (name, path)
+        program = self._programs.get(key)
+        if program is None or not os.access(program, os.X_OK):
+            program = self._programs[key] = _look_up(name, path)
+        return program
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    # A job may have become another user, whom we may not signal; its end is seen all the same.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+def _look_up(name: str, path: str) -> str:
+    for directory in path.split(":"):
+        candidate = Path(directory or ".", name)
+        if candidate.is_file() and os.access(candidate, os.X_OK):
+            return str(candidate)
+    raise FileNotFoundError(2, "command not found", name)
