@@ -148,14 +148,14 @@ def _number(connection: sqlite3.Connection, query: str) -> int:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    version = _version(connection, path)
+    # SQLite fails a switch to WAL at once, without waiting, when anyone else is in the file.
+    with one_at_a_time(path.parent):
+        version = _version(connection, path)
+        if version < LATEST:
+            connection.execute("PRAGMA journal_mode = WAL")
+            migrate(connection, version)
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
-    if version < LATEST:
-        with one_at_a_time(path.parent):
-            # Switching to WAL doesn't wait for its turn, so it is done under the same lock.
-            connection.execute("PRAGMA journal_mode = WAL")
-            migrate(connection, _version(connection, path))
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
