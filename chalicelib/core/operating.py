@@ -102,7 +102,7 @@ def _refuse(run: Run, name: str, order: Order) -> str:
         return _refuse_rerun(run, name, order)
     if run.header.cancelling and state.status not in FINAL and order.act is not Act.TERMINATE:
         return f"The run is being cancelled, so {name!r} can't be changed; wait for its end."
-    if state.status in LIVE and state.intent is _ASKED.get(order.act):
+    if state.intent is _ASKED.get(order.act):
         return f"{name!r} is {state.status} and {verb(order.act)} was asked for already."
     return ""
 
@@ -126,10 +126,12 @@ def _refuse_rerun(run: Run, name: str, order: Order) -> str:
 
 
 def _sentence(name: str, state: JobState, act: Act) -> str:
-    possible = ", ".join(verb(other) for other in possible_acts(state.status)
-                         if other not in (Act.RESTART, Act.CANCEL))  # fmt: skip
-    instead = f"possible: {possible}" if possible else "try again in a moment"
-    return f"{name!r} is {state.status}, so {verb(act)} is not possible; {instead}."
+    possible = ", ".join(
+        verb(other)
+        for other in possible_acts(state.status)
+        if other not in (Act.RESTART, Act.CANCEL)
+    )
+    return f"{name!r} is {state.status}, so {verb(act)} is not possible; possible: {possible}."
 
 
 def _change(run: Run, name: str, order: Order) -> Change:
@@ -182,7 +184,8 @@ def _reach(run: Run, names: Iterable[str]) -> Iterator[str]:
 def _rerun_downstream(run: Run, changes: Mapping[str, Change], order: Order) -> Iterator[Change]:
     for name in _reach(run, list(changes)):
         before = run.states[name]
-        if before.status in FINAL and name not in changes:
+        keeps = run.specs[name].passed and before.status is JobStatus.PASS
+        if before.status in FINAL and name not in changes and not keeps:
             after = again(run, name, _words(order, order.act))
             yield Change(name, Act.RERUN, before, after, order.at, order.actor)
 
