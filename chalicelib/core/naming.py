@@ -20,11 +20,11 @@ def parse_start(text: str) -> datetime:
     """Read `startDateTime`; one without a zone is UTC. Raises InvalidInputError."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise InvalidInputError.at(
             "$.startDateTime", f"{text!r} is not a time", allowed="2026-11-23T14:55:01.123456Z"
         ) from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def run_id(schedule_id: str, started_at: datetime) -> str:
