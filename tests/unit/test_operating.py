@@ -7,7 +7,6 @@ import pytest
 from chalicelib.core.lifecycle import FINAL, TRANSITIONS, Act, JobStatus, RunStatus
 from chalicelib.core.operating import Operation, Refusal, operate, verb
 from chalicelib.core.run import Change, Intent, JobState, Run
-from chalicelib.core.schedule import TriggerRule
 from tests.unit.runs import (
     NOW,
     after,
@@ -326,79 +325,6 @@ def test_a_finally_job_that_is_named_runs_again_once() -> None:
 def test_the_same_generation_needs_no_finally_jobs_again() -> None:
     run = run_of(spec("a"), spec("z", is_finally=True), a=J.FAILED, z=J.SUCCEEDED)
     assert set(became(rerun(run, "a"))) == {"a"}
-
-
-@pytest.mark.parametrize("act", [Act.PASS, Act.MARK_SUCCEEDED, Act.RERUN])
-def test_what_makes_a_job_possible_again_revives_what_was_doomed(act: Act) -> None:
-    run = run_of(
-        spec("a"), spec("b", "a"), spec("c", "b"), a=J.FAILED, b=J.UPSTREAM_FAILED,
-        c=J.UPSTREAM_FAILED,
-    )  # fmt: skip
-    operation = operate(run, ["a"], order(act))
-    assert became(operation) == {
-        "a": (act, operation.changes[0].after.status),
-        "b": (Act.REVIVE, J.WAITING),
-        "c": (Act.REVIVE, J.WAITING),
-    }
-    assert operation.changes[1] == Change(
-        "b",
-        Act.REVIVE,
-        run.states["b"],
-        JobState(version=1, reason=f"possible again: {verb(act)} by ada on 'a'"),
-        NOW,
-        "ada",
-    )
-    assert operation.changes[2].after.reason == f"possible again: {verb(act)} by ada on 'b'"
-
-
-def test_what_is_still_doomed_is_not_revived() -> None:
-    run = run_of(
-        spec("a"), spec("x"), spec("b", "a", "x"), spec("c", "a"),
-        a=J.FAILED, x=J.FAILED, b=J.UPSTREAM_FAILED, c=J.UPSTREAM_FAILED,
-    )  # fmt: skip
-    assert set(became(operate(run, ["a"], order(Act.PASS)))) == {"a", "c"}
-
-
-def test_a_doomed_job_is_looked_at_again_once_more_above_it_is_revived() -> None:
-    run = run_of(
-        spec("a"), spec("b", "a"), spec("c", "a", "b"),
-        a=J.FAILED, b=J.UPSTREAM_FAILED, c=J.UPSTREAM_FAILED,
-    )  # fmt: skip
-    assert set(became(operate(run, ["a"], order(Act.PASS)))) == {"a", "b", "c"}
-
-
-def test_a_revived_gate_holds() -> None:
-    run = run_of(spec("a"), gate("g", "a"), a=J.FAILED, g=J.UPSTREAM_FAILED)
-    assert became(operate(run, ["a"], order(Act.PASS)))["g"] == (Act.REVIVE, J.HELD)
-
-
-def test_a_job_that_failed_by_itself_is_not_revived() -> None:
-    run = run_of(spec("a"), spec("b", "a"), a=J.FAILED, b=J.FAILED)
-    assert set(became(operate(run, ["a"], order(Act.PASS)))) == {"a"}
-
-
-def test_a_job_that_is_named_and_revived_has_one_change() -> None:
-    run = run_of(spec("a"), spec("b", "a"), a=J.FAILED, b=J.UPSTREAM_FAILED)
-    operation = rerun(run, "a", "b")
-    assert became(operation) == {"a": (Act.RERUN, J.WAITING), "b": (Act.RERUN, J.WAITING)}
-
-
-@pytest.mark.parametrize("act", [Act.MARK_FAILED, Act.HOLD])
-def test_an_act_that_frees_nothing_revives_nothing(act: Act) -> None:
-    before = J.NOTFOUND if act is Act.MARK_FAILED else J.WAITING
-    either = spec("b", "a", "x", trigger_rule=TriggerRule.ANY_SUCCEEDED)
-    run = run_of(spec("a"), spec("x"), either, a=before, x=J.SUCCEEDED, b=J.UPSTREAM_FAILED)
-    assert set(became(operate(run, ["a"], order(act)))) == {"a"}
-
-
-def test_nothing_is_revived_in_a_run_that_stays_ended() -> None:
-    run = run_of(spec("a"), spec("b", "a"), run=FAILED, a=J.FAILED, b=J.UPSTREAM_FAILED)
-    assert set(became(operate(run, ["a"], order(Act.PASS)))) == {"a"}
-
-
-def test_a_rerun_that_wakes_an_ended_run_revives() -> None:
-    run = run_of(spec("a"), spec("b", "a"), run=FAILED, a=J.FAILED, b=J.UPSTREAM_FAILED)
-    assert became(rerun(run, "a"))["b"] == (Act.REVIVE, J.WAITING)
 
 
 @pytest.mark.parametrize("act", VERBS)

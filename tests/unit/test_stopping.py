@@ -1,0 +1,126 @@
+"""How a run is stopped, by a person's cancel or by its first failure."""
+
+from chalicelib.core.lifecycle import Act, JobStatus
+from chalicelib.core.planning import HandOver, stopping
+from chalicelib.core.run import Intent, Run
+from chalicelib.core.schedule import TriggerRule
+from tests.unit.runs import gate, header, planned, run_of, settle_changes, spec, with_intent
+
+J = JobStatus
+CANCELLING = header(cancelling="cancelled by ada")
+
+
+def statuses(run: Run) -> dict[str, JobStatus]:
+    return {name: item.status for name, item in run.states.items()}
+
+
+def test_cancelling_ends_what_waits_and_wants_back_what_the_queue_has() -> None:
+    run = run_of(
+        *map(spec, "abcde"),
+        run=CANCELLING,
+        b=J.HELD,
+        c=J.RESERVED,
+        d=J.RUNNING,
+        e=J.SUCCEEDED,
+    )
+    changes = {change.job: change for change in planned(run).changes}
+    ends = {name: (item.after.status, item.after.intent) for name, item in changes.items()}
+    assert ends == {
+        "a": (J.CANCELLED, Intent.NONE),
+        "b": (J.CANCELLED, Intent.NONE),
+        "c": (J.RESERVED, Intent.CANCEL),
+        "d": (J.RUNNING, Intent.CANCEL),
+    }
+    assert {(item.act, item.after.reason) for item in changes.values()} == {
+        (Act.CANCEL, "cancelled by ada")
+    }
+    assert {item.after.version for item in changes.values()} == {1}
+
+
+def test_cancelling_overrules_what_an_operator_wanted_before() -> None:
+    run = run_of(spec("a"), run=CANCELLING, a=with_intent("a", J.RUNNABLE, Intent.HOLD))
+    (change,) = planned(run).changes
+    assert change.after.intent is Intent.CANCEL
+
+
+def test_cancelling_asks_once() -> None:
+    run = run_of(spec("a"), run=CANCELLING, a=with_intent("a", J.RUNNING, Intent.CANCEL))
+    assert planned(run).changes == ()
+
+
+def test_cancelling_ends_the_finally_jobs_too() -> None:
+    run = run_of(spec("z", is_finally=True), run=CANCELLING)
+    settle_changes(run)
+    assert statuses(run) == {"z": J.CANCELLED}
+
+
+def test_a_doomed_job_of_a_cancelled_run_is_cancelled_and_nothing_else() -> None:
+    run = run_of(spec("a"), spec("b", "a"), run=CANCELLING, a=J.FAILED)
+    (change,) = planned(run).changes
+    assert change.after.status is J.CANCELLED
+
+
+def test_a_gate_of_a_cancelled_run_does_not_open() -> None:
+    run = run_of(gate("g"), run=CANCELLING, g=J.WAITING)
+    (change,) = planned(run).changes
+    assert change.after.status is J.CANCELLED
+
+
+def test_a_job_past_its_runnable_timeout_changes_once_when_the_run_is_cancelled() -> None:
+    run = run_of(spec("a", runnable_timeout=1), run=CANCELLING, a=J.RUNNABLE)
+    (change,) = planned(run).changes
+    assert change.after.intent is Intent.CANCEL
+
+
+def test_the_first_failure_stops_a_run_that_asks_for_it() -> None:
+    run = run_of(
+        spec("a"),
+        spec("b"),
+        spec("c"),
+        spec("d", "a"),
+        run=header(stop=True),
+        a=J.FAILED,
+        b=J.RUNNING,
+    )
+    settle_changes(run)
+    assert statuses(run) == {"a": J.FAILED, "b": J.RUNNING, "c": J.CANCELLED, "d": J.CANCELLED}
+    assert run.states["b"].intent is Intent.CANCEL
+    assert run.states["c"].reason == "onFailure is stop, and 'a' is FAILED"
+
+
+def test_a_stopped_run_still_does_its_finally_jobs() -> None:
+    cleanup = spec("z", is_finally=True, trigger_rule=TriggerRule.ALL_DONE)
+    run = run_of(spec("a"), spec("b"), cleanup, run=header(stop=True), a=J.FAILED)
+    settle_changes(run)
+    assert planned(run).hand_over == (HandOver("z"),)
+
+
+def test_a_doomed_finally_job_of_a_stopped_run_is_doomed() -> None:
+    run = run_of(spec("a"), spec("z", "a", is_finally=True), run=header(stop=True), a=J.FAILED)
+    settle_changes(run)
+    assert statuses(run)["z"] is J.UPSTREAM_FAILED
+
+
+def test_a_finally_gate_of_a_stopped_run_opens() -> None:
+    run = run_of(
+        spec("a"),
+        gate("z", is_finally=True, trigger_rule=TriggerRule.ALL_DONE),
+        run=header(stop=True),
+        a=J.FAILED,
+        z=J.WAITING,
+    )
+    settle_changes(run)
+    assert statuses(run)["z"] is J.PASS
+
+
+def test_a_failed_finally_job_stops_nothing() -> None:
+    run = run_of(spec("a"), spec("z", is_finally=True), run=header(stop=True), z=J.FAILED)
+    assert (stopping(run), planned(run).hand_over) == ("", (HandOver("a"),))
+
+
+def test_a_failure_stops_nothing_by_default() -> None:
+    assert stopping(run_of(spec("a"), a=J.FAILED)) == ""
+
+
+def test_a_cancelled_job_stops_nothing() -> None:
+    assert stopping(run_of(spec("a"), run=header(stop=True), a=J.CANCELLED)) == ""
