@@ -1,36 +1,53 @@
 """Why a job is not running, and why it failed: the chain of causes, in plain words.
 
 Only what is stored or was said by the queue is told. Where something was not seen, that is said.
+A job is told once; a chain that is long is told from its near end, then from its far one.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from chalicelib.core.batch import JobDetail
+from chalicelib.core.facts import describe_facts
 from chalicelib.core.lifecycle import BROKEN, FINAL, LIVE, STARTED, JobStatus, RunStatus
+from chalicelib.core.planning import stopping
 from chalicelib.core.readiness import Verdict
 from chalicelib.core.run import Intent, JobState, Run
+from chalicelib.core.schedule import TriggerRule
 
 _SHOWN = 3  # names in a sentence, and causes followed from one job
-_DEPTH = 12  # a longer chain is told from its near end
+_LISTED = 10  # jobs that a run's explanation begins with
+_DEPTH = 5  # links of a chain that are told before its far end
+
+_BLAMED = BROKEN | {JobStatus.CANCELLED}
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One link: what holds for `job`, and because of what. `job` is empty for the run itself."""
+    """One link: what holds for `job`, and because of what. `job` is empty for the run itself.
+
+    `facts` are what else is known of the job; `more` counts causes that are not told.
+    """
 
     job: str
     status: str
     sentence: str
     because: tuple["Cause", ...] = ()
+    facts: tuple[str, ...] = ()
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
-    """What an explanation needs besides the run: the time, and whether an engine drives it."""
+    """What an explanation needs besides the run.
+
+    The time, whether an engine drives the run, and what the queue said, by the queue's job id.
+    """
 
     now: datetime
     driven: bool = True
+    details: Mapping[str, JobDetail] = field(default_factory=dict)
 
 
 def explain_run(run: Run, around: Circumstances) -> Cause:
@@ -39,85 +56,127 @@ def explain_run(run: Run, around: Circumstances) -> Cause:
     counts = ", ".join(
         f"{run.counts[status]} {status}" for status in JobStatus if run.counts[status]
     )
-    if header.status is RunStatus.RUNNING:
-        sentence = f"is RUNNING, generation {header.generation}: {counts}"
-        jobs = _frontier(run)
-    else:
-        sentence = f"is {header.status}, generation {header.generation}: {counts}"
-        jobs = _roots(run)
+    sentence = f"is {header.status}, generation {header.generation}: {counts}"
     if header.cancelling:
         sentence += f"; {header.cancelling}"
-    because = tuple(explain_job(run, name, around) for name in jobs)
-    return Cause("", header.status, sentence, because)
-
-
-def explain_job(run: Run, name: str, around: Circumstances, depth: int = _DEPTH) -> Cause:
-    """Why `name` stands where it stands."""
-    state = run.states[name]
-    if state.status in FINAL:
-        sentence, upstream = _final(run, name, state)
-    elif state.status in LIVE or state.status is JobStatus.RESERVED:
-        sentence, upstream = _in_queue(run, name, state)
+    if header.status is RunStatus.RUNNING:
+        jobs = _frontier(run)
+        if not around.driven:
+            sentence += "; no engine drives it: batch-scheduler resume"
     else:
-        sentence, upstream = _waiting(run, name, state, around)
-    because: tuple[Cause, ...] = ()
-    if depth > 0:
-        followed = upstream[:_SHOWN]
-        because = tuple(explain_job(run, up, around, depth - 1) for up in followed)
-    return Cause(name, state.status, sentence, because)
+        jobs = _roots(run)
+    told = _Teller(run, around)
+    because = tuple(told.link(name, _DEPTH) for name in jobs[:_LISTED])
+    return Cause("", header.status, sentence, because, more=max(0, len(jobs) - _LISTED))
+
+
+def explain_job(run: Run, name: str, around: Circumstances) -> Cause:
+    """Why `name` stands where it stands."""
+    return _Teller(run, around).link(name, _DEPTH)
+
+
+class _Teller:
+    """Tells of each job once, so that an explanation is never longer than what it explains."""
+
+    def __init__(self, run: Run, around: Circumstances) -> None:
+        self._run = run
+        self._around = around
+        self._stop = stopping(run)
+        self._told: set[str] = set()
+
+    def link(self, name: str, depth: int) -> Cause:
+        """The cause that is `name`, with what is behind it, `depth` links far."""
+        run, state = self._run, self._run.states[name]
+        if name in self._told:
+            return Cause(name, state.status, "is told of above")
+        self._told.add(name)
+        sentence, behind = self._tell(name)
+        facts = describe_facts(run.specs[name], state, self._around.details.get(state.job_id))
+        if behind and depth == 0:
+            behind, between = self._far_end(name)
+            sentence += f"; at the far end of that chain, behind {between} more jobs:"
+        because = tuple(self.link(up, max(0, depth - 1)) for up in behind[:_SHOWN])
+        more = max(0, len(behind) - _SHOWN)
+        return Cause(name, state.status, sentence, because, facts, more)
+
+    def _far_end(self, name: str) -> tuple[list[str], int]:
+        """The jobs at which the chains behind `name` end, and how many jobs are on the way."""
+        ends, seen, ahead = [], {name}, [name]
+        for at in ahead:
+            _, behind = self._tell(at)
+            if not behind:
+                ends.append(at)
+            fresh = [up for up in behind if up not in seen]
+            seen.update(fresh)
+            ahead += fresh
+        return ends, len(seen) - 1 - len(ends)
+
+    def _tell(self, name: str) -> tuple[str, list[str]]:
+        """The sentence for a job, and the upstream jobs that are behind it."""
+        state = self._run.states[name]
+        if state.status in FINAL:
+            return _final(self._run, name, state)
+        if state.status in LIVE or state.status is JobStatus.RESERVED:
+            return _in_queue(self._run, name, state)
+        if self._stop and (self._run.header.cancelling or not self._run.specs[name].is_finally):
+            return f"will not run any more: {self._stop}", []
+        return _waiting(self._run, name, state, self._around)
 
 
 def _roots(run: Run) -> list[str]:
     """Jobs that failed or were ended by themselves, not because of others."""
-    first = [
-        name
-        for name, state in run.states.items()
-        if state.status in (JobStatus.FAILED, JobStatus.NOTFOUND, JobStatus.CANCELLED)
-    ]
-    return first or [name for name, state in run.states.items() if state.status in BROKEN]
+    for group in ({JobStatus.FAILED, JobStatus.NOTFOUND}, {JobStatus.CANCELLED}, BROKEN):
+        found = [name for name, state in run.states.items() if state.status in group]
+        if found:
+            return found
+    return []
 
 
 def _frontier(run: Run) -> list[str]:
-    """The jobs that a running run waits for, the failed ones first."""
-    ahead = [name for name in _roots(run) if run.states[name].status is not JobStatus.CANCELLED]
+    """The jobs that a running run waits for: failed ones first, then what needs a person."""
+    own = (JobStatus.FAILED, JobStatus.NOTFOUND)
+    groups: dict[int, list[str]] = {0: [], 1: [], 2: [], 3: []}
     for name, state in run.states.items():
-        unmoved = state.status in (JobStatus.WAITING, JobStatus.HELD, JobStatus.PENDING)
-        if state.status in FINAL or (unmoved and run.unfinished_upstream(name)):
-            continue
-        ahead.append(name)
-    return ahead
+        if state.status in own:
+            groups[0].append(name)
+        elif state.status in STARTED:
+            groups[2].append(name)
+        elif state.status not in FINAL and not run.unfinished_upstream(name):
+            groups[1 if state.status is JobStatus.HELD else 3].append(name)
+    return [name for group in groups.values() for name in group]
 
 
 def _final(run: Run, name: str, state: JobState) -> tuple[str, list[str]]:
     told = state.reason
     match state.status:
         case JobStatus.UPSTREAM_FAILED:
-            sentence = "never ran, because something upstream failed"
+            blamed = [up for up in run.upstream[name] if run.states[up].status in _BLAMED]
+            if not blamed:
+                return f"never ran: {told}", []
+            return f"never ran, because of {_names(blamed)}", blamed
         case JobStatus.FAILED:
             sentence = _failure(run, name, state)
         case JobStatus.NOTFOUND:
-            sentence = f"{told}: mark it succeeded or failed, or rerun it"
-        case JobStatus.SUCCEEDED:
-            sentence = "succeeded" + (f": {told}" if told else "")
+            sentence = (
+                f"may or may not have run: {told}; find out, then mark it succeeded or failed, "
+                "or rerun it"
+            )
         case JobStatus.PASS:
             sentence = f"counts as done without having run: {told}"
         case JobStatus.SKIPPED:
             sentence = f"was skipped: {told}"
+        case JobStatus.CANCELLED:
+            sentence = f"was ended by an operator or a policy: {told}"
         case _:
-            sentence = f"was ended: {told}"
-    if state.status is not JobStatus.UPSTREAM_FAILED:
-        return sentence, []
-    blamed = BROKEN | {JobStatus.CANCELLED}
-    return sentence, [up for up in run.upstream[name] if run.states[up].status in blamed]
+            sentence = "succeeded" + (f": {told}" if told else "")
+    return sentence, []
 
 
 def _failure(run: Run, name: str, state: JobState) -> str:
     retry = run.specs[name].retry
-    attempt = ""
-    if state.attempt:
-        attempt = f", attempt {state.attempt}"
-        if retry is not None:
-            attempt = f", attempt {min(state.failures, retry.attempts)} of {retry.attempts}"
+    attempt = f", attempt {state.attempt}" if state.attempt else ""
+    if attempt and retry is not None and state.failures:
+        attempt = f", attempt {min(state.failures, retry.attempts)} of {retry.attempts}"
     return f"failed: {state.reason or 'no reason was given'}{attempt}"
 
 
@@ -131,25 +190,28 @@ def _in_queue(run: Run, name: str, state: JobState) -> tuple[str, list[str]]:
     if unfinished:
         return f"is in the queue and waits there for {_names(unfinished)}{asked}", unfinished
     said = f"; the queue says: {state.reason}" if state.reason and not asked else asked
-    running = [other for other, at in run.states.items() if at.status in STARTED]
-    taken = f"; running now: {_names(running)}" if running else ""
+    if state.status is not JobStatus.RUNNABLE:
+        return f"is in the queue, {state.status}: its upstream jobs are done{said}", []
+    taken = f"; running now: {_names(run.started)}" if run.started else ""
     return f"waits for a slot{taken}{said}", []
 
 
 def _waiting(run: Run, name: str, state: JobState, around: Circumstances) -> tuple[str, list[str]]:
     unfinished = run.unfinished_upstream(name)
-    rule = run.specs[name].trigger_rule.value
+    spec = run.specs[name]
     if state.status is JobStatus.HELD:
         after = f", and waits for {_names(unfinished)}" if unfinished else ""
-        return f"is held ({state.reason}){after}; release it: batch-scheduler release", unfinished
+        return f"is held until somebody releases it ({state.reason}){after}", unfinished
     if unfinished and run.verdict(name) in (Verdict.BLOCKED, Verdict.DEPENDENT):
-        return f"waits for {_names(unfinished)} (rule: {rule})", unfinished
+        usual = spec.trigger_rule is TriggerRule.ALL_SUCCEEDED
+        rule = "" if usual else f" (rule: {spec.trigger_rule})"
+        return f"waits for {_names(unfinished)}{rule}", unfinished
     if state.not_before is not None and state.not_before > around.now:
         seconds = (state.not_before - around.now).total_seconds()
-        return f"waits {seconds:.0f} s for its next attempt: {state.reason}", []
+        return f"waits {seconds:.0f} s more for its next attempt: {state.reason}", []
     maximum = run.header.policy.max_concurrency
     if maximum is not None and run.occupied >= maximum:
-        busy = list(run.live.values())
+        busy = [*run.live.values(), *run.reserved]
         return f"is ready; maxConcurrency is {maximum}, taken by {_names(busy)}", []
     if not around.driven:
         return "is ready, but no engine drives the run; start one: batch-scheduler resume", []

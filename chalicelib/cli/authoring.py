@@ -1,0 +1,179 @@
+"""The verbs over schedules: validate, put, list, show, schema."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from chalicelib.cli.exits import Exit
+from chalicelib.cli.session import Session, read_file
+
+if TYPE_CHECKING:
+    from chalicelib.core.document import ScheduleDocument
+    from chalicelib.core.job_document import Job
+    from chalicelib.ports import StoredSchedule
+
+File = Annotated[Path, typer.Argument(help="A schedule, JSON or YAML; - reads it from stdin.")]
+Named = Annotated[str, typer.Argument(metavar="SCHEDULE", help="The id of a schedule.")]
+Version = Annotated[int | None, typer.Option("--version", help="A version of it [the newest].")]
+AsDocument = Annotated[
+    bool, typer.Option("--document", help="The JSON document as it is stored, nothing else.")
+]
+
+
+def validate(session: Session, file: File) -> Exit:
+    """Check a schedule and say everything that is wrong with it; nothing is stored."""
+    from chalicelib.core.drawing import measure
+
+    document = read_document(file)
+    size = measure({job.job_name: job.job_dependencies for job in document.jobs})
+    shape = {
+        "scheduleId": document.schedule_id,
+        "valid": True,
+        "jobs": size.jobs,
+        "dependencies": size.dependencies,
+        "depth": size.depth,
+    }
+    sentence = (
+        f"{document.schedule_id}: valid: {size.jobs} jobs, {size.dependencies} dependencies, "
+        f"depth {size.depth}"
+    )
+    session.answer(shape, lambda: session.say(sentence))
+    return Exit.DONE
+
+
+def put(session: Session, file: File) -> Exit:
+    """Store a schedule as the newest version of its id, if it differs from that."""
+    from chalicelib.cli.shapes import schedule_shape
+    from chalicelib.services.schedules import put as put_schedule
+
+    stored = put_schedule(session.edition.ports, read_document(file), session.actor)
+    sentence = f"{stored.schedule_id}: version {stored.version}, {stored.jobs} jobs"
+    session.answer(schedule_shape(stored), lambda: session.say(sentence))
+    return Exit.DONE
+
+
+def list_(session: Session) -> Exit:
+    """List the newest version of every schedule."""
+    from chalicelib.cli.shapes import schedule_shape
+
+    schedules = session.edition.ports.schedules.list_schedules()
+    session.answer(
+        [schedule_shape(schedule) for schedule in schedules],
+        lambda: _print_list(session, schedules),
+    )
+    return Exit.DONE
+
+
+def show(
+    session: Session, schedule: Named, version: Version = None, document: AsDocument = False
+) -> Exit:
+    """Show a schedule: its jobs, what they wait for and what they run."""
+    from chalicelib.cli.shapes import schedule_shape
+
+    stored = session.edition.ports.schedules.get_schedule(schedule, version)
+    content: dict[str, Any] = json.loads(stored.document)
+    if document:
+        session.write_json(content)
+        return Exit.DONE
+    shape = {**schedule_shape(stored), "document": content}
+    session.answer(shape, lambda: _print_schedule(session, stored))
+    return Exit.DONE
+
+
+def schema(session: Session) -> Exit:
+    """Print the JSON Schema of schedules, for editors to complete and check by."""
+    from chalicelib.core.document import ScheduleDocument
+
+    session.write_json(ScheduleDocument.model_json_schema(by_alias=True))
+    return Exit.DONE
+
+
+def read_document(file: Path) -> "ScheduleDocument":
+    """The schedule in a file. Raises InvalidInputError with everything that is wrong."""
+    from chalicelib.core.loading import load
+    from chalicelib.core.reading import parse
+
+    return load(parse(read_file(file), file.name))
+
+
+def document_of(stored: "StoredSchedule") -> "ScheduleDocument":
+    """The schedule of a stored version."""
+    from chalicelib.core.loading import load
+    from chalicelib.core.reading import parse
+
+    return load(parse(stored.document.encode(), "schedule.json"))
+
+
+def _print_list(session: Session, schedules: "list[StoredSchedule]") -> None:
+    from chalicelib.cli.tables import Column, moment_text, one_line, print_table
+
+    if not schedules:
+        session.say("No schedules yet. Store one: batch-scheduler put FILE")
+        return
+    columns = (
+        Column("SCHEDULE", folds=True),
+        Column("VERSION", right=True),
+        Column("JOBS", right=True),
+        Column("STORED"),
+        Column("BY"),
+        Column("NAME", folds=True),
+    )
+    rows = [
+        (
+            schedule.schedule_id,
+            str(schedule.version),
+            str(schedule.jobs),
+            moment_text(schedule.stored_at),
+            one_line(schedule.stored_by),
+            one_line(schedule.name),
+        )
+        for schedule in schedules
+    ]
+    print_table(session.console, columns, rows)
+
+
+def _print_schedule(session: Session, stored: "StoredSchedule") -> None:
+    from chalicelib.cli.tables import Column, moment_text, one_line, print_line, print_table
+
+    document = document_of(stored)
+    title = f" ({one_line(stored.name)})" if stored.name else ""
+    print_line(session.console, f"{stored.schedule_id}{title}", "bold")
+    when = f"version {stored.version}, stored {moment_text(stored.stored_at)}"
+    print_line(session.console, f"{when} by {one_line(stored.stored_by)}; {stored.jobs} jobs")
+    if document.description:
+        print_line(session.console, one_line(document.description))
+    for name, parameter in (document.parameters or {}).items():
+        given = f" = {parameter.default}" if parameter.default is not None else ""
+        print_line(session.console, f"parameter {name}: {parameter.type}{given}")
+    session.say("")
+    columns = (
+        Column("JOB", folds=True),
+        Column("AFTER", folds=True),
+        Column("RUNS", folds=True),
+        Column("NOTE", folds=True),
+    )
+    finally_jobs = {job.job_name for job in document.finally_jobs or ()}
+    rows = [_row(job, is_finally=job.job_name in finally_jobs) for job in document.jobs]
+    print_table(session.console, columns, rows)
+
+
+def _row(job: "Job", *, is_finally: bool) -> tuple[str, str, str, str]:
+    from chalicelib.cli.tables import one_line
+
+    overrides = job.container_overrides
+    command = job.command or (overrides.command if overrides else None)
+    if command is None:
+        runs = job.job_definition or "-"
+    else:
+        runs = command if isinstance(command, str) else " ".join(map(str, command))
+    after = ", ".join(job.job_dependencies) or ("all others" if is_finally else "-")
+    notes = [
+        "finally" if is_finally else "",
+        job.trigger_rule or "",
+        "hold" if job.hold else "",
+        f"array of {job.array_properties.size}" if job.array_properties else "",
+        one_line(job.description or ""),
+    ]
+    return job.job_name, after, one_line(runs), ", ".join(note for note in notes if note)

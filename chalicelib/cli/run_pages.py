@@ -1,0 +1,92 @@
+"""Lists of runs and of what happened in one."""
+
+from collections.abc import Sequence
+
+from chalicelib.cli.session import Session
+from chalicelib.cli.tables import (
+    Column,
+    duration_text,
+    moment_text,
+    one_line,
+    print_table,
+    seconds_of,
+)
+from chalicelib.core.lifecycle import BROKEN, FINAL, RunStatus
+from chalicelib.core.run import Event, RunHeader
+from chalicelib.core.wording import Speller
+from chalicelib.errors import InvalidInputError, NotFoundError
+
+
+def parse_run_status(text: str) -> RunStatus | None:
+    """A status in any case, None for no text. Raises InvalidInputError."""
+    if not text:
+        return None
+    name = text.strip().upper()
+    if name not in RunStatus.__members__:
+        raise InvalidInputError.at(
+            "--status",
+            f"{text!r} is no status of runs",
+            allowed=", ".join(RunStatus),
+            suggestion=Speller().nearest(name, RunStatus),
+        )
+    return RunStatus(name)
+
+
+def print_runs(session: Session, headers: Sequence[RunHeader]) -> None:
+    if not headers:
+        session.say("No such runs. Start one: batch-scheduler run FILE")
+        return
+    now = session.now()
+    columns = (
+        Column("RUN", folds=True),
+        Column("STATUS", is_status=True),
+        Column("STARTED"),
+        Column("TOOK", right=True),
+        Column("DONE", right=True),
+        Column("FAILED", right=True),
+        Column("BY", folds=True),
+    )
+    rows = []
+    for header in headers:
+        counts = header.counts
+        done, failed = (sum(counts.get(s, 0) for s in group) for group in (FINAL, BROKEN))
+        took = duration_text(seconds_of(header.started_at, header.ended_at or now))
+        progress = f"{done}/{sum(counts.values())}"
+        rows.append((header.run_id, header.status, moment_text(header.started_at), took,
+                     progress, str(failed), one_line(header.started_by)))  # fmt: skip
+    print_table(session.console, columns, rows)
+
+
+def events_of(session: Session, run_id: str, job: str) -> list[Event]:
+    """The history, of one job if it is named. Raises NotFoundError for a job the run has not."""
+    runs = session.edition.ports.runs
+    if job and not runs.get_jobs(run_id, [job]):
+        raise NotFoundError("job", job, f"Run {run_id} has none of that name.")
+    return runs.events(run_id, job=job or None)
+
+
+def print_events(session: Session, events: Sequence[Event]) -> None:
+    columns = (
+        Column("TIME"),
+        Column("JOB", folds=True),
+        Column("ACT"),
+        Column("FROM", is_status=True),
+        Column("TO", is_status=True),
+        Column("ATTEMPT", right=True),
+        Column("BY"),
+        Column("REASON", folds=True),
+    )
+    rows = [
+        (
+            f"{event.at:%Y-%m-%d %H:%M:%S}.{event.at.microsecond // 1000:03}Z",
+            event.job or "(run)",
+            event.act,
+            event.before or "-",
+            event.after,
+            str(event.attempt or "-"),
+            one_line(event.actor),
+            one_line(event.reason),
+        )
+        for event in events
+    ]
+    print_table(session.console, columns, rows)

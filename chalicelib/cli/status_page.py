@@ -1,0 +1,228 @@
+"""Where a run stands, on a page for somebody who was just woken up."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from chalicelib.cli.commands import advice_shape, print_advice
+from chalicelib.cli.session import Session
+from chalicelib.cli.shapes import Shape, job_shape, run_shape
+from chalicelib.cli.tables import (
+    Column,
+    duration_text,
+    moment_text,
+    one_line,
+    print_line,
+    print_table,
+    seconds_of,
+    style_of,
+)
+from chalicelib.core.advising import Advice, advise_job, advise_run
+from chalicelib.core.lifecycle import STARTED, JobStatus, RunStatus
+from chalicelib.core.run import RunHeader
+from chalicelib.ports import JobRecord
+from chalicelib.services.finding import counts_of
+from chalicelib.services.overview import FAILED, WAITING, Overview, Waiting, overview
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_SHOWN = 20  # jobs of a kind
+_NAMES = 3  # upstream jobs in a cell
+_ADVISED = 3  # failed or held jobs with commands of their own
+_WAITING_STATUSES = frozenset(status for group in WAITING for status in group)
+
+
+def show_status(session: Session, header: RunHeader, *, every: bool) -> None:
+    """Answer `status`; `every` lists all jobs, which loads them all."""
+    seen = overview(session.edition.ports, header, _SHOWN)
+    now, holder = session.now(), session.edition.holder()
+    jobs = session.edition.ports.runs.find_jobs(header.run_id) if every else None
+    if session.as_json:
+        session.write_json(_shape(seen, now, holder, jobs))
+        return
+    _print_head(session.console, header, now, holder)
+    if jobs is None:
+        _print_failed(session.console, seen)
+        _print_running(session.console, seen, now)
+        _print_waiting(session.console, seen, now)
+    else:
+        _print_all(session.console, jobs, now)
+    print_advice(session, _advice(seen))
+
+
+def elapsed(header: RunHeader, now: datetime) -> float:
+    """Seconds from the start of the run to its end, or until now."""
+    return ((header.ended_at or now) - header.started_at).total_seconds()
+
+
+def _print_head(console: "Console", header: RunHeader, now: datetime, holder: str | None) -> None:
+    from rich.text import Text
+
+    asked = ", being cancelled" if header.cancelling and header.ended_at is None else ""
+    title = f"  {header.status}{asked} {'after' if header.ended_at else 'for'} "
+    head = Text(header.run_id, style="bold")
+    console.print(head.append(title + duration_text(elapsed(header, now)), style_of(header.status)))
+    name = f"{one_line(header.schedule_name)}, " if header.schedule_name else ""
+    print_line(
+        console,
+        f"{name}schedule {header.schedule_id} version {header.schedule_version}, "
+        f"generation {header.generation}, started {moment_text(header.started_at)} "
+        f"by {one_line(header.started_by) or 'unknown'}",
+    )
+    if header.parameters:
+        given = ", ".join(f"{name}={value}" for name, value in header.parameters.items())
+        print_line(console, f"parameters: {one_line(given)}")
+    if header.reason:
+        print_line(console, one_line(header.reason))
+    if header.status is RunStatus.RUNNING:
+        driver = f"driven by {holder}" if holder else "NO ENGINE DRIVES IT: batch-scheduler resume"
+        print_line(console, driver, "" if holder else "bold red")
+    counts = counts_of(header)
+    line = Text(f"{sum(counts.values())} jobs: ")
+    for index, (status, count) in enumerate(counts.items()):
+        line.append(", " if index else "").append(f"{count} {status}", style_of(status))
+    console.print(line)
+
+
+def _print_failed(console: "Console", seen: Overview) -> None:
+    rows = [
+        (record.spec.name, record.state.status, _code(record), str(record.state.attempt or "-"),
+         moment_text(record.state.stopped_at), one_line(record.state.reason))
+        for record in seen.failed
+    ]  # fmt: skip
+    columns = (Column("JOB", folds=True), Column("STATUS", is_status=True),
+               Column("EXIT", right=True), Column("ATTEMPT", right=True), Column("ENDED"),
+               Column("REASON", folds=True))  # fmt: skip
+    _print_part(console, "Failed", columns, rows, seen.count(FAILED))
+    beyond = seen.count([JobStatus.UPSTREAM_FAILED])
+    if beyond:
+        print_line(console, f"  {beyond} more never ran, because something upstream failed.")
+
+
+def _print_running(console: "Console", seen: Overview, now: datetime) -> None:
+    rows = [
+        (record.spec.name, record.state.status,
+         duration_text(seconds_of(record.state.started_at, now)),
+         str(record.state.attempt), one_line(record.state.reason))
+        for record in seen.running
+    ]  # fmt: skip
+    columns = (Column("JOB", folds=True), Column("STATUS", is_status=True),
+               Column("FOR", right=True), Column("ATTEMPT", right=True),
+               Column("NOTE", folds=True))  # fmt: skip
+    _print_part(console, "Running", columns, rows, seen.count(STARTED))
+
+
+def _print_waiting(console: "Console", seen: Overview, now: datetime) -> None:
+    rows = [
+        (each.record.spec.name, each.record.state.status, waits_for(each, seen.header, now))
+        for each in seen.waiting
+    ]
+    columns = (Column("JOB", folds=True), Column("STATUS", is_status=True),
+               Column("WAITS FOR", folds=True))  # fmt: skip
+    _print_part(console, "Not started", columns, rows, seen.count(_WAITING_STATUSES))
+
+
+def _print_part(
+    console: "Console",
+    title: str,
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    total: int,
+) -> None:
+    if not rows:
+        return
+    print_line(console, "")
+    print_line(console, f"{title}: {total}", "bold")
+    print_table(console, columns, rows, indent=2)
+    if total > len(rows):
+        print_line(console, f"  … and {total - len(rows)} more; --all shows every job")
+
+
+def _print_all(console: "Console", jobs: Sequence[JobRecord], now: datetime) -> None:
+    columns = (Column("JOB", folds=True), Column("STATUS", is_status=True),
+               Column("TOOK", right=True), Column("EXIT", right=True),
+               Column("ATTEMPT", right=True), Column("REASON", folds=True))  # fmt: skip
+    rows = []
+    for record in jobs:
+        state = record.state
+        end = state.stopped_at or (now if state.status in STARTED else None)
+        took = duration_text(seconds_of(state.started_at, end))
+        rows.append((record.spec.name, state.status, took, _code(record),
+                     str(state.attempt or "-"), one_line(state.reason)))  # fmt: skip
+    print_line(console, "")
+    print_table(console, columns, rows)
+
+
+def _code(record: JobRecord) -> str:
+    return "-" if record.state.exit_code is None else str(record.state.exit_code)
+
+
+def waits_for(waiting: Waiting, header: RunHeader, now: datetime) -> str:
+    """What a job that has not started waits for, in a few words."""
+    state, spec = waiting.record.state, waiting.record.spec
+    upstream = _names(waiting.waits_for)
+    if spec.is_finally and not spec.upstream:
+        upstream = "the end of all other jobs"
+    match state.status:
+        case JobStatus.HELD:
+            also = f"; {upstream}" if upstream else ""
+            return f"its release ({one_line(state.reason)}){also}"
+        case JobStatus.RESERVED:
+            return "the queue's answer"
+        case JobStatus.RUNNABLE:
+            return "a slot" + (f": {one_line(state.reason)}" if state.reason else "")
+        case _:
+            return upstream or _next_turn(waiting, header, now)
+
+
+def _next_turn(waiting: Waiting, header: RunHeader, now: datetime) -> str:
+    state, maximum = waiting.record.state, header.policy.max_concurrency
+    if state.not_before is not None and state.not_before > now:
+        wait = duration_text((state.not_before - now).total_seconds())
+        return f"its next attempt, in {wait}: {one_line(state.reason)}"
+    if state.status is JobStatus.WAITING and maximum is not None:
+        return f"a free place (maxConcurrency is {maximum})"
+    return "the queue" if state.job_id else "the engine's next turn"
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMES])
+    return f"{shown} and {len(names) - _NAMES} more" if len(names) > _NAMES else shown
+
+
+def _advice(seen: Overview) -> list[Advice]:
+    header = seen.header
+    advice = []
+    if seen.failed:
+        advice.append(Advice(("explain", header.run_id), "why, in plain words"))
+        name = seen.failed[0].spec.name
+        advice.append(Advice(("logs", name, "--run", header.run_id), "what it wrote"))
+    advice += advise_run(header)
+    held = [each.record for each in seen.waiting if each.record.state.status is JobStatus.HELD]
+    for record in held[:_ADVISED]:
+        advice += advise_job(header, record.spec.name, record.state.status)[:1]
+    return advice
+
+
+def _shape(
+    seen: Overview, now: datetime, holder: str | None, jobs: Sequence[JobRecord] | None
+) -> Shape:
+    shape: Shape = {
+        "run": run_shape(seen.header),
+        "seconds": round(elapsed(seen.header, now), 3),
+        "drivenBy": holder,
+        "failed": [job_shape(record.spec, record.state) for record in seen.failed],
+        "running": [job_shape(record.spec, record.state) for record in seen.running],
+        "waiting": [
+            {
+                **job_shape(each.record.spec, each.record.state),
+                "waitsFor": waits_for(each, seen.header, now),
+            }
+            for each in seen.waiting
+        ],
+        "possible": advice_shape(_advice(seen)),
+    }
+    if jobs is not None:
+        shape["jobs"] = [job_shape(record.spec, record.state) for record in jobs]
+    return shape

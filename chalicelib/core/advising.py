@@ -1,0 +1,58 @@
+"""What can be done now with a run or a job: verbs to type, the most likely first."""
+
+from dataclasses import dataclass
+
+from chalicelib.core.lifecycle import FINAL, SATISFIED, Act, JobStatus, RunStatus, possible_acts
+from chalicelib.core.run import RunHeader
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A command as its words after `batch-scheduler`, and what it would do."""
+
+    words: tuple[str, ...]
+    effect: str
+
+
+_VERBS: tuple[tuple[Act, tuple[str, ...], tuple[str, ...], str], ...] = (
+    (Act.RELEASE, ("release",), (), "let it go on"),
+    (Act.RERUN, ("rerun",), (), "run it once more"),
+    (Act.RERUN, ("rerun",), ("--downstream",), "and everything downstream of it"),
+    (Act.PASS, ("pass",), (), "count it as done without running it"),
+    (Act.MARK_SUCCEEDED, ("mark",), ("succeeded",), "its work is done, whatever was seen"),
+    (Act.MARK_FAILED, ("mark",), ("failed",), "its work is not done, whatever was seen"),
+    (Act.HOLD, ("hold",), (), "hold it back until it is released"),
+    (Act.TERMINATE, ("terminate",), (), "end it"),
+)
+
+
+def advise_run(header: RunHeader) -> list[Advice]:
+    """What can be done with a run as a whole."""
+    run = header.run_id
+    count = sum(header.counts.get(status, 0) for status in FINAL - SATISFIED)
+    if header.status is RunStatus.SUCCEEDED:
+        return [Advice(("history", run), "everything that happened in it")]
+    if header.status is not RunStatus.RUNNING:
+        again = f"run again what is not done: {count} job{'s' if count != 1 else ''}"
+        return [
+            Advice(("restart", run, "--plan"), "what a restart would do"),
+            Advice(("restart", run), again),
+        ]
+    advice = [Advice(("watch", run), "follow it to its end")]
+    if header.cancelling:
+        return advice
+    if count:
+        advice.append(Advice(("restart", run), f"run again at once what failed: {count}"))
+    return [*advice, Advice(("cancel", run), "end it")]
+
+
+def advise_job(header: RunHeader, name: str, status: JobStatus) -> list[Advice]:
+    """What can be done with a job; nothing while its run is being cancelled."""
+    if header.cancelling and header.status is RunStatus.RUNNING:
+        return []
+    possible = possible_acts(status)
+    return [
+        Advice((*before, name, *after, "--run", header.run_id), effect)
+        for act, before, after, effect in _VERBS
+        if act in possible
+    ]
