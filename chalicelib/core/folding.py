@@ -20,6 +20,7 @@ _WITHDRAWN = {
     Intent.PASS: JobStatus.PASS,
     Intent.CANCEL: JobStatus.CANCELLED,
 }
+_TERMINATED = {Intent.CANCEL: JobStatus.CANCELLED, Intent.EXPIRE: JobStatus.FAILED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +93,9 @@ def _moved(name: str, state: JobState, detail: JobDetail, now: datetime) -> Chan
 def _failed(run: Run, name: str, detail: JobDetail, now: datetime) -> Change:
     """The attempt failed by its own doing, or was ended while it ran."""
     state, reason = run.states[name], describe_failure(detail)
-    match state.intent:
-        case Intent.CANCEL:
-            after = _ended(state, JobStatus.CANCELLED, detail, state.reason)
-            return Change(name, Act.OBSERVE, state, after, now)
-        case Intent.EXPIRE:
-            after = _ended(state, JobStatus.FAILED, detail, state.reason)
-            return Change(name, Act.OBSERVE, state, after, now)
-        case Intent.NONE | Intent.HOLD | Intent.PASS:
-            pass
+    if state.intent in _TERMINATED:
+        after = _ended(state, _TERMINATED[state.intent], detail, state.reason)
+        return Change(name, Act.OBSERVE, state, after, now)
     after = _ended(state, JobStatus.FAILED, detail, reason)
     retry, failures = run.specs[name].retry, state.failures + 1
     if retry is None or failures >= retry.attempts or _stopped(run, name):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import Enum, IntEnum
+from typing import assert_never
 
 from chalicelib.core.lifecycle import BROKEN, SATISFIED, JobStatus
 from chalicelib.core.schedule import TriggerRule
@@ -61,6 +62,8 @@ def judge(rule: TriggerRule, tally: Tally) -> Verdict:
         case TriggerRule.ANY_FAILED:
             ready = broken > 0
             never = not ready and unfinished == 0
+        case _:
+            assert_never(rule)
     if never:
         return Verdict.UNMET if rule is TriggerRule.ANY_FAILED else Verdict.DOOMED
     if ready:

@@ -9,6 +9,7 @@ believed that the queue never took it.
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from chalicelib.core.batch import (
     Accepted,
@@ -83,6 +84,8 @@ def answer(run: Run, job: str, outcome: Outcome, now: datetime) -> Change | None
             return Change(job, Act.UNRESERVE, before, later, now)
         case Unanswered():
             return None
+        case _:
+            assert_never(outcome)
 
 
 def recover(

@@ -323,6 +323,12 @@ def test_a_job_handed_over_after_its_upstream_was_passed_fails_by_its_own_fault(
     assert becomes(run, unstarted("id-b")) == {"b": (Act.OBSERVE, J.FAILED)}
 
 
+def test_a_job_of_which_nobody_knows_when_it_was_handed_over_fails_by_its_own_fault() -> None:
+    unknown = state("b", J.PENDING, reserved_at=None)
+    run = run_of(spec("a"), spec("b", "a"), a=J.SUCCEEDED, b=unknown)
+    assert becomes(run, unstarted("id-b")) == {"b": (Act.OBSERVE, J.FAILED)}
+
+
 @pytest.mark.parametrize("again", [J.RUNNING, J.SUCCEEDED])
 def test_a_job_given_up_for_an_earlier_attempt_upstream_goes_back(again: JobStatus) -> None:
     run = run_of(spec("a"), spec("b", "a"), a=state("a", again, reserved_at=after(-5)), b=J.PENDING)
