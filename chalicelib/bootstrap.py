@@ -11,9 +11,10 @@ from chalicelib.core.batch import JobDetail
 from chalicelib.local.clock import SystemClock
 from chalicelib.local.driving import Driver
 from chalicelib.local.engine import Engine
-from chalicelib.local.host_client import HostClient, HostSettings
+from chalicelib.local.host_client import HostClient
 from chalicelib.local.host_logs import HostLogs
-from chalicelib.local.host_store import peek
+from chalicelib.local.host_peek import peek
+from chalicelib.local.host_protocol import HostSettings, inherited
 from chalicelib.local.lease import Lease
 from chalicelib.local.sqlite_store import SqliteStore
 from chalicelib.ports import JobLogs, Ports
@@ -39,7 +40,7 @@ class Edition:
 
     def peek_details(self, job_ids: Sequence[str]) -> list[JobDetail]:
         """What the host has on record of these jobs, read without starting it."""
-        return peek(self._settings.state, job_ids)
+        return peek(self._settings.state, _host_settings(self._settings), job_ids)
 
     def start_background(self) -> int:
         """Leave an engine behind that drives everything unfinished, and give its process id."""
@@ -83,5 +84,8 @@ def open_edition(settings: Settings) -> Iterator[Edition]:
 
 def _host_settings(settings: Settings) -> HostSettings:
     return HostSettings(
-        vcpus=settings.vcpus, memory_mib=settings.memory_mib, idle_seconds=settings.host_idle
+        vcpus=settings.vcpus,
+        memory_mib=settings.memory_mib,
+        idle_seconds=settings.host_idle,
+        environment=inherited(settings.environment),
     )

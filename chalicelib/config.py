@@ -4,7 +4,7 @@ import math
 import os
 import pwd
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +25,7 @@ class Settings:
     host_idle: float  # s without a job after which the host ends
     actor: str  # who is typing, for the audit trail
     no_color: bool = False  # plain text is asked for (no-color.org)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)  # all of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,7 @@ def read_settings(
         host_idle=read("BATCH_SCHEDULER_HOST_IDLE", _seconds, "seconds, 0 or more", 10.0),
         actor=machine.user,
         no_color=bool(environment.get("NO_COLOR")),
+        environment=dict(environment),
     )
     if problems:
         raise InvalidInputError(problems)

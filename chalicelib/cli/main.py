@@ -1,11 +1,12 @@
 """The program `batch-scheduler`: its verbs, and how it is entered."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import typer
 
 from chalicelib.cli import authoring, drawing, looking, operating, running
+from chalicelib.cli.exits import Exit
 from chalicelib.cli.verb import verb
 
 app = typer.Typer(
@@ -17,7 +18,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for _name, _function in {
+_VERBS: Mapping[str, Callable[..., Exit]] = {
     "validate": authoring.validate,
     "put": authoring.put,
     "list": authoring.list_,
@@ -42,7 +43,8 @@ for _name, _function in {
     "terminate": operating.terminate,
     "rerun": operating.rerun,
     "mark": operating.mark,
-}.items():
+}
+for _name, _function in _VERBS.items():
     app.command(_name)(verb(_function))
 
 _SHARED_FLAGS = ("--json",)

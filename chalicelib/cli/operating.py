@@ -1,13 +1,16 @@
 """The operators' verbs: over many jobs at once, with a reason, told job by job."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chalicelib.cli.exits import Exit
 from chalicelib.cli.session import Session
 from chalicelib.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from chalicelib.core.operating import Operation
 
 Jobs = Annotated[
     list[str] | None, typer.Argument(metavar="[JOB]...", help="Names of jobs, or globs.")
@@ -104,16 +107,18 @@ def _operate(
                   downstream=downstream)  # fmt: skip
     selection = Selection(run_id=found.run_id, patterns=jobs or (), statuses=statuses)
     operation = act_on_jobs(ports, selection, order)
-    lines = [f"{change.job}: {change.after.reason} ({change.before.status} -> "
-             f"{change.after.intent or change.after.status})"
-             for change in operation.changes]  # fmt: skip
-    session.answer(
-        operation_shape(operation), lambda: [session.say(line) for line in lines] and None
-    )
+    session.answer(operation_shape(operation), lambda: _say_changes(session, operation))
     session.warn(refusal.sentence for refusal in operation.refusals)
     if operation.changes and operation.header.status is RunStatus.RUNNING:
         ensure_driven(session, found.run_id)
     return Exit.REFUSED if operation.refusals else Exit.DONE
+
+
+def _say_changes(session: Session, operation: "Operation") -> None:
+    for change in operation.changes:
+        wanted = f", {change.after.intent} asked for" if change.after.intent else ""
+        moved = f"{change.before.status} -> {change.after.status}{wanted}"
+        session.say(f"{change.job}: {moved} ({change.after.reason})")
 
 
 def ensure_driven(session: Session, run_id: str) -> None:

@@ -4,7 +4,7 @@ Nothing is asked of the queue here. The act is durable when the verb returns, an
 run carries it out at its next turn.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -110,7 +110,7 @@ def _seen(run: Run) -> tuple[int, dict[str, int]]:
     return run.header.revision, {name: state.version for name, state in run.states.items()}
 
 
-def _run_change(before: RunHeader, after: RunHeader, order: Order) -> Iterable[RunChange]:
+def _run_change(before: RunHeader, after: RunHeader, order: Order) -> list[RunChange]:
     return [_told(before, after, order)] if after.generation != before.generation else []
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from posixpath import join
 
 from chalicelib.core.document import ScheduleDocument
 from chalicelib.core.loading import load
@@ -54,7 +55,7 @@ def start(
             parameters=values,
             started_by=request.actor,
             reason=request.reason,
-            working_directory=request.working_directory,
+            working_directory=join(request.working_directory, document.working_directory or ""),
         )
         try:
             ports.runs.create_run(header, resolved.jobs, states)

@@ -30,7 +30,7 @@ def put(ports: Ports, document: ScheduleDocument, actor: str) -> StoredSchedule:
         stored_at=ports.clock(),
         stored_by=actor,
         name=document.schedule_name or "",
-        jobs=len(document.job_list) + len(document.finally_),
+        jobs=len(document.job_list) + len(document.finally_jobs or ()),
     )
     ports.schedules.put_schedule(schedule)
     return schedule

@@ -1,0 +1,42 @@
+"""Looking at what the host has on record, without starting one."""
+
+import json
+import socket
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from chalicelib.core.batch import JobDetail
+from chalicelib.errors import BackendError
+from chalicelib.local.batch_records import detail_of
+from chalicelib.local.host_client import HostClient
+from chalicelib.local.host_protocol import HostSettings, address
+from chalicelib.local.host_store import HostStore
+
+_DATABASE = "host.db"
+
+
+def peek(state_dir: Path, settings: HostSettings, job_ids: Sequence[str]) -> list[JobDetail]:
+    """The details of those jobs that a running host knows, or that ended under an earlier one.
+
+    Empty when nothing can be seen: a look never fails.
+    """
+    try:
+        if _listens(state_dir):
+            with closing(HostClient(state_dir, settings=settings, fence=None)) as client:
+                return client.describe(job_ids)
+        if not (state_dir / _DATABASE).exists():
+            return []
+        with closing(HostStore(state_dir / _DATABASE)) as store:
+            return [detail_of(json.loads(text)) for text in store.details(job_ids).values()]
+    except BackendError:
+        return []
+
+
+def _listens(state_dir: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
+        try:
+            channel.connect(address(state_dir))
+        except OSError:
+            return False
+        return True
