@@ -144,7 +144,8 @@ def is_passed(job: Fields) -> bool:
 
 def _has_work(fields: Fields) -> bool:
     overrides = _mapping(fields.get("containerOverrides"))
-    return any((fields.get("jobDefinition"), fields.get("command"), overrides.get("command")))
+    said = (fields.get("jobDefinition"), fields.get("command"), overrides.get("command"))
+    return any(work is not None for work in said)
 
 
 def _check_commands(document: Fields, nodes: Sequence[Node]) -> Iterator[Problem]:

@@ -18,6 +18,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     Tag,
+    WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -28,6 +29,7 @@ from chalicelib.core.written import WrittenFloat
 
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[-+]?[0-9]{1,18}(\.[0-9]{1,18})?")
+_ALPHANUMERIC = re.compile(r"[^\W_]")
 _NAME_REFUSED = frozenset("/*?[,")  # the terminal takes lists and globs of names
 
 
@@ -83,7 +85,13 @@ def as_text(value: Any) -> Any:
             return value
 
 
-Text = Annotated[str, BeforeValidator(as_text, json_schema_input_type=str | int | float | bool)]
+def _spelt(**described: Any) -> Any:
+    """What a JSON Schema says of a value before we read it."""
+    return Annotated[Any, WithJsonSchema(described)]
+
+
+TEXT = BeforeValidator(as_text, json_schema_input_type=_spelt(type=["string", "number", "boolean"]))
+Text = Annotated[str, TEXT]
 
 
 def _scalar(value: Any) -> Any:
@@ -99,7 +107,7 @@ Scalar = Annotated[Any, BeforeValidator(_scalar, json_schema_input_type=str | in
 
 
 def _check_job_name(name: str) -> str:
-    if not any(character.isalnum() for character in name):
+    if not _ALPHANUMERIC.search(name):
         raise complaint("is no name", "a name with at least one letter or digit")
     if not name.isprintable() or name != name.strip():
         raise complaint("is no name", "printable characters, no blank first or last")
@@ -135,19 +143,18 @@ def _upper(value: Any) -> Any:
     return value.strip().upper() if isinstance(value, str) else value
 
 
-def _either_case(*words: str) -> dict[str, Any]:
-    return {"enum": [spelling for word in words for spelling in (word, word.lower())]}
+def _either_case(*words: str) -> Any:
+    spellings = (spelling for word in words for spelling in (str(word), word.lower()))
+    return _spelt(enum=list(dict.fromkeys(spellings)))
 
 
 ExitAction = Annotated[
     Literal["RETRY", "EXIT"],
-    BeforeValidator(_upper),
-    Field(json_schema_extra=_either_case("RETRY", "EXIT")),
+    BeforeValidator(_upper, json_schema_input_type=_either_case("RETRY", "EXIT")),
 ]
 ResourceType = Annotated[
     Literal["GPU", "VCPU", "MEMORY"],
-    BeforeValidator(_upper),
-    Field(json_schema_extra=_either_case("GPU", "VCPU", "MEMORY")),
+    BeforeValidator(_upper, json_schema_input_type=_either_case("GPU", "VCPU", "MEMORY")),
 ]
 
 
@@ -158,8 +165,9 @@ def _read_status(value: Any) -> Any:
 
 OldJobStatus = Annotated[
     JobStatus,
-    BeforeValidator(_read_status),
-    Field(json_schema_extra={"enum": ["pass", "skip", "SKIP", *map(str, JobStatus)]}),
+    BeforeValidator(
+        _read_status, json_schema_input_type=_either_case("PASS", "SKIP", *JobStatus, " ")
+    ),
 ]
 
 
@@ -191,8 +199,7 @@ def _rule_spellings() -> list[str]:
 
 RuleName = Annotated[
     TriggerRule,
-    BeforeValidator(_read_rule),
-    Field(json_schema_extra={"enum": [*_rule_spellings()]}),
+    BeforeValidator(_read_rule, json_schema_input_type=_spelt(enum=_rule_spellings())),
 ]
 
 

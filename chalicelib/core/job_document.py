@@ -9,6 +9,7 @@ from chalicelib.core.fields import (
     DECIMAL,
     LIST_FORM,
     MAPPING_FORM,
+    TEXT,
     WHOLE,
     Command,
     EnvironmentName,
@@ -29,7 +30,11 @@ class Model(BaseModel):
     """What all parts of a document share: unknown fields are refused, nothing changes."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, allow_inf_nan=False
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        allow_inf_nan=False,
+        field_title_generator=lambda name, _: name.replace("_", " ").capitalize(),
     )
 
 
@@ -49,12 +54,9 @@ Environment = Annotated[
     Annotated[Variables, Tag(MAPPING_FORM)] | Annotated[list[NamedValue], Tag(LIST_FORM)],
     Discriminator(_environment_form),
 ]
-Tags = Annotated[
-    dict[
-        Annotated[str, Field(min_length=1, max_length=128)], Annotated[Text, Field(max_length=256)]
-    ],
-    Field(max_length=50),
-]
+TagName = Annotated[str, Field(min_length=1, max_length=128)]
+TagValue = Annotated[str, Field(max_length=256), TEXT]
+Tags = Annotated[dict[TagName, TagValue], Field(max_length=50)]
 
 
 class ResourceRequirement(Model):

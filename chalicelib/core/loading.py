@@ -92,7 +92,7 @@ def _normalise_job(job: Any) -> Any:
         return job
     clean = _without_blanks(job, _JOB_FIELDS)
     job_id = clean.get("jobId")
-    if isinstance(job_id, Mapping) and _is_blank(job_id.get("jobId")):
+    if job_id == {} or (isinstance(job_id, Mapping) and _is_blank(job_id.get("jobId", job_id))):
         del clean["jobId"]
     return clean
 

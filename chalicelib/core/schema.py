@@ -1,6 +1,7 @@
 """Describes documents to editors (JSON Schema) and to people (tables of fields)."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -82,12 +83,14 @@ def _branch_type(facts: Schema) -> str:
         name = facts["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"
     if "enum" in facts:
-        return ", ".join(f"`{word}`" for word in facts["enum"])
+        words = {re.sub(r"[^a-z]", "", word.lower()): word for word in reversed(facts["enum"])}
+        return ", ".join(f"`{word}`" for word in reversed(words.values()) if word.strip())
     if facts.get("type") == "array":
         return f"list of {_type(facts['items'])}"
     if facts.get("type") == "object":
-        values = facts.get("additionalProperties")
-        return f"mapping to {_type(values)}" if isinstance(values, dict) else "object"
+        patterns = facts.get("patternProperties", {}).values()
+        values = next(iter(patterns), None) or facts["additionalProperties"]
+        return f"mapping to {_type(values)}"
     kinds = facts["type"]
     return kinds if isinstance(kinds, str) else kinds[0]
 

@@ -15,7 +15,11 @@ CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 def unsound_parts(value: object) -> list[Problem]:
     """Everything in a value that is too deep, too much, not finite or not printable."""
     # Paths cost ten times what the answer costs, and nearly every document is sound.
-    return [] if _is_sound(value) else list(_unsound_parts(value))
+    if _is_sound(value):
+        return []
+    if _is_too_large(value):
+        return [Problem("$", "the document is too large", allowed=f"{MAX_NODES:,} values")]
+    return list(_unsound_parts(value))
 
 
 def _is_sound(value: object) -> bool:
@@ -24,21 +28,36 @@ def _is_sound(value: object) -> bool:
     count = 0
     for _ in range(MAX_DEPTH + 1):
         count += len(level)
-        if count > MAX_NODES:
+        # One search in all texts of a level takes a third of the time of a search in each.
+        texts = "".join([node for node in level if isinstance(node, str)])
+        if count > MAX_NODES or CONTROL.search(texts):
             return False
-        below: list[object] = []
-        for node in level:
-            if isinstance(node, dict):
-                below.extend(node.values())
-                below.extend(node)
-            elif isinstance(node, list):
-                below.extend(node)
-            elif _is_unfit(node):
-                return False
-        if not below:
+        if not all(math.isfinite(node) for node in level if isinstance(node, float)):
+            return False
+        level = _below(level)
+        if not level:
             return True
-        level = below
     return False
+
+
+def _is_too_large(value: object) -> bool:
+    level = [value]
+    count = 1
+    while level and count <= MAX_NODES:
+        level = _below(level)
+        count += len(level)
+    return count > MAX_NODES
+
+
+def _below(level: list[object]) -> list[object]:
+    below: list[object] = []
+    for node in level:
+        if isinstance(node, dict):
+            below.extend(node.values())
+            below.extend(node)
+        elif isinstance(node, list):
+            below.extend(node)
+    return below
 
 
 def _is_unfit(scalar: object) -> bool:
@@ -49,13 +68,8 @@ def _is_unfit(scalar: object) -> bool:
 
 def _unsound_parts(value: object) -> Iterator[Problem]:
     ahead: list[tuple[tuple[str | int, ...], object]] = [((), value)]
-    nodes = 0
     while ahead:
         path, node = ahead.pop()
-        nodes += 1
-        if nodes > MAX_NODES:
-            yield Problem("$", "the document is too large", allowed=f"{MAX_NODES:,} values")
-            return
         if isinstance(node, float) and _is_unfit(node):
             yield _number_problem(path, node)
         elif isinstance(node, str) and _is_unfit(node):

@@ -34,9 +34,10 @@ class Duplicate:
 
 def written_number(text: str) -> int | float:
     """The value of a number of JSON; infinite when it has more digits than anything can hold."""
-    if not text.lstrip("-").isdigit():
+    digits = text.lstrip("-")
+    if not digits.isdigit():
         return WrittenFloat.of(text)
-    return int(text) if len(text) <= MAX_DIGITS else _too_long(text)
+    return int(text) if len(digits) <= MAX_DIGITS else _too_long(text)
 
 
 def _too_long(text: str) -> WrittenFloat:
