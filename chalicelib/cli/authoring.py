@@ -84,9 +84,9 @@ def show(
 
 def schema(session: Session) -> Exit:
     """Print the JSON Schema of schedules, for editors to complete and check by."""
-    from chalicelib.core.document import ScheduleDocument
+    from chalicelib.core.schema import schema as schema_of_schedules
 
-    session.write_json(ScheduleDocument.model_json_schema(by_alias=True))
+    session.write_json(schema_of_schedules())
     return Exit.DONE
 
 

@@ -100,17 +100,18 @@ def _last_lines(
 
 def _advice(run: Run, name: str, told: list[str]) -> list[Advice]:
     header = run.header
-    if name:
-        advice = advise_job(header, name, run.states[name].status)
-        if run.states[name].job_id:
-            advice.append(Advice(("logs", name, "--run", header.run_id), "everything it wrote"))
-        roots = [job for job in told if job != name and _needs_somebody(run, job)]
-    else:
-        advice = []
-        roots = [job for job in told if _needs_somebody(run, job)]
+    own = advise_job(header, name, run.states[name].status) if name else advise_run(header)
+    roots = [job for job in told if job != name and _needs_somebody(run, job)]
+    # What upstream has stopped is helped upstream.
+    is_stopped = bool(roots) and bool(name)
+    advice = [] if is_stopped else own
     for job in roots[:_ADVISED]:
-        advice += advise_job(header, job, run.states[job].status)
-    return [*advice, *advise_run(header)] if not name or roots else advice
+        each = advise_job(header, job, run.states[job].status)
+        advice += each if len(roots) == 1 else each[:1]
+    logged = next((job for job in told if run.states[job].started_at), None)
+    if logged is not None:
+        advice.append(Advice(("logs", logged, "--run", header.run_id), "everything it wrote"))
+    return [*advice, *advise_run(header), *own] if is_stopped else advice
 
 
 def _needs_somebody(run: Run, job: str) -> bool:
@@ -128,7 +129,8 @@ def _print_cause(console: "Console", found: Explanation, cause: Cause, depth: in
         else:
             console.print(Text("  " * levels) + text)
 
-    subject = Text(cause.job or found.header.run_id, style_of(cause.status) or "bold")
+    subject = Text(cause.job or (found.header.run_id if depth == 0 else "…"))
+    subject.stylize(style_of(cause.status) or "bold")
     put(subject.append(f" {one_line(cause.sentence)}", ""), depth)
     for fact in cause.facts:
         put(Text(one_line(fact), "dim"), depth + 2)

@@ -11,6 +11,7 @@ from chalicelib.cli.exits import Exit
 from chalicelib.cli.log_source import LogSource, Place
 from chalicelib.cli.session import Session
 from chalicelib.cli.tables import one_line
+from chalicelib.core.facts import telling
 from chalicelib.core.lifecycle import FINAL
 from chalicelib.core.run import JobState
 
@@ -78,7 +79,7 @@ def _followed(place: Place, line: str) -> str:
 def absence(source: LogSource, state: JobState) -> str:
     """Why there is no log, and how to find out more."""
     yet = "" if state.status in FINAL else " yet"
-    reason = f": {one_line(state.reason)}" if state.reason else ""
+    reason = f": {one_line(telling(state.reason))}" if state.reason else ""
     more = command(["explain", source.name, "--run", source.header.run_id])
     return f"{source.name} has no log{yet}; it is {state.status}{reason}\nWhy: {more}"
 

@@ -11,6 +11,7 @@ from chalicelib.cli.tables import (
     print_table,
     seconds_of,
 )
+from chalicelib.core.facts import telling
 from chalicelib.core.lifecycle import BROKEN, FINAL, RunStatus
 from chalicelib.core.run import Event, RunHeader
 from chalicelib.core.wording import Speller
@@ -85,7 +86,7 @@ def print_events(session: Session, events: Sequence[Event]) -> None:
             event.after,
             str(event.attempt or "-"),
             one_line(event.actor),
-            one_line(event.reason),
+            one_line(telling(event.reason)),
         )
         for event in events
     ]

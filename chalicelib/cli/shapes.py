@@ -119,8 +119,10 @@ def cause_shape(cause: Cause) -> Shape:
     """One link of an explanation with the links below it."""
     return {
         "jobName": cause.job or None,
-        "status": cause.status,
+        "status": cause.status or None,
         "sentence": cause.sentence,
+        "facts": list(cause.facts),
+        "more": cause.more,
         "because": [cause_shape(below) for below in cause.because],
     }
 

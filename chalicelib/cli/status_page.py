@@ -18,6 +18,7 @@ from chalicelib.cli.tables import (
     style_of,
 )
 from chalicelib.core.advising import Advice, advise_job, advise_run
+from chalicelib.core.facts import telling
 from chalicelib.core.lifecycle import STARTED, JobStatus, RunStatus
 from chalicelib.core.run import RunHeader
 from chalicelib.ports import JobRecord
@@ -88,7 +89,7 @@ def _print_head(console: "Console", header: RunHeader, now: datetime, holder: st
 def _print_failed(console: "Console", seen: Overview) -> None:
     rows = [
         (record.spec.name, record.state.status, _code(record), str(record.state.attempt or "-"),
-         moment_text(record.state.stopped_at), one_line(record.state.reason))
+         moment_text(record.state.stopped_at), one_line(telling(record.state.reason)))
         for record in seen.failed
     ]  # fmt: skip
     columns = (Column("JOB", folds=True), Column("STATUS", is_status=True),
@@ -104,7 +105,7 @@ def _print_running(console: "Console", seen: Overview, now: datetime) -> None:
     rows = [
         (record.spec.name, record.state.status,
          duration_text(seconds_of(record.state.started_at, now)),
-         str(record.state.attempt), one_line(record.state.reason))
+         str(record.state.attempt), one_line(telling(record.state.reason)))
         for record in seen.running
     ]  # fmt: skip
     columns = (Column("JOB", folds=True), Column("STATUS", is_status=True),
@@ -149,7 +150,7 @@ def _print_all(console: "Console", jobs: Sequence[JobRecord], now: datetime) -> 
         end = state.stopped_at or (now if state.status in STARTED else None)
         took = duration_text(seconds_of(state.started_at, end))
         rows.append((record.spec.name, state.status, took, _code(record),
-                     str(state.attempt or "-"), one_line(state.reason)))  # fmt: skip
+                     str(state.attempt or "-"), one_line(telling(state.reason))))  # fmt: skip
     print_line(console, "")
     print_table(console, columns, rows)
 
@@ -167,11 +168,11 @@ def waits_for(waiting: Waiting, header: RunHeader, now: datetime) -> str:
     match state.status:
         case JobStatus.HELD:
             also = f"; {upstream}" if upstream else ""
-            return f"its release ({one_line(state.reason)}){also}"
+            return f"its release ({one_line(telling(state.reason))}){also}"
         case JobStatus.RESERVED:
             return "the queue's answer"
         case JobStatus.RUNNABLE:
-            return "a slot" + (f": {one_line(state.reason)}" if state.reason else "")
+            return "a slot" + (f": {one_line(telling(state.reason))}" if state.reason else "")
         case _:
             return upstream or _next_turn(waiting, header, now)
 
@@ -180,7 +181,7 @@ def _next_turn(waiting: Waiting, header: RunHeader, now: datetime) -> str:
     state, maximum = waiting.record.state, header.policy.max_concurrency
     if state.not_before is not None and state.not_before > now:
         wait = duration_text((state.not_before - now).total_seconds())
-        return f"its next attempt, in {wait}: {one_line(state.reason)}"
+        return f"its next attempt, in {wait}: {one_line(telling(state.reason))}"
     if state.status is JobStatus.WAITING and maximum is not None:
         return f"a free place (maxConcurrency is {maximum})"
     return "the queue" if state.job_id else "the engine's next turn"

@@ -33,16 +33,15 @@ def advise_run(header: RunHeader) -> list[Advice]:
     if header.status is RunStatus.SUCCEEDED:
         return [Advice(("history", run), "everything that happened in it")]
     if header.status is not RunStatus.RUNNING:
-        again = f"run again what is not done: {count} job{'s' if count != 1 else ''}"
         return [
             Advice(("restart", run, "--plan"), "what a restart would do"),
-            Advice(("restart", run), again),
+            Advice(("restart", run), f"run again what is not done: {_jobs(count)}"),
         ]
     advice = [Advice(("watch", run), "follow it to its end")]
     if header.cancelling:
         return advice
     if count:
-        advice.append(Advice(("restart", run), f"run again at once what failed: {count}"))
+        advice.append(Advice(("restart", run), f"run again what has failed so far: {_jobs(count)}"))
     return [*advice, Advice(("cancel", run), "end it")]
 
 
@@ -56,3 +55,7 @@ def advise_job(header: RunHeader, name: str, status: JobStatus) -> list[Advice]:
         for act, before, after, effect in _VERBS
         if act in possible
     ]
+
+
+def _jobs(count: int) -> str:
+    return f"{count} job{'s' if count != 1 else ''}"

@@ -1,33 +1,45 @@
 """Why a job is not running, and why it failed: the chain of causes, in plain words.
 
 Only what is stored or was said by the queue is told. Where something was not seen, that is said.
-A job is told once; a chain that is long is told from its near end, then from its far one.
+A chain of causes is followed to its end; of a long one the middle is left out, of many that end
+apart the most telling are chosen, so that an explanation fits on a page whatever the graph.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from chalicelib.core.batch import JobDetail
-from chalicelib.core.facts import describe_facts
+from chalicelib.core.facts import describe_facts, telling
+from chalicelib.core.graph import closure
 from chalicelib.core.lifecycle import BROKEN, FINAL, LIVE, STARTED, JobStatus, RunStatus
 from chalicelib.core.planning import stopping
 from chalicelib.core.readiness import Verdict
 from chalicelib.core.run import Intent, JobState, Run
 from chalicelib.core.schedule import TriggerRule
 
-_SHOWN = 3  # names in a sentence, and causes followed from one job
+_SHOWN = 3  # names in a sentence, and ends of chains that are followed from one job
 _LISTED = 10  # jobs that a run's explanation begins with
-_DEPTH = 5  # links of a chain that are told before its far end
+_LONGEST = 7  # jobs of a chain told in full; of a longer one
+_NEAR = 3  # these many from its near end
+_FAR = 2  # and from its far one
 
 _BLAMED = BROKEN | {JobStatus.CANCELLED}
+# What an end of a chain of causes is worth: first what needs a person, then what moves.
+_TELLING = (
+    frozenset({JobStatus.FAILED, JobStatus.NOTFOUND}),
+    frozenset({JobStatus.HELD}),
+    frozenset({JobStatus.CANCELLED}),
+    STARTED,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
     """One link: what holds for `job`, and because of what. `job` is empty for the run itself.
 
-    `facts` are what else is known of the job; `more` counts causes that are not told.
+    A link without a job and a status stands for jobs that are left out. `facts` are what else is
+    known of the job; `more` counts ends of chains that are not told.
     """
 
     job: str
@@ -66,50 +78,74 @@ def explain_run(run: Run, around: Circumstances) -> Cause:
     else:
         jobs = _roots(run)
     told = _Teller(run, around)
-    because = tuple(told.link(name, _DEPTH) for name in jobs[:_LISTED])
+    because = tuple(told.link(name) for name in jobs[:_LISTED])
     return Cause("", header.status, sentence, because, more=max(0, len(jobs) - _LISTED))
 
 
 def explain_job(run: Run, name: str, around: Circumstances) -> Cause:
     """Why `name` stands where it stands."""
-    return _Teller(run, around).link(name, _DEPTH)
+    return _Teller(run, around).link(name)
 
 
 class _Teller:
-    """Tells of each job once, so that an explanation is never longer than what it explains."""
+    """Tells why, along the shortest ways to where the chains of causes end."""
 
     def __init__(self, run: Run, around: Circumstances) -> None:
         self._run = run
         self._around = around
         self._stop = stopping(run)
-        self._told: set[str] = set()
 
-    def link(self, name: str, depth: int) -> Cause:
-        """The cause that is `name`, with what is behind it, `depth` links far."""
-        run, state = self._run, self._run.states[name]
-        if name in self._told:
-            return Cause(name, state.status, "is told of above")
-        self._told.add(name)
-        sentence, behind = self._tell(name)
-        facts = describe_facts(run.specs[name], state, self._around.details.get(state.job_id))
-        if behind and depth == 0:
-            behind, between = self._far_end(name)
-            sentence += f"; at the far end of that chain, behind {between} more jobs:"
-        because = tuple(self.link(up, max(0, depth - 1)) for up in behind[:_SHOWN])
-        more = max(0, len(behind) - _SHOWN)
-        return Cause(name, state.status, sentence, because, facts, more)
+    def link(self, name: str) -> Cause:
+        """The cause that is `name`, with the ways to the most telling ends behind it."""
+        came_from, ends = self._ends_behind(name)
+        ends.sort(key=self._rank)
+        below: dict[str, dict[str, None]] = {}  # the ways to the ends that are shown: a tree
+        for end in ends[:_SHOWN]:
+            at = end
+            while at != name:
+                below.setdefault(came_from[at], {})[at] = None
+                at = came_from[at]
+        return replace(self._branch(name, below), more=max(0, len(ends) - _SHOWN))
 
-    def _far_end(self, name: str) -> tuple[list[str], int]:
-        """The jobs at which the chains behind `name` end, and how many jobs are on the way."""
-        ends, seen, ahead = [], {name}, [name]
+    def _ends_behind(self, name: str) -> tuple[dict[str, str], list[str]]:
+        """Nearest first: for each job behind `name` the one it was reached from; and the ends."""
+        came_from: dict[str, str] = {name: ""}
+        ends: list[str] = []
+        ahead = [name]
         for at in ahead:
             _, behind = self._tell(at)
-            if not behind:
-                ends.append(at)
-            fresh = [up for up in behind if up not in seen]
-            seen.update(fresh)
+            fresh = [up for up in behind if up not in came_from]
+            came_from |= dict.fromkeys(fresh, at)
             ahead += fresh
-        return ends, len(seen) - 1 - len(ends)
+            if not behind and at != name:
+                ends.append(at)
+        return came_from, ends
+
+    def _rank(self, name: str) -> int:
+        status = self._run.states[name].status
+        return next((i for i, group in enumerate(_TELLING) if status in group), len(_TELLING))
+
+    def _branch(self, name: str, below: Mapping[str, Iterable[str]]) -> Cause:
+        """The chain from `name` to where it forks or ends, its middle left out if it is long."""
+        chain = [name]
+        while len(following := list(below.get(chain[-1], ()))) == 1:
+            chain += following
+        because = tuple(self._branch(fork, below) for fork in following)
+        skipped = chain[_NEAR:-_FAR] if len(chain) > _LONGEST else []
+        for job in reversed(chain):
+            if job not in skipped:
+                because = (self._alone(job, because),)
+            elif job == skipped[0]:
+                between = f"{len(skipped)} more jobs are in between, each because of the next"
+                because = (Cause("", "", between, because),)
+        return because[0]
+
+    def _alone(self, name: str, because: tuple[Cause, ...]) -> Cause:
+        run, state = self._run, self._run.states[name]
+        sentence, _ = self._tell(name)
+        detail = self._around.details.get(state.job_id)
+        facts = (*describe_facts(run.specs[name], state, detail), *_consequences(run, name))
+        return Cause(name, state.status, sentence, because, facts)
 
     def _tell(self, name: str) -> tuple[str, list[str]]:
         """The sentence for a job, and the upstream jobs that are behind it."""
@@ -121,6 +157,19 @@ class _Teller:
         if self._stop and (self._run.header.cancelling or not self._run.specs[name].is_finally):
             return f"will not run any more: {self._stop}", []
         return _waiting(self._run, name, state, self._around)
+
+
+def _consequences(run: Run, name: str) -> list[str]:
+    """What a failure has cost the rest of the run."""
+    if run.states[name].status not in (JobStatus.FAILED, JobStatus.NOTFOUND):
+        return []
+    lost = sum(
+        run.states[down].status is JobStatus.UPSTREAM_FAILED
+        for down in closure(run.downstream, [name])
+    )
+    return (
+        [f"because of it {lost} job{'s' if lost != 1 else ''} downstream never ran"] if lost else []
+    )
 
 
 def _roots(run: Run) -> list[str]:
@@ -147,7 +196,7 @@ def _frontier(run: Run) -> list[str]:
 
 
 def _final(run: Run, name: str, state: JobState) -> tuple[str, list[str]]:
-    told = state.reason
+    told = telling(state.reason)
     match state.status:
         case JobStatus.UPSTREAM_FAILED:
             blamed = [up for up in run.upstream[name] if run.states[up].status in _BLAMED]
@@ -177,7 +226,7 @@ def _failure(run: Run, name: str, state: JobState) -> str:
     attempt = f", attempt {state.attempt}" if state.attempt else ""
     if attempt and retry is not None and state.failures:
         attempt = f", attempt {min(state.failures, retry.attempts)} of {retry.attempts}"
-    return f"failed: {state.reason or 'no reason was given'}{attempt}"
+    return f"failed: {telling(state.reason) or 'no reason was given'}{attempt}"
 
 
 def _in_queue(run: Run, name: str, state: JobState) -> tuple[str, list[str]]:

@@ -16,16 +16,24 @@ _UNITS = (("VCPU", "vCPU"), ("MEMORY", "MiB of memory"), ("GPU", "GPU"))
 # Beyond 128 a shell, and so a container, reports the signal that ended the command (POSIX 2.8.2).
 _EXIT_WORDS: Mapping[int, str] = MappingProxyType(
     {
-        97: "exit 97: another start of the same attempt had claimed it already, so it did nothing",
-        126: "exit 126: the command was found but can't be executed; is it executable?",
-        127: "exit 127: the command was not found; is it installed, is PATH right?",
-        130: "exit 130: interrupted (SIGINT)",
-        134: "exit 134: it aborted itself (SIGABRT)",
-        137: "exit 137: killed (SIGKILL), mostly for want of memory or after a time-out",
-        139: "exit 139: it read or wrote memory that is not its own (SIGSEGV)",
-        143: "exit 143: told to end (SIGTERM), by a time-out, an operator or a shutdown",
+        97: "another start of the same attempt had claimed it already, so it did nothing",
+        126: "the command was found but can't be executed; is it executable?",
+        127: "the command was not found; is it installed, is PATH right?",
+        130: "interrupted (SIGINT)",
+        134: "it aborted itself (SIGABRT)",
+        137: "killed (SIGKILL), mostly for want of memory or after a time-out",
+        139: "it read or wrote memory that is not its own (SIGSEGV)",
+        143: "told to end (SIGTERM), by a time-out, an operator or a shutdown",
     }
 )
+
+# What AWS Batch gives as the reason of nearly every end (API_JobDetail, statusReason).
+_SAYS_NOTHING = "Essential container in task exited"
+
+
+def telling(reason: str) -> str:
+    """A reason without the part that says no more than that the job has ended."""
+    return ": ".join(part for part in reason.split(": ") if part != _SAYS_NOTHING)
 
 
 def describe_facts(spec: JobSpec, state: JobState, detail: JobDetail | None) -> tuple[str, ...]:
@@ -55,9 +63,9 @@ def _facts(spec: JobSpec, state: JobState, detail: JobDetail | None) -> Iterator
 def _failure(spec: JobSpec, state: JobState) -> Iterator[str]:
     code = state.exit_code
     if code is not None and code in _EXIT_WORDS:
-        yield _EXIT_WORDS[code]
+        yield f"exit {code} means: {_EXIT_WORDS[code]}"
     elif code is not None and 128 < code < 160:
-        yield f"exit {code}: ended by signal {code - 128}"
+        yield f"exit {code} means: ended by signal {code - 128}"
     if code == 137:
         yield from _needs(spec)
     if state.started_at and state.stopped_at:
