@@ -20,6 +20,7 @@ _WITHDRAWN = {
     Intent.PASS: JobStatus.PASS,
     Intent.CANCEL: JobStatus.CANCELLED,
 }
+_SAYS_NOTHING = "Essential container in task exited"  # Batch's word for any end of any container
 _TERMINATED = {Intent.CANCEL: JobStatus.CANCELLED, Intent.EXPIRE: JobStatus.FAILED}
 
 
@@ -32,14 +33,19 @@ class Folded:
 
 
 def fold(run: Run, details: Iterable[JobDetail], now: datetime) -> Folded:
-    """The changes that the queue's reply makes; details of jobs that are not live are ignored."""
+    """The changes that the queue's reply makes, in the order in which the jobs ended.
+
+    Details of jobs that are not live are ignored.
+    """
     changes: dict[str, Change] = {}
     unstarted: dict[str, JobDetail] = {}
-    for detail in details:
+    for detail in sorted(details, key=lambda detail: detail.stopped_at or now):
         name = run.live.get(detail.job_id)
         if name is None:
             continue
-        if detail.status is JobStatus.FAILED and not has_started(detail):
+        # A job that is ended while STARTING has no startedAt (API_JobDetail): we saw it start.
+        started = has_started(detail) or run.states[name].status in STARTED
+        if detail.status is JobStatus.FAILED and not started:
             unstarted[name] = detail
         elif (change := _seen(run, name, detail, now)) is not None:
             changes[name] = change
@@ -59,7 +65,7 @@ def _seen(run: Run, name: str, detail: JobDetail, now: datetime) -> Change | Non
         return _failed(run, name, detail, now)
     if detail.status is JobStatus.SUCCEEDED:
         late = f"succeeded before {state.intent} could be done" if state.intent else ""
-        after = _ended(state, JobStatus.SUCCEEDED, detail, late or detail.status_reason)
+        after = _ended(state, JobStatus.SUCCEEDED, detail, late or _said(detail.status_reason))
         return Change(name, Act.OBSERVE, state, after, now)
     return _moved(name, state, detail, now)
 
@@ -119,26 +125,31 @@ def describe_failure(detail: JobDetail) -> str:
     """The queue's words for why a job failed, with the exit code in front."""
     last = detail.attempts[-1].reason if detail.attempts else ""
     said = detail.container_reason or last
+    told = (_said(text) for text in (said, detail.status_reason))
     parts = [f"exit {detail.exit_code}"] if detail.exit_code is not None else []
-    parts += [text for text in (said, detail.status_reason) if text]
+    parts += [text for text in told if text]
     return ": ".join(dict.fromkeys(parts)) or "failed, and the queue gave no reason"
+
+
+def _said(text: str) -> str:
+    return "" if text == _SAYS_NOTHING else text
 
 
 def _fold_unstarted(
     run: Run, unstarted: dict[str, JobDetail], changes: dict[str, Change], now: datetime
 ) -> None:
     """Jobs that failed without having started, each after those upstream of it."""
-    undecided = dict(unstarted)
-    progress = True
-    while undecided and progress:
-        progress = False
-        for name, detail in list(undecided.items()):
-            if any(upstream in undecided for upstream in run.upstream[name]):
-                continue
-            del undecided[name]
-            progress = True
-            if (change := _unstarted(run, name, detail, changes, now)) is not None:
-                changes[name] = change
+    upstream = {name: sum(up in unstarted for up in run.upstream[name]) for name in unstarted}
+    front = [name for name, count in upstream.items() if not count]
+    while front:
+        name = front.pop()
+        if (change := _unstarted(run, name, unstarted[name], changes, now)) is not None:
+            changes[name] = change
+        for down in run.downstream[name]:
+            if down in upstream:
+                upstream[down] -= 1
+                if not upstream[down]:
+                    front.append(down)
 
 
 def _unstarted(

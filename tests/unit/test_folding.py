@@ -240,6 +240,13 @@ def test_a_job_that_the_queue_gave_up_for_its_upstream_never_ran(upstream: JobSt
     assert change.after.reason == f"upstream 'a' is {upstream}"
 
 
+@pytest.mark.parametrize("status", [J.STARTING, J.RUNNING])
+def test_a_job_that_was_seen_to_start_has_started_whatever_its_end_says(status: JobStatus) -> None:
+    wanted = with_intent("a", status, Intent.CANCEL)
+    run = run_of(spec("x"), spec("a", "x"), x=J.FAILED, a=wanted)
+    assert becomes(run, unstarted("id-a")) == {"a": (Act.OBSERVE, J.CANCELLED)}
+
+
 def test_a_whole_cascade_is_told_apart_in_one_reply_in_any_order() -> None:
     run = run_of(spec("a"), spec("b", "a"), spec("c", "b"), a=J.RUNNING, b=J.PENDING, c=J.PENDING)
     reply = [unstarted("id-c"), unstarted("id-b"), described("id-a", J.FAILED)]
