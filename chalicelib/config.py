@@ -40,7 +40,7 @@ class Machine:
 
 def this_machine() -> Machine:
     return Machine(
-        home=Path.home(),
+        home=_home(),
         user=_user(),
         cpus=_usable_cpus(),
         memory_mib=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _MIB,
@@ -96,6 +96,14 @@ def _state_directory(environment: Mapping[str, str], home: Path) -> Path:
     if not users.is_absolute():
         users = home / ".local" / "state"
     return users / "batch-scheduler"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        # A user that no database knows, and no HOME: the state is kept where --state says.
+        return Path("/")
 
 
 def _user() -> str:

@@ -1,0 +1,137 @@
+"""The settings: what the environment says, what holds where it says nothing, what is refused."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.config import Machine, Settings, read_settings, this_machine
+from chalicelib.errors import InvalidInputError
+
+MACHINE = Machine(home=Path("/home/ann"), user="ann", cpus=2, memory_mib=4096)
+HERE = Path.cwd()
+
+
+def read(environment: Mapping[str, str] = MappingProxyType({}), **given: Path) -> Settings:
+    return read_settings(environment, machine=MACHINE, **given)
+
+
+def ours(**values: str) -> dict[str, str]:
+    return {f"BATCH_SCHEDULER_{name}": value for name, value in values.items()}
+
+
+def test_an_empty_environment_gives_what_the_machine_has() -> None:
+    assert read() == Settings(
+        state=Path("/home/ann/.local/state/batch-scheduler"),
+        vcpus=2.0,
+        memory_mib=4096,
+        host_idle=10.0,
+        actor="ann",
+        no_color=False,
+    )
+
+
+def test_empty_variables_are_as_good_as_none() -> None:
+    empty = {
+        **ours(STATE="", VCPUS="", MEMORY="", HOST_IDLE=""),
+        "XDG_STATE_HOME": "",
+        "NO_COLOR": "",
+    }
+    assert replace(read(empty), environment={}) == read()
+
+
+def test_jobs_can_be_given_all_of_the_environment_as_it_was_then() -> None:
+    environment = {"PATH": "/bin"}
+    settings = read(environment)
+    environment.clear()
+    assert settings.environment == {"PATH": "/bin"}
+    assert "/bin" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("environment", "state"),
+    [
+        ({"BATCH_SCHEDULER_STATE": "/srv/state"}, Path("/srv/state")),
+        ({"BATCH_SCHEDULER_STATE": "here"}, HERE / "here"),
+        ({"XDG_STATE_HOME": "/xdg"}, Path("/xdg/batch-scheduler")),
+        ({"XDG_STATE_HOME": "xdg"}, Path("/home/ann/.local/state/batch-scheduler")),
+        ({"BATCH_SCHEDULER_STATE": "/srv", "XDG_STATE_HOME": "/xdg"}, Path("/srv")),
+    ],
+    ids=["ours", "relative", "xdg", "relative xdg is ignored", "ours before xdg"],
+)
+def test_where_the_state_is_kept(environment: dict[str, str], state: Path) -> None:
+    assert read(environment).state == state
+
+
+def test_the_directory_given_on_the_command_line_goes_first() -> None:
+    assert read(ours(STATE="/srv"), state=Path("/given")).state == Path("/given")
+    assert read(state=Path("given")).state == HERE / "given"
+
+
+def test_what_the_local_queue_may_use_can_be_said() -> None:
+    said = read(ours(VCPUS="0.5", MEMORY="512", HOST_IDLE="0"))
+    assert (said.vcpus, said.memory_mib, said.host_idle) == (0.5, 512, 0.0)
+
+
+@given(st.floats(0.001, 1e6), st.integers(4, 10**9), st.floats(0, 1e9))
+def test_good_values_are_taken_as_they_are(vcpus: float, memory: int, idle: float) -> None:
+    said = read(ours(VCPUS=f" {vcpus!r} ", MEMORY=str(memory), HOST_IDLE=repr(idle)))
+    assert (said.vcpus, said.memory_mib, said.host_idle) == (vcpus, memory, idle)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("BATCH_SCHEDULER_VCPUS", value) for value in ("0", "-1", "two", "nan", "inf")),
+        *(("BATCH_SCHEDULER_MEMORY", value) for value in ("3", "1.5", "-8", "8G", "²", "9" * 99)),
+        *(("BATCH_SCHEDULER_HOST_IDLE", value) for value in ("-1", "soon", "nan", "inf")),
+    ],
+)
+def test_a_bad_value_is_told_with_its_variable(name: str, value: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        read({name: value})
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.found) == (name, repr(value))
+    assert problem.allowed
+
+
+@given(st.text(max_size=8))
+def test_no_value_gives_a_traceback(value: str) -> None:
+    for name in ("VCPUS", "MEMORY", "HOST_IDLE"):
+        with suppress(InvalidInputError):
+            read(ours(**{name: value}))
+
+
+def test_all_bad_values_are_told_at_once() -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        read(ours(VCPUS="x", MEMORY="y", HOST_IDLE="z"))
+    assert len(caught.value.problems) == 3
+
+
+def test_plain_text_is_printed_when_it_is_asked_for() -> None:
+    assert read({"NO_COLOR": "1"}).no_color
+
+
+def test_this_machine_has_processors_and_memory() -> None:
+    found = this_machine()
+    assert 1 <= found.cpus <= (os.cpu_count() or 1)
+    assert found.memory_mib > 4
+    assert found.user
+
+
+def test_the_environment_is_read_when_it_is_asked_for_and_not_at_import() -> None:
+    program = (
+        "import chalicelib.config, os\n"
+        "os.environ['BATCH_SCHEDULER_STATE'] = '/late'\n"
+        "print(chalicelib.config.read_settings().state)"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert printed.stdout == b"/late\n"
