@@ -26,6 +26,13 @@ from chalicelib.core.naming import queue_name
 from chalicelib.core.planning import HandOver
 from chalicelib.core.run import Change, Intent, JobState, Run
 
+DEFAULT_QUEUE = "default"  # where jobs go that name no queue
+
+
+def queue_of(run: Run, job: str) -> str:
+    """The queue that a job is handed to, and looked for in."""
+    return str(run.specs[job].request.get("jobQueue") or DEFAULT_QUEUE)
+
 
 def reserve(run: Run, hand_over: HandOver, now: datetime) -> Change:
     """The write that must be durable before the queue is called."""
@@ -56,7 +63,11 @@ def submission(run: Run, hand_over: HandOver) -> Submission:
     environment += overrides.get("environment", ())
     return Submission(
         job_name=state.queue_name,
-        request={**request, "containerOverrides": {**overrides, "environment": environment}},
+        request={
+            **request,
+            "jobQueue": queue_of(run, name),
+            "containerOverrides": {**overrides, "environment": environment},
+        },
         depends_on=hand_over.depends_on,
         tags={f"batch-scheduler:{key[16:].lower()}": value for key, value in identity.items()},
         working_directory=run.header.working_directory,

@@ -48,8 +48,7 @@ def recover(ports: Ports, run: Run) -> None:
     """Look for every reservation whose answer is missing, and adopt what is found."""
     changes = []
     for job in list(run.reserved):
-        queue = str(run.specs[job].request.get("jobQueue", ""))
-        found = ports.queue.find(run.states[job].queue_name, queue)
+        found = ports.queue.find(run.states[job].queue_name, reserving.queue_of(run, job))
         changes.append(reserving.recover(run, job, found, ports.clock(), ports.queue.limits))
     commit(ports, run, changes)
 

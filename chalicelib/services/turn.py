@@ -63,8 +63,7 @@ def _look_for(ports: Ports, run: Run, missing: Iterable[str]) -> None:
     changes = []
     for job_id in missing:
         job = run.live[job_id]
-        queue = str(run.specs[job].request.get("jobQueue", ""))
-        found = ports.queue.find(run.states[job].queue_name, queue)
+        found = ports.queue.find(run.states[job].queue_name, reserving.queue_of(run, job))
         change = reserving.forget(run, job, found, ports.clock(), ports.queue.limits)
         if change is not None:
             changes.append(change)

@@ -1,0 +1,63 @@
+"""Every call of every port, with every fault: one submission an attempt, nothing lost, an end."""
+
+from collections.abc import Sequence
+from functools import cache
+
+import pytest
+
+from tests.simulation.chance import Chance
+from tests.simulation.faults import Fault
+from tests.simulation.oracle import judge
+from tests.simulation.scenarios import BY_NAME, SCENARIOS, Scenario
+from tests.simulation.world import World
+
+_PAIRS = 40  # sampled pairs of faults a scenario
+
+each_scenario = pytest.mark.parametrize("name", [scenario.name for scenario in SCENARIOS])
+
+
+@cache
+def undisturbed(name: str) -> World:
+    world = World(BY_NAME[name])
+    world.drive()
+    return world
+
+
+def suffer(scenario: Scenario, faults: Sequence[tuple[int, Fault]]) -> World:
+    """Run with these faults, and let the oracle judge."""
+    world = World(scenario, dict(faults))
+    try:
+        world.drive()
+        judge(world.evidence())
+        if scenario.is_settled:
+            assert world.statuses() == undisturbed(scenario.name).statuses()
+            assert world.header.status == undisturbed(scenario.name).header.status
+    except AssertionError as error:
+        told = ", ".join(
+            f"{fault.value} at call {index} ({world.tap.calls[index]})"
+            for index, fault in faults
+            if index < len(world.tap.calls)
+        )
+        raise AssertionError(f"{scenario.name}, {told}: {error}") from error
+    return world
+
+
+@each_scenario
+def test_an_undisturbed_run_ends_and_breaks_nothing(name: str) -> None:
+    judge(undisturbed(name).evidence())
+
+
+@pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name.lower())
+@each_scenario
+def test_no_single_fault_loses_or_doubles_anything(name: str, fault: Fault) -> None:
+    for index in range(len(undisturbed(name).tap.calls)):
+        suffer(BY_NAME[name], [(index, fault)])
+
+
+@each_scenario
+def test_no_pair_of_faults_loses_or_doubles_anything(name: str) -> None:
+    calls = len(undisturbed(name).tap.calls)
+    chance = Chance(name)
+    for _ in range(_PAIRS):
+        pair = [(chance.randrange(calls + 4), chance.choice(list(Fault))) for _ in range(2)]
+        suffer(BY_NAME[name], pair)

@@ -1,0 +1,206 @@
+"""A whole small world: one store, one queue, one clock, engines that die, operators that act."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from chalicelib.core.batch import QueueLimits, Submission
+from chalicelib.core.lifecycle import Act, RunStatus
+from chalicelib.core.operating import Order
+from chalicelib.core.run import Event, RunHeader, initial_states
+from chalicelib.errors import ConflictError, NotFoundError
+from chalicelib.local.engine import Engine
+from chalicelib.local.memory_queue import FakeSettings, MemoryQueue, VirtualClock
+from chalicelib.local.memory_store import MemoryStore
+from chalicelib.local.slots import Capacity
+from chalicelib.ports import Ports
+from chalicelib.services import operations
+from chalicelib.services.operations import Selection
+from tests.simulation.faults import Crash, Fault, Taken, Tap, TappedQueue, TappedStore
+from tests.simulation.oracle import Evidence, Facts
+from tests.simulation.scenarios import Deed, Scenario
+
+RUN = "etl/2026"
+BOUND = timedelta(hours=2)  # of virtual time, in which every run must have ended
+_STEPS = 4_000  # an engine that takes more turns than this without an end spins
+_LONGEST = 60.0  # s of virtual time that a step may wait
+
+
+class SpinningError(AssertionError):
+    """The engine takes turns without an end."""
+
+
+class World:
+    """One run of a scenario, from its start to its end, whatever happens to its engines."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        faults: Mapping[int, Fault] | None = None,
+        *,
+        hooks: Mapping[int, Callable[[], None]] | None = None,
+        listing_lag: float = 0.0,
+        limits: QueueLimits | None = None,
+        is_fenced: bool = True,
+    ) -> None:
+        self.scenario = scenario
+        self.clock = VirtualClock()
+        self.tap = Tap(faults or {}, dict(hooks or {}))
+        settings = FakeSettings(capacity=Capacity(4, 4096), listing_lag=listing_lag)
+        self.queue = MemoryQueue(self.clock, scenario.script, settings)
+        self.store = MemoryStore()
+        self.taken: list[Taken] = []
+        self.crashes = 0
+        self._limits = replace(limits or QueueLimits(), max_dependencies=scenario.max_dependencies)
+        self._is_fenced = is_fenced
+        self._deeds: list[Deed] = list(scenario.deeds)
+        self._began = self.clock.at
+        self._epoch = 0
+        self._steps = 0
+        self._history: list[Event] = []
+        self.raw = Ports(schedules=self.store, runs=self.store, queue=self.queue, clock=self.clock)
+        header = RunHeader(
+            run_id=RUN, schedule_id="etl", started_at=self.clock(), policy=scenario.policy
+        )
+        self.store.create_run(header, scenario.jobs, initial_states(scenario.jobs))
+
+    # What is true now
+
+    @property
+    def header(self) -> RunHeader:
+        return self.store.get_header(RUN)
+
+    @property
+    def has_ended(self) -> bool:
+        return self.header.status is not RunStatus.RUNNING
+
+    @property
+    def is_over(self) -> bool:
+        return self.has_ended and not self._deeds
+
+    @property
+    def started_jobs(self) -> set[str]:
+        return {self._job_of(start.job_id) for start in self.queue.starts}
+
+    def status_of(self, job: str) -> str:
+        return str(self.store.get_jobs(RUN, [job])[0].state.status)
+
+    def statuses(self) -> dict[str, str]:
+        return {record.spec.name: str(record.state.status) for record in self.store.find_jobs(RUN)}
+
+    def _job_of(self, job_id: str) -> str:
+        return self.queue.submissions[job_id].tags["batch-scheduler:job"]
+
+    # Engines
+
+    def engine(self) -> Engine:
+        """A new engine over the same store and queue; the one before it is fenced off."""
+        self._epoch = epoch = self.store.take_epoch("engine")
+        view = self.store.fenced(epoch)
+
+        def is_current() -> bool:
+            return not self._is_fenced or epoch == self._epoch
+
+        queue = TappedQueue(self.tap, self.queue, self._limits, is_current, self._take)
+        ports = Ports(
+            schedules=self.store, runs=TappedStore(self.tap, view), queue=queue, clock=self.clock
+        )
+        return Engine(ports, self, view.data_version)
+
+    def drive(self, *, steps: int | None = None) -> None:
+        """Drive until all is over, or for that many steps, with a new engine after each crash."""
+        engine = self.engine()
+        left = steps
+        while not self.is_over and (left is None or left > 0):
+            try:
+                self.step(engine)
+            except Crash:
+                self.crashes += 1
+                engine = self.engine()
+            if left is not None:
+                left -= 1
+
+    def step(self, engine: Engine) -> None:
+        """Let an engine take its turns once, and see that all is as it may be."""
+        self._steps += 1
+        if self._steps > _STEPS:
+            raise SpinningError(f"{self._steps} turns, and the run is {self.header.status}")
+        if self.clock.at - self._began > BOUND:
+            raise AssertionError(f"no end after {BOUND}: {self.statuses()}")
+        try:
+            engine.step(_LONGEST)
+        finally:
+            self.watch()
+
+    def wait(self, seconds: float) -> frozenset[str]:
+        """Let virtual time pass until the queue has news; implements ports.Wakes."""
+        self.operate()
+        changed = self.queue.wait(0.0)
+        while not changed and seconds > 0:
+            self.queue.advance(min(1.0, seconds))
+            seconds -= 1.0
+            changed = self.queue.wait(0.0)
+        self.operate()
+        return changed
+
+    def watch(self) -> None:
+        """See that the history was only appended to since the last look."""
+        events = self.store.events(RUN)
+        assert events[: len(self._history)] == self._history, "history was rewritten"
+        self._history = events
+
+    def _take(self, job_id: str, submission: Submission) -> None:
+        self.taken.append(Taken(job_id, submission, len(self.store.events(RUN))))
+
+    # Operators
+
+    def operate(self) -> None:
+        """Do the next of the operators' deeds if it is time, again until it is not refused."""
+        if self._deeds and self._deeds[0].when(self) and not self.try_to(self._deeds[0].do):
+            self._deeds.pop(0)
+
+    def act(self, verb: str, *names: str, downstream: bool = False) -> None:
+        """One verb over jobs. Raises ConflictError if it was refused to any."""
+        order = self._order(Act(verb), downstream=downstream)
+        selection = Selection(run_id=RUN, patterns=names)
+        operation = operations.act_on_jobs(self.raw, selection, order)
+        if operation.refusals:
+            raise ConflictError(operation.refusals[0].sentence)
+
+    def restart(self) -> None:
+        operations.restart(self.raw, RUN, self._order(Act.RESTART))
+
+    def cancel(self) -> None:
+        operations.cancel(self.raw, RUN, self._order(Act.CANCEL))
+
+    def try_to(self, deed: Callable[["World"], None]) -> str:
+        """Do it, and give the sentence of a refusal, empty if it was done."""
+        try:
+            deed(self)
+        except (ConflictError, NotFoundError) as error:
+            return str(error)
+        return ""
+
+    def _order(self, act: Act, *, downstream: bool = False) -> Order:
+        return Order(act=act, actor="ada", reason="", at=self.clock(), downstream=downstream)
+
+    # Evidence
+
+    def evidence(self) -> Evidence:
+        """Everything that the oracle may look at."""
+        details = self.queue.describe([taken.job_id for taken in self.taken])
+        return Evidence(
+            jobs={
+                spec.name: Facts(spec.upstream, str(spec.trigger_rule), spec.is_finally)
+                for spec in self.scenario.jobs
+            },
+            events=self.store.events(RUN),
+            header=self.header,
+            states={record.spec.name: record.state for record in self.store.find_jobs(RUN)},
+            taken=self.taken,
+            starts=self.queue.starts,
+            details={detail.job_id: detail for detail in details},
+            max_dependencies=self._limits.max_dependencies,
+            max_concurrency=self.scenario.policy.max_concurrency,
+            stops=self.scenario.policy.on_failure == "stop",
+        )
