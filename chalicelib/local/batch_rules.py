@@ -117,6 +117,7 @@ class Batch:
         for each in (job, *job.children):
             if each.status == SUBMITTED:
                 self._move(each, PENDING)
+                self.changed.pop(each.job_id)  # who submitted it knows that it waits
 
     def recall(self, job: QueuedJob, status: str) -> None:
         """Say of a remembered job that it had started, or of a child that it had ended."""

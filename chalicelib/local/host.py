@@ -48,7 +48,7 @@ class Host:
         mark = marker(state_dir)
         self._store = HostStore(state_dir / "host.db")
         self._batch = Batch(Capacity(settings.vcpus, settings.memory_mib))
-        recover(self._batch, self._store, f"{MARKER}={mark}", _now())
+        recover(self._batch, self._store, state_dir / "logs", f"{MARKER}={mark}", _now())
         self._processes = Processes(state_dir, settings.environment, mark)
         self._watch = Watch(self._processes, self._store)
         self._desk = Desk(self._batch, self._store)
@@ -99,7 +99,10 @@ class Host:
             if touched:
                 self._store.keep(touched.values())
             if self._starting:
-                self._store.begin_attempts(self._starting, at)
+                self._store.begin_attempts(
+                    (job.attempt, at, self._processes.slate(job), job.number)
+                    for job in self._starting
+                )
             self._store.commit()
             if durable:
                 self._store.sync_commits(durable=False)

@@ -50,6 +50,7 @@ class HostClient:
         self._subscribed = False
         self._changed: set[str] = set()
         self._followed: set[str] = set()  # may change while we are not connected
+        self.host_pid = 0  # of the host that we last spoke with
         self._child = 0  # the host, if we started it: its end is ours to reap
 
     @property
@@ -167,8 +168,8 @@ class HostClient:
             self._channel = channel
             hello = {"action": "Hello", "version": VERSION, "fence": self._fence}
             subscribe = [{"action": "Subscribe"}] if self._subscribed else []
-            for reply in self._exchange([hello, *subscribe]):
-                _good(reply)
+            greeting, *_ = map(_good, self._exchange([hello, *subscribe]))
+            self.host_pid = greeting["pid"]
         except (FileNotFoundError, ConnectionError):
             channel.close()
             return False

@@ -1,6 +1,5 @@
 """The logs of jobs: one file an attempt, read by offset or from its end."""
 
-import os
 from pathlib import Path
 
 from chalicelib.errors import BackendError
@@ -13,22 +12,6 @@ _BLOCK = 64 * 1024  # bytes read at a time from the end
 def log_name(job_id: str, attempt: int) -> str:
     """The file of an attempt, below the directory of the logs."""
     return f"{job_id[:2]}/{job_id}.{attempt}.log"
-
-
-def end_line(path: str) -> None:
-    """Give the last line its end, so that a reader by whole lines gets it."""
-    try:
-        log = os.open(path, os.O_RDWR | os.O_APPEND)
-    except OSError:
-        return  # a job may remove its own log; then nobody needs the end of its last line
-    try:
-        size = os.lseek(log, 0, os.SEEK_END)
-        if size and os.pread(log, 1, size - 1) != b"\n":
-            os.write(log, b"\n")
-    except OSError:
-        return  # a full disk: the last line stays open
-    finally:
-        os.close(log)
 
 
 class HostLogs:

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from chalicelib.local.batch_records import QueuedJob
-from chalicelib.local.host_logs import end_line, log_name
+from chalicelib.local.host_slates import Slates
 
 MARKER = "BATCH_SCHEDULER_HOST"
 COMPUTE_ENVIRONMENT = "batch-scheduler-host"
 NOT_FOUND = 127  # what a shell says of a command that it can't start
-_LOG_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 # Python ignores these two, and what is ignored stays so in a new program.
 _DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)
 
@@ -21,7 +20,7 @@ class Processes:
     """The processes that this host has started and not yet reaped."""
 
     def __init__(self, state_dir: Path, environment: Mapping[str, str], marker: str) -> None:
-        self._logs = str(state_dir / "logs")
+        self._slates = Slates(state_dir / "logs")
         self._home = str(state_dir)
         self._environment = {
             **environment,
@@ -29,19 +28,31 @@ class Processes:
             "AWS_BATCH_CE_NAME": COMPUTE_ENVIRONMENT,
         }
         self._directory = ""
-        self._log_directories: set[str] = set()
         self._programs: dict[tuple[str, str], str] = {}
         self.running: dict[int, QueuedJob] = {}
         self.pids: dict[str, int] = {}  # by job id
+
+    def slate(self, job: QueuedJob) -> str:
+        """The name of the file that the job's attempt will write on; empty if none can be had."""
+        try:
+            return self._slates.take(job.job_id)
+        except OSError:
+            return ""  # `start` tries again, and says why
+
+    def show_logs(self) -> None:
+        """Let readers find the logs of what runs."""
+        for job in self.running.values():
+            self._slates.show(job.job_id, job.attempt)
 
     def start(self, job: QueuedJob) -> str:
         """Start the job's current attempt; the reason if that is not possible, else empty."""
         environment = self._environment_of(job)
         try:
-            log = self._prepare_log(job)
+            self._slates.take(job.job_id)
             self._enter(job.request.working_directory or self._home)
-            pid = self._spawn(job.request.command, environment, log)
+            pid = self._spawn(job.request.command, environment, self._slates.descriptor(job.job_id))
         except OSError as error:
+            self._slates.give_back(job.job_id, job.attempt)
             return f"CannotStartContainerError: {error.strerror}: {error.filename}"
         self.running[pid] = job
         self.pids[job.job_id] = pid
@@ -61,7 +72,7 @@ class Processes:
         _, status = os.waitpid(pid, 0)
         job = self.running.pop(pid)
         del self.pids[job.job_id]
-        end_line(f"{self._logs}/{log_name(job.job_id, job.attempt)}")
+        self._slates.give_back(job.job_id, job.attempt)
         code = os.waitstatus_to_exitcode(status)
         return job, code if code >= 0 else 128 - code
 
@@ -92,24 +103,16 @@ class Processes:
             environment["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.index)
         return environment
 
-    def _prepare_log(self, job: QueuedJob) -> str:
-        name = log_name(job.job_id, job.attempt)
-        directory = name[:2]
-        if directory not in self._log_directories:
-            Path(self._logs, directory).mkdir(parents=True, exist_ok=True)
-            self._log_directories.add(directory)
-        return f"{self._logs}/{name}"
-
     def _enter(self, directory: str) -> None:
         # posix_spawn can't change the directory (Python has no addchdir_np); we have no threads.
         if directory != self._directory:
             os.chdir(directory)
             self._directory = directory
 
-    def _spawn(self, command: tuple[str, ...], environment: dict[str, str], log: str) -> int:
+    def _spawn(self, command: tuple[str, ...], environment: dict[str, str], log: int) -> int:
         actions = (
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, log, _LOG_FLAGS, 0o600),
+            (os.POSIX_SPAWN_DUP2, log, 1),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         )
         return os.posix_spawn(

@@ -5,11 +5,13 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from chalicelib.local.batch_records import ENDED, STARTED, QueuedJob, attempts_of
 from chalicelib.local.batch_requests import parse_submit
 from chalicelib.local.batch_rules import Batch
+from chalicelib.local.host_slates import adopt
 from chalicelib.local.host_store import HostStore, Row
 from chalicelib.local.process_table import Process, boot_id, carries, look_at, processes
 
@@ -28,6 +30,7 @@ class _Saved(NamedTuple):
     status: str
     attempt: int
     begun_at: int | None
+    slate: str | None
     cancelled: str | None
     terminated: str | None
     timed_out: int
@@ -111,12 +114,15 @@ def _recall(batch: Batch, saved: _Saved) -> None:
         batch.recall(job, saved.status)
 
 
-def recover(batch: Batch, store: HostStore, variable: str, at: int) -> None:
+def recover(batch: Batch, store: HostStore, logs: Path, variable: str, at: int) -> None:
     """Do all of it, and write down who is host now."""
     rows = list(store.live_rows())
     boot = boot_id()
     end_survivors(rows, variable, same_boot=boot == store.fact(BOOT))
     remember(batch, rows, store.statuses)
+    for saved in map(_Saved._make, rows):
+        if saved.status in STARTED and saved.slate:
+            adopt(logs, saved.slate, saved.job_id, saved.attempt)
     reason = f"Host (pid {store.fact(PID) or 'unknown'}) terminated."
     for job in [job for job in batch.live.values() if job.status in STARTED]:
         batch.lost(job, reason, at)

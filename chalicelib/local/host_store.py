@@ -28,6 +28,7 @@ MIGRATIONS = (
       status TEXT NOT NULL DEFAULT 'SUBMITTED',
       attempt INTEGER NOT NULL DEFAULT 0,
       begun_at INTEGER,            -- the current or last attempt
+      slate TEXT,                  -- the file that it writes on
       array_id TEXT,
       cancelled TEXT,
       terminated TEXT,
@@ -48,7 +49,8 @@ _INSERT = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _BEGIN_ATTEMPT = (
-    "UPDATE jobs SET status = 'STARTING', attempt = ?, begun_at = ?, pid = NULL WHERE number = ?"
+    "UPDATE jobs SET status = 'STARTING', attempt = ?, begun_at = ?, slate = ?, pid = NULL"
+    " WHERE number = ?"
 )
 _KEEP = (
     "UPDATE jobs SET status = ?, stopped_at = ?, cancelled = ?, terminated = ?, timed_out = ?,"
@@ -56,8 +58,8 @@ _KEEP = (
 )
 _PROCESS = "UPDATE jobs SET pid = ?, pid_started = ? WHERE number = ?"
 _LIVE = (
-    "SELECT id, number, created_at, stopped_at, status, attempt, begun_at, cancelled, terminated,"
-    " timed_out, pid, pid_started, detail, request FROM jobs WHERE stopped_at IS NULL"
+    "SELECT id, number, created_at, stopped_at, status, attempt, begun_at, slate, cancelled,"
+    " terminated, timed_out, pid, pid_started, detail, request FROM jobs WHERE stopped_at IS NULL"
     " OR array_id IN (SELECT id FROM jobs WHERE stopped_at IS NULL) ORDER BY number"
 )
 _STATUSES = (
@@ -145,8 +147,8 @@ class HostStore:
     def insert(self, rows: Iterable[Row]) -> None:
         self._database.executemany(_INSERT, rows)
 
-    def begin_attempts(self, jobs: Iterable[QueuedJob], at: int) -> None:
-        self._database.executemany(_BEGIN_ATTEMPT, [(job.attempt, at, job.number) for job in jobs])
+    def begin_attempts(self, rows: Iterable[Row]) -> None:
+        self._database.executemany(_BEGIN_ATTEMPT, rows)
 
     def keep(self, jobs: Iterable[QueuedJob]) -> None:
         """Write what changed of these and must outlive the host."""

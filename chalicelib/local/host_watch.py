@@ -32,6 +32,7 @@ class Watch:
             return
         self._look_at = now + _PERIOD
         running = self._processes.running
+        self._processes.show_logs()
         self._recorded = {
             pid: job for pid, job in self._recorded.items() if running.get(pid) is job
         }
