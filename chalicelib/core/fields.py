@@ -6,7 +6,7 @@ typed into YAML have both. Every kind keeps its JSON Schema true to what it acce
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -38,38 +38,41 @@ def complaint(reason: str, allowed: str = "") -> PydanticCustomError:
     return PydanticCustomError("refused", "{reason}", {"reason": reason, "allowed": allowed})
 
 
-class Numeral:
-    """Annotates a number that may be given as text: `"60"`, or a Decimal of DynamoDB."""
+class Forgiving:
+    """Annotates a type whose values may be written in more ways than one."""
 
-    def __init__(self, pattern: re.Pattern[str]) -> None:
-        """`pattern` is what the text must be."""
-        self._pattern = pattern
+    def __init__(self, read: Callable[[Any], Any], **described: Any) -> None:
+        """`read` makes a value what the type wants; `described` goes into its JSON Schema."""
+        self._read = read
+        self._described = described
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        """Read the text before the number's own rules are applied."""
+        """Read before the type's own rules are applied."""
         return core_schema.no_info_before_validator_function(self._read, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """The number's own schema, text of digits besides."""
-        described = handler(schema)
-        described["type"] = [described["type"], "string"]
-        described["pattern"] = rf"^\s*{self._pattern.pattern}\s*$"
-        return described
+        """The type's own schema, bounds included, as far as it is not described otherwise."""
+        return {**handler(schema), **self._described}
 
-    def _read(self, value: Any) -> Any:
-        if isinstance(value, str) and self._pattern.fullmatch(value.strip()):
+
+def _numeral(kind: str, pattern: re.Pattern[str]) -> Forgiving:
+    def read(value: Any) -> Any:
+        if isinstance(value, str) and pattern.fullmatch(value.strip()):
             return value.strip()
         if isinstance(value, bool | str):
             raise complaint("is no number", "a number")
         return value
 
+    return Forgiving(read, type=[kind, "string"], pattern=rf"^\s*{pattern.pattern}\s*$")
 
-WHOLE = Numeral(_WHOLE)
-DECIMAL = Numeral(_DECIMAL)
+
+# Numbers that may be given as text: `"60"`.
+WHOLE = _numeral("integer", _WHOLE)
+DECIMAL = _numeral("number", _DECIMAL)
 
 
 def as_text(value: Any) -> Any:
@@ -90,7 +93,7 @@ def _spelt(**described: Any) -> Any:
     return Annotated[Any, WithJsonSchema(described)]
 
 
-TEXT = BeforeValidator(as_text, json_schema_input_type=_spelt(type=["string", "number", "boolean"]))
+TEXT = Forgiving(as_text, type=["string", "number", "boolean"])
 Text = Annotated[str, TEXT]
 
 
@@ -175,8 +178,9 @@ def _read_job_id(value: Any) -> Any:
     return value["jobId"] if isinstance(value, Mapping) and "jobId" in value else value
 
 
+_JOB_ID_FORMS = [{"type": "string"}, {"type": "object", "required": ["jobId"]}]
 JobId = Annotated[
-    str, BeforeValidator(_read_job_id, json_schema_input_type=str | dict[Literal["jobId"], str])
+    str, BeforeValidator(_read_job_id, json_schema_input_type=_spelt(anyOf=_JOB_ID_FORMS))
 ]
 
 

@@ -81,11 +81,8 @@ class ExitRule(Model):
         pattern=_REASON_GLOB,
         description="Matches the container's reason, without regard to case; `*` at the end only.",
     )
-    on_exit_code: Text | None = Field(
-        None,
-        max_length=512,
-        pattern=r"^[0-9]*\*?$",
-        description="Matches the exit code in decimal; digits, `*` at the end only.",
+    on_exit_code: Annotated[str, Field(max_length=512, pattern=r"^[0-9]*\*?$"), TEXT] | None = (
+        Field(None, description="Matches the exit code in decimal; digits, `*` at the end only.")
     )
     action: ExitAction = Field(description="`RETRY` or `EXIT`, in any case.")
 

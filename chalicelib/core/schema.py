@@ -89,8 +89,8 @@ def _branch_type(facts: Schema) -> str:
         return f"list of {_type(facts['items'])}"
     if facts.get("type") == "object":
         patterns = facts.get("patternProperties", {}).values()
-        values = next(iter(patterns), None) or facts["additionalProperties"]
-        return f"mapping to {_type(values)}"
+        values = next(iter(patterns), None) or facts.get("additionalProperties")
+        return f"mapping to {_type(values)}" if values else "object"
     kinds = facts["type"]
     return kinds if isinstance(kinds, str) else kinds[0]
 
