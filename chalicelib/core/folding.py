@@ -193,12 +193,16 @@ def _has_moved_on(above: JobState, state: JobState) -> bool:
     """Say whether an operator ended or replaced the attempt upstream that the queue was told of.
 
     The queue fails what waits for an attempt that failed there or was taken back, and may say so
-    only after the job upstream was passed or is in the queue for another attempt.
+    only after the job upstream was passed, was marked succeeded or is there for another attempt.
+    What never started may go back once too often: handed over anew, it is later than all these.
     """
     if state.reserved_at is None:
         return False
-    if above.status is JobStatus.PASS:
-        return above.stopped_at is not None and above.stopped_at >= state.reserved_at
+    by_hand = above.status is JobStatus.PASS or (
+        above.status is JobStatus.SUCCEEDED and above.exit_code != 0
+    )
+    if by_hand and above.stopped_at is not None and above.stopped_at >= state.reserved_at:
+        return True
     return above.reserved_at is not None and above.reserved_at > state.reserved_at
 
 

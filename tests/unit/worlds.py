@@ -64,6 +64,7 @@ class Queue:
 
     def __init__(self) -> None:
         self.jobs: dict[str, QueuedJob] = {}
+        self.cascaded: set[str] = set()  # failed because of what they waited for
 
     def accept(self, item: Submission, now: datetime) -> str:
         names = {job.detail.job_name for job in self.jobs.values()}
@@ -88,6 +89,7 @@ class Queue:
         match job.detail.status:
             case J.SUBMITTED | J.PENDING:
                 if J.FAILED in above:
+                    self.cascaded.add(job_id)
                     self._end(job_id, J.FAILED, now)
                 else:
                     self._show(job, J.RUNNABLE if above <= {J.SUCCEEDED} else J.PENDING)
@@ -123,7 +125,8 @@ class Queue:
 
     def _end(self, job_id: str, status: JobStatus, now: datetime) -> None:
         job = self.jobs[job_id]
-        job.detail = replace(job.detail, status=status, stopped_at=now)
+        code = None if job.detail.started_at is None else int(status is J.FAILED)
+        job.detail = replace(job.detail, status=status, stopped_at=now, exit_code=code)
 
 
 class World:
@@ -294,6 +297,10 @@ class World:
             assert later.version == before.version + 1
             given_back = 1 if item.act is Act.UNRESERVE else 0
             assert later.attempt >= before.attempt - given_back
+            own_failure = item.act is Act.RETRY or (
+                item.act is Act.OBSERVE and later.status is J.FAILED
+            )
+            assert not (own_failure and before.job_id in self.queue.cascaded)
             by_operator = item.act in OPERATOR_ACTS or item.act is Act.REVIVE
             assert by_operator or before.status not in FINAL, "what is final stays (I4)"
         self.run.apply(changes)
