@@ -9,7 +9,7 @@ from pathlib import Path
 import tables
 
 FIELDS = ("order", "day", "customer", "currency", "cents")
-ORDERS = 60_000
+ORDERS = 40_000
 
 
 def orders(last_day: date) -> Iterator[dict[str, str]]:

@@ -1,0 +1,139 @@
+"""Every schedule of examples/ through the real terminal, engine and host."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from chalicelib.cli.exits import Exit
+from chalicelib.cli.main import main
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+class Terminal:
+    """Types verbs over a state directory of its own."""
+
+    def __init__(self, state: Path, screen: pytest.CaptureFixture[str]) -> None:
+        self._state = state
+        self._screen = screen
+
+    def type(self, *words: str | Path) -> str:
+        """What a verb prints; it must end with DONE."""
+        code, said = self.try_(*words)
+        assert code == Exit.DONE, said
+        return said
+
+    def try_(self, *words: str | Path) -> tuple[int, str]:
+        """The exit code of a verb and what it prints."""
+        code = main([*map(str, words), "--state", str(self._state)])
+        return code, self._screen.readouterr().out
+
+
+@pytest.fixture
+def terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Terminal:
+    monkeypatch.setenv("BATCH_SCHEDULER_HOST_IDLE", "0.1")
+    return Terminal(tmp_path / "state", capsys)
+
+
+def test_three_jobs_say_hello(terminal: Terminal) -> None:
+    assert "3 SUCCEEDED" in terminal.type("run", EXAMPLES / "hello.yaml")
+    assert terminal.type("logs", "goodbye") == "Goodbye.\n"
+
+
+def test_children_of_an_array_job_do_each_their_part(terminal: Terminal, tmp_path: Path) -> None:
+    terminal.type("run", EXAMPLES / "array.yaml", "--param", f"folder={tmp_path}")
+    assert terminal.type("logs", "sum") == "sum 30\n"
+
+
+def test_a_flaky_job_succeeds_at_the_attempt_its_policy_still_allows(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    terminal.type("run", EXAMPLES / "retry.yaml", "--param", f"folder={tmp_path}")
+    assert terminal.type("logs", "flaky") == "attempt 3\n"
+    assert terminal.type("history", "--job", "flaky").count("RETRY") == 2
+
+
+def test_the_queue_tries_again_only_for_the_exit_code_that_asks_for_it(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    terminal.type("run", EXAMPLES / "retry.yaml", "--param", f"folder={tmp_path}")
+    assert terminal.type("logs", "busy") == "done at the queue's attempt 2\n"
+
+
+def test_a_gate_opens_when_a_person_releases_it(terminal: Terminal) -> None:
+    terminal.type("run", EXAMPLES / "rules.yaml", "--detach")
+    terminal.type("release", "approve", "--reason", "the price is right")
+    assert "5 SUCCEEDED, 1 PASS, 1 SKIPPED" in terminal.type("watch")
+    assert terminal.type("logs", "publish") == "published at 12\n"
+
+
+def test_a_failure_is_answered_by_the_jobs_that_wait_for_one(terminal: Terminal) -> None:
+    terminal.type("run", EXAMPLES / "rules.yaml", "--detach", "--param", "price=cheap")
+    terminal.type("release", "approve")
+    code, end = terminal.try_("watch")
+    assert code == Exit.RUN_FAILED
+    for count in ("4 SUCCEEDED", "1 FAILED", "1 UPSTREAM_FAILED", "1 PASS"):
+        assert count in end
+    assert terminal.type("logs", "apologise") == "not today\n"
+
+
+class Demo(NamedTuple):
+    """What `make demo` prints without a terminal, and what it leaves behind."""
+
+    printed: str
+    files: Sequence[Path]
+    processes: Sequence[str]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    folder = tmp_path_factory.mktemp("demo")
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", EXAMPLES / "etl" / "demo.sh"],
+        env={"PATH": programs, "TMPDIR": str(folder), "HOME": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    left = [line for line in running.stdout.splitlines() if str(folder) in line]
+    return Demo(done.stdout, list(folder.iterdir()), left)
+
+
+@pytest.mark.xdist_group("demo")
+def test_the_demo_explains_the_failed_job_in_its_own_words(demo: Demo) -> None:
+    assert "convert-to-euro failed: exit 1" in demo.printed
+    assert "| no rates: rates-2026-11-23.csv is not there" in demo.printed
+
+
+@pytest.mark.xdist_group("demo")
+def test_the_demo_restarts_only_what_is_left(demo: Demo) -> None:
+    kept = "keep as done (4): make-customers, make-orders, clean-customers, clean-orders"
+    assert kept in demo.printed
+    assert "11 SUCCEEDED" in demo.printed
+
+
+@pytest.mark.xdist_group("demo")
+def test_the_demo_ends_with_a_report_that_adds_up(demo: Demo) -> None:
+    _, by_day, by_region, *_ = demo.printed.partition("report.txt\n")[2].split("\n\n")
+    sums = [
+        [int(line.split()[1]) for line in part.splitlines()[1:]] for part in (by_day, by_region)
+    ]
+    assert [len(each) for each in sums] == [7, 5]
+    assert sum(sums[0]) == sum(sums[1]) > 0
+
+
+@pytest.mark.xdist_group("demo")
+def test_the_demo_leaves_nothing_behind(demo: Demo) -> None:
+    assert (demo.files, demo.processes) == ([], [])
