@@ -131,13 +131,14 @@ class _Teller:
         while len(following := list(below.get(chain[-1], ()))) == 1:
             chain += following
         because = tuple(self._branch(fork, below) for fork in following)
-        skipped = chain[_NEAR:-_FAR] if len(chain) > _LONGEST else []
-        for job in reversed(chain):
-            if job not in skipped:
+        if len(chain) > _LONGEST:
+            chain, middle, far = chain[:_NEAR], chain[_NEAR:-_FAR], chain[-_FAR:]
+            for job in reversed(far):
                 because = (self._alone(job, because),)
-            elif job == skipped[0]:
-                between = f"{len(skipped)} more jobs are in between, each because of the next"
-                because = (Cause("", "", between, because),)
+            sentence = f"{len(middle)} more jobs are in between, each because of the next"
+            because = (Cause("", "", sentence, because),)
+        for job in reversed(chain):
+            because = (self._alone(job, because),)
         return because[0]
 
     def _alone(self, name: str, because: tuple[Cause, ...]) -> Cause:

@@ -1,0 +1,79 @@
+import pytest
+
+from chalicelib.core.advising import advise_job, advise_run
+from chalicelib.core.lifecycle import JobStatus, RunStatus
+from tests.unit.runs import header
+
+
+def verbs(status: JobStatus, **members: object) -> list[str]:
+    """The verbs for a job, with their words behind its name."""
+    advice = advise_job(header(**members), "a", status)
+    return [" ".join(word for word in each.words if word != "a") for each in advice]
+
+
+def words(run_status: RunStatus, **members: object) -> list[tuple[str, ...]]:
+    return [each.words for each in advise_run(header(status=run_status, **members))]
+
+
+def test_a_failed_run_is_restarted_after_a_look_at_the_plan() -> None:
+    assert words(RunStatus.FAILED) == [("restart", "etl/2026", "--plan"), ("restart", "etl/2026")]
+
+
+def test_a_cancelled_run_is_restarted_too() -> None:
+    assert ("restart", "etl/2026") in words(RunStatus.CANCELLED, cancelling="by ada")
+
+
+@pytest.mark.parametrize(("failed", "told"), [(1, "1 job"), (2, "2 jobs")])
+def test_a_restart_tells_how_many_jobs_it_would_run(failed: int, told: str) -> None:
+    counts = {"FAILED": failed, "SUCCEEDED": 5, "PASS": 1}
+    restart = advise_run(header(status=RunStatus.FAILED, counts=counts))[1]
+    assert restart.effect == f"run again what is not done: {told}"
+
+
+def test_a_run_that_goes_well_can_be_watched_or_cancelled() -> None:
+    assert words(RunStatus.RUNNING) == [("watch", "etl/2026"), ("cancel", "etl/2026")]
+
+
+def test_a_running_run_with_failures_can_be_restarted_at_once() -> None:
+    assert ("restart", "etl/2026") in words(RunStatus.RUNNING, counts={"NOTFOUND": 1})
+
+
+def test_a_run_that_is_being_cancelled_can_only_be_watched() -> None:
+    told = words(RunStatus.RUNNING, cancelling="by ada", counts={"FAILED": 1})
+    assert told == [("watch", "etl/2026")]
+
+
+def test_a_run_that_succeeded_leaves_its_history() -> None:
+    assert words(RunStatus.SUCCEEDED) == [("history", "etl/2026")]
+
+
+def test_every_command_for_a_job_names_job_and_run() -> None:
+    advice = advise_job(header(), "a", JobStatus.FAILED)
+    assert advice[0].words == ("rerun", "a", "--run", "etl/2026")
+    assert advice[-1].words == ("mark", "a", "succeeded", "--run", "etl/2026")
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (JobStatus.HELD, ["release", "pass", "terminate"]),
+        (JobStatus.WAITING, ["pass", "hold", "terminate"]),
+        (JobStatus.RUNNING, ["terminate"]),
+        (JobStatus.SUCCEEDED, ["rerun", "rerun --downstream", "mark failed"]),
+        (
+            JobStatus.NOTFOUND,
+            ["rerun", "rerun --downstream", "pass", "mark succeeded", "mark failed"],
+        ),
+    ],
+)
+def test_a_job_is_offered_what_its_status_allows(status: JobStatus, expected: list[str]) -> None:
+    assert [told.removesuffix(" --run etl/2026") for told in verbs(status)] == expected
+
+
+def test_no_job_is_touched_while_its_run_is_being_cancelled() -> None:
+    assert verbs(JobStatus.RUNNING, cancelling="by ada") == []
+
+
+def test_the_jobs_of_a_cancelled_run_can_be_run_again() -> None:
+    ended = header(status=RunStatus.CANCELLED, cancelling="by ada")
+    assert advise_job(ended, "a", JobStatus.CANCELLED)[0].words[0] == "rerun"
