@@ -92,19 +92,26 @@ class _Builder:
     """Makes the value out of events."""
 
     def __init__(self) -> None:
-        self.root: object = None
         self.duplicates: list[Duplicate] = []
         self._documents = 0
         self._nodes = 0
-        self._open: list[_Open] = []
+        self._found: list[object] = []  # the root, once it is there
+        self._top = _Open(self._found, None, 0)
+        self._below: list[_Open] = []  # what is open around the top, outermost first
         self._anchors: dict[str, tuple[object, int]] = {}  # value, and how many values it is
+
+    @property
+    def root(self) -> object:
+        return self._found[0] if self._found else None
 
     def take(self, event: Event) -> None:
         match event:
             case ScalarEvent():
                 self._take_scalar(event)
-            case MappingStartEvent() | SequenceStartEvent():
-                self._begin(event, {} if isinstance(event, MappingStartEvent) else [])
+            case MappingStartEvent():
+                self._begin(event, {})
+            case SequenceStartEvent():
+                self._begin(event, [])
             case CollectionEndEvent():
                 self._end(event)
             case AliasEvent():
@@ -117,47 +124,46 @@ class _Builder:
                 pass
 
     def _take_scalar(self, event: ScalarEvent) -> None:
-        self._count(event)
-        text = event.value
-        plain = event.implicit[0]
+        self._nodes += 1
         if event.tag is not None:
             self._refuse(event, f"has the tag {quoted(event.tag)}", "plain values without tags")
-        top = self._open[-1] if self._open else None
-        if top and top.key is None and isinstance(top.value, dict):
-            self._take_key(event, top)
+        top = self._top
+        text = event.value
+        if top.key is None and isinstance(top.value, dict):
+            self._take_key(event, top.value)
             return
-        value: object = text
-        if plain:
-            value = _plain_value(text)
+        value = _plain_value(text) if event.implicit[0] else text
         if event.anchor:
             self._anchors[event.anchor] = (value, 1)
         self._place(value, event)
 
-    def _take_key(self, event: ScalarEvent, top: _Open) -> None:
-        key = event.value
-        top.is_merging = key == _MERGE and event.implicit[0]
-        if top.is_merging and top.merged is None:
-            top.merged = []
-        elif top.is_merging or key in top.value:
-            path = (*self._parts(), key)
-            self.duplicates.append(Duplicate(path, _place(event.start_mark)))
+    def _take_key(self, event: ScalarEvent, members: dict[str, object]) -> None:
+        top, key = self._top, event.value
+        if key == _MERGE and event.implicit[0]:
+            top.is_merging = True
+            is_twice = top.merged is not None
+            top.merged = top.merged or []
+        else:
+            is_twice = key in members
+        if is_twice:
+            self.duplicates.append(Duplicate((*self._parts(), key), _place(event.start_mark)))
         if event.anchor:
             self._anchors[event.anchor] = (key, 1)
         top.key = key
 
     def _begin(self, event: CollectionStartEvent, value: dict[str, object] | list[object]) -> None:
-        self._count(event)
+        self._nodes += 1
         if event.tag is not None:
             self._refuse(event, f"has the tag {quoted(event.tag)}", "plain values without tags")
-        top = self._open[-1] if self._open else None
-        if top and top.key is None and isinstance(top.value, dict):
-            self._refuse(event, "a key is a list or an object", "text as a key")
-        if len(self._open) >= MAX_DEPTH:
+        self._refuse_as_key(event)
+        if len(self._below) >= MAX_DEPTH:
             self._refuse(event, "is nested too deeply", f"at most {MAX_DEPTH} levels")
-        self._open.append(_Open(value, event.anchor, self._nodes))
+        self._below.append(self._top)
+        self._top = _Open(value, event.anchor, self._nodes)
 
     def _end(self, event: Event) -> None:
-        closed = self._open.pop()
+        closed = self._top
+        self._top = self._below.pop()
         value = closed.value
         if closed.merged and isinstance(value, dict):
             explicit = dict(value)
@@ -169,28 +175,26 @@ class _Builder:
         self._place(value, event)
 
     def _take_alias(self, event: AliasEvent) -> None:
+        self._refuse_as_key(event)
         if event.anchor not in self._anchors:
             self._refuse(event, f"*{event.anchor} stands for nothing", "an anchor given before")
         value, size = self._anchors[event.anchor]
-        self._count(event, size)
-        top = self._open[-1]
-        if top.key is None and isinstance(top.value, dict):
-            self._refuse(event, "a key is an alias", "text as a key")
+        self._nodes += size
+        if self._nodes > MAX_NODES:
+            self._refuse(event, "the document is too large", f"at most {MAX_NODES:,} values")
         self._place(value, event)
 
     def _place(self, value: object, event: Event) -> None:
         """Put a finished value where it belongs."""
-        if not self._open:
-            self.root = value
-            return
-        top = self._open[-1]
+        top = self._top
         if isinstance(top.value, list):
             top.value.append(value)
             return
-        key, top.key = top.key, None
-        if top.is_merging and top.merged is not None:
-            top.merged.extend(self._merge_sources(value, event))
-        elif key is not None:
+        key, top.key = top.key or "", None
+        if top.is_merging:
+            top.is_merging = False
+            top.merged = self._merge_sources(value, event)
+        else:
             top.value[key] = value
 
     def _merge_sources(self, value: object, event: Event) -> list[dict[str, object]]:
@@ -200,24 +204,21 @@ class _Builder:
             self._refuse(event, "<< merges what is no object", "an object or a list of objects")
         return found
 
-    def _count(self, event: Event, nodes: int = 1) -> None:
-        self._nodes += nodes
-        if self._nodes > MAX_NODES:
-            self._refuse(event, "the document is too large", f"at most {MAX_NODES:,} values")
+    def _refuse_as_key(self, event: Event) -> None:
+        if self._top.key is None and isinstance(self._top.value, dict):
+            self._refuse(event, "a key is a list, an object or an alias", "text as a key")
 
     def _refuse(self, event: Event, reason: str, allowed: str) -> NoReturn:
-        where = f"{_place(event.start_mark)} ({self._path()})"
+        where = f"{_place(event.start_mark)} ({json_path(self._parts())})"
         raise InvalidInputError([Problem(where, reason, allowed=allowed)])
 
     def _parts(self) -> tuple[str | int, ...]:
+        """Where the next value will be."""
         return tuple(
             len(level.value) if isinstance(level.value, list) else level.key or ""
-            for level in self._open
+            for level in [*self._below, self._top][1:]
             if isinstance(level.value, list) or level.key is not None
         )
-
-    def _path(self) -> str:
-        return json_path(self._parts())
 
 
 def _plain_value(text: str) -> object:
