@@ -4,7 +4,6 @@
 VENV ?= .venv
 WORKERS ?= 2
 PYTHON ?=
-PARALLEL := -n $(WORKERS) --dist loadgroup
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCK := $(BIN)/python -m piptools compile --quiet --no-header --strip-extras --allow-unsafe \
@@ -19,7 +18,7 @@ demo: $(VENV)/.installed
 	@PATH="$(abspath $(BIN)):$$PATH" sh examples/etl/demo.sh
 
 test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest $(PARALLEL)
+	@$(BIN)/python -m pytest -n $(WORKERS)
 
 # The one gate: what is merged has passed it.
 check: $(VENV)/.installed-dev
@@ -27,12 +26,12 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest $(PARALLEL) --cov
+	$(BIN)/python -m pytest -n $(WORKERS) --cov
 
 # Long: processes killed at random, Hypothesis at depth, mutants of the core.
 prove: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m prove tests/prove
-	$(BIN)/python -m pytest --hypothesis-profile prove $(PARALLEL) tests/unit
+	$(BIN)/python -m pytest --hypothesis-profile prove -n $(WORKERS) tests/unit
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
 

@@ -3,9 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -84,17 +82,21 @@ def test_a_failure_is_answered_by_the_jobs_that_wait_for_one(terminal: Terminal)
     assert terminal.type("logs", "apologise") == "not today\n"
 
 
-class Demo(NamedTuple):
-    """What `make demo` prints without a terminal, and what it leaves behind."""
+def test_the_demo_repairs_what_failed_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    printed = _run_demo(tmp_path)
+    assert "convert-to-euro failed: exit 1" in printed
+    assert "| no rates: rates-2026-11-23.csv is not there" in printed
+    kept = "keep as done (4): make-customers, make-orders, clean-customers, clean-orders"
+    assert kept in printed
+    assert "11 SUCCEEDED" in printed
+    assert list(tmp_path.iterdir()) == []
+    processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    assert str(tmp_path) not in processes.stdout
+    _, by_day, by_region, *_ = printed.partition("report.txt\n")[2].split("\n\n")
+    assert _orders(by_day) == _orders(by_region) > 0
 
-    printed: str
-    files: Sequence[Path]
-    processes: Sequence[str]
 
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    folder = tmp_path_factory.mktemp("demo")
+def _run_demo(folder: Path) -> str:
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["sh", EXAMPLES / "etl" / "demo.sh"],
@@ -106,34 +108,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
-    left = [line for line in running.stdout.splitlines() if str(folder) in line]
-    return Demo(done.stdout, list(folder.iterdir()), left)
+    return done.stdout
 
 
-@pytest.mark.xdist_group("demo")
-def test_the_demo_explains_the_failed_job_in_its_own_words(demo: Demo) -> None:
-    assert "convert-to-euro failed: exit 1" in demo.printed
-    assert "| no rates: rates-2026-11-23.csv is not there" in demo.printed
-
-
-@pytest.mark.xdist_group("demo")
-def test_the_demo_restarts_only_what_is_left(demo: Demo) -> None:
-    kept = "keep as done (4): make-customers, make-orders, clean-customers, clean-orders"
-    assert kept in demo.printed
-    assert "11 SUCCEEDED" in demo.printed
-
-
-@pytest.mark.xdist_group("demo")
-def test_the_demo_ends_with_a_report_that_adds_up(demo: Demo) -> None:
-    _, by_day, by_region, *_ = demo.printed.partition("report.txt\n")[2].split("\n\n")
-    sums = [
-        [int(line.split()[1]) for line in part.splitlines()[1:]] for part in (by_day, by_region)
-    ]
-    assert [len(each) for each in sums] == [7, 5]
-    assert sum(sums[0]) == sum(sums[1]) > 0
-
-
-@pytest.mark.xdist_group("demo")
-def test_the_demo_leaves_nothing_behind(demo: Demo) -> None:
-    assert (demo.files, demo.processes) == ([], [])
+def _orders(table: str) -> int:
+    """The sum of the second column of a part of the report."""
+    return sum(int(line.split()[1]) for line in table.splitlines()[1:])
