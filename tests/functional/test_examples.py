@@ -82,16 +82,19 @@ def test_a_failure_is_answered_by_the_jobs_that_wait_for_one(terminal: Terminal)
     assert terminal.type("logs", "apologise") == "not today\n"
 
 
-def test_the_demo_repairs_what_failed_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    printed = _run_demo(tmp_path)
+def test_the_demo_repairs_what_failed_and_leaves_nothing_behind(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("demo")
+    printed = _run_demo(folder)
     assert "convert-to-euro failed: exit 1" in printed
     assert "| no rates: rates-2026-11-23.csv is not there" in printed
     kept = "keep as done (4): make-customers, make-orders, clean-customers, clean-orders"
     assert kept in printed
     assert "11 SUCCEEDED" in printed
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
     processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
-    assert str(tmp_path) not in processes.stdout
+    assert str(folder) not in processes.stdout
     _, by_day, by_region, *_ = printed.partition("report.txt\n")[2].split("\n\n")
     assert _orders(by_day) == _orders(by_region) > 0
 
