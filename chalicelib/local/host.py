@@ -108,7 +108,8 @@ class Host:
                 self._store.sync_commits(durable=False)
         except sqlite3.Error as error:
             self._store.rollback()
-            sys.stderr.write(f"the state can't be written: {error}\n")
+            if not self._unkept:
+                _say(f"the state can't be written: {error}")
             return False
         touched.clear()
         return True
@@ -174,6 +175,12 @@ class Host:
         return time.monotonic() >= self._quiet_since + self._idle_seconds
 
 
+def _say(words: str) -> None:
+    """Leave a line in the log; it may lie on the very disk that is full."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{words}\n")
+
+
 def _now() -> int:
     return time.time_ns() // 1_000_000
 
@@ -194,7 +201,7 @@ def main(arguments: list[str]) -> int:
             try:
                 host = Host(state_dir, settings, wakeup)
             except (BackendError, sqlite3.Error) as error:
-                sys.stderr.write(f"{error}\n")
+                _say(str(error))
                 return _DAMAGED
             for ending in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(ending, lambda _signal, _frame: setattr(host, "leaving", True))

@@ -170,7 +170,7 @@ class HostClient:
             subscribe = [{"action": "Subscribe"}] if self._subscribed else []
             greeting, *_ = map(_good, self._exchange([hello, *subscribe]))
             self.host_pid = greeting["pid"]
-        except (FileNotFoundError, ConnectionError):
+        except (FileNotFoundError, NotADirectoryError, ConnectionError):
             channel.close()
             return False
         except OSError as error:
@@ -189,8 +189,9 @@ class HostClient:
             pid, status = os.waitpid(self._child, os.WNOHANG)
             if not pid:
                 return
+            failed_to_come_up = status and self._child != self.host_pid
             self._child = 0
-            if status:
+            if failed_to_come_up:
                 raise BackendError("host", "start", self._last_words(), retryable=False)
         try:
             self._state_dir.mkdir(parents=True, exist_ok=True)
