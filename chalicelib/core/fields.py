@@ -82,7 +82,9 @@ def as_text(value: Any) -> Any:
             return "true" if value else "false"
         case WrittenFloat():
             return value.text
-        case int() | float() | Decimal():
+        case Decimal():
+            return format(value, "f")  # 60 may come as 6E+1
+        case int() | float():
             return str(value)
         case _:
             return value

@@ -6,7 +6,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -131,19 +131,16 @@ def _unknown(declared: Mapping[str, Parameter], given: Mapping[str, object]) -> 
 
 def _read(parameter: Parameter, value: object) -> Value | None:
     """The value in its type, or None if it is not of that type."""
-    match parameter.type:
-        case "string":
-            text = as_text(value)
-            return text if isinstance(text, str) and not CONTROL.search(text) else None
-        case "date":
-            return _read_date(value)
-        case "boolean":
-            text = str(as_text(value)).strip().lower()
-            return {"true": True, "false": False}.get(text)
-        case "integer":
-            return _read_integer(value)
-        case "number":
-            return _read_number(value)
+    return _READERS[parameter.type](value)
+
+
+def _read_string(value: object) -> str | None:
+    text = as_text(value)
+    return text if isinstance(text, str) and not CONTROL.search(text) else None
+
+
+def _read_boolean(value: object) -> bool | None:
+    return {"true": True, "false": False}.get(str(as_text(value)).strip().lower())
 
 
 def _read_integer(value: object) -> int | None:
@@ -172,6 +169,15 @@ def _read_date(value: object) -> str | None:
         return date.fromisoformat(value.strip()).isoformat()
     except ValueError:
         return None
+
+
+_READERS: Mapping[ParameterType, Callable[[object], Value | None]] = {
+    "string": _read_string,
+    "integer": _read_integer,
+    "number": _read_number,
+    "boolean": _read_boolean,
+    "date": _read_date,
+}
 
 
 def _choices(parameter: Parameter) -> Sequence[Value]:

@@ -85,9 +85,7 @@ def fields_at(location: tuple[str | int, ...]) -> list[str]:
             is_key = False
             continue
         field = next(f for f in model.model_fields.values() if f.alias == part)
-        models = list(_models_in(field.annotation))
-        if models:
-            model, is_key = models[0]
+        model, is_key = next(_models_in(field.annotation))
     return [field.alias or name for name, field in model.model_fields.items()]
 
 

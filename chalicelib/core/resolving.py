@@ -23,6 +23,7 @@ from chalicelib.errors import InvalidInputError, Problem
 
 Fields = Mapping[str, Any]
 
+_NAMES = ("jobName", "jobDependencies")
 _AMOUNT = {
     "VCPU": (re.compile(r"[0-9]*[1-9][0-9]*(\.[0-9]+)?|0?\.[0-9]*[1-9][0-9]*"), "a number above 0"),
     "MEMORY": (re.compile(r"[0-9]*[1-9][0-9]*"), "whole MiB above 0"),
@@ -69,9 +70,7 @@ def _filled(fields: dict[str, Any], values: Mapping[str, Value]) -> dict[str, An
     filled: dict[str, Any] = fill(fields, values)
     for part in ("jobList", "finally"):
         for before, after in zip(fields.get(part, ()), filled.get(part, ()), strict=True):
-            after["jobName"] = before["jobName"]
-            if "jobDependencies" in before:
-                after["jobDependencies"] = before["jobDependencies"]
+            after.update({key: before[key] for key in _NAMES if key in before})
     return filled
 
 

@@ -3,13 +3,18 @@
 import math
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 
-from chalicelib.core.wording import json_path, quoted
+from chalicelib.core.wording import json_path, quoted, shown
 from chalicelib.core.written import MAX_DEPTH, MAX_DIGITS, MAX_NODES, WrittenFloat
 from chalicelib.errors import Problem
 
 # Characters that no terminal, log or database should get, and halves of surrogate pairs.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+
+_NUMBERS = (int, float, Decimal)
+_MAX_BITS = 63  # of a whole number, as everywhere
+_MAX_EXPONENT = 40  # of a Decimal; DynamoDB's numbers have at most 38 digits
 
 
 def unsound_parts(value: object) -> list[Problem]:
@@ -32,7 +37,7 @@ def _is_sound(value: object) -> bool:
         texts = "".join([node for node in level if isinstance(node, str)])
         if count > MAX_NODES or CONTROL.search(texts):
             return False
-        if not all(math.isfinite(node) for node in level if isinstance(node, float)):
+        if any(_is_unfit(node) for node in level if isinstance(node, _NUMBERS)):
             return False
         level = _below(level)
         if not level:
@@ -63,6 +68,10 @@ def _below(level: list[object]) -> list[object]:
 def _is_unfit(scalar: object) -> bool:
     if isinstance(scalar, str):
         return CONTROL.search(scalar) is not None
+    if isinstance(scalar, int):
+        return scalar.bit_length() >= _MAX_BITS
+    if isinstance(scalar, Decimal):
+        return not scalar.is_finite() or abs(scalar.adjusted()) > _MAX_EXPONENT
     return isinstance(scalar, float) and not math.isfinite(scalar)
 
 
@@ -70,7 +79,7 @@ def _unsound_parts(value: object) -> Iterator[Problem]:
     ahead: list[tuple[tuple[str | int, ...], object]] = [((), value)]
     while ahead:
         path, node = ahead.pop()
-        if isinstance(node, float) and _is_unfit(node):
+        if isinstance(node, _NUMBERS) and _is_unfit(node):
             yield _number_problem(path, node)
         elif isinstance(node, str) and _is_unfit(node):
             yield _control_problem(path, node)
@@ -83,10 +92,10 @@ def _unsound_parts(value: object) -> Iterator[Problem]:
             ahead.extend(((*path, i), node[i]) for i in range(len(node) - 1, -1, -1))
 
 
-def _number_problem(path: tuple[str | int, ...], number: float) -> Problem:
-    text = number.text if isinstance(number, WrittenFloat) else str(number)
+def _number_problem(path: tuple[str | int, ...], number: float | Decimal) -> Problem:
+    found = quoted(number.text) if isinstance(number, WrittenFloat) else shown(number)
     allowed = f"whole numbers of at most {MAX_DIGITS} digits, decimal numbers below 1e308"
-    return Problem(json_path(path), "is no number that can be kept", quoted(text), allowed)
+    return Problem(json_path(path), "is no number that can be kept", found, allowed)
 
 
 def _control_problem(path: tuple[str | int, ...], text: str) -> Problem:

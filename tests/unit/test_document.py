@@ -117,6 +117,24 @@ def test_numbers_may_be_texts_or_decimals(number: object) -> None:
     assert loaded(wait_time=number).wait_time == 60
 
 
+@pytest.mark.parametrize(
+    ("number", "text"), [(5, "5"), (Decimal("6E+1"), "60"), (0.5, "0.5"), (False, "false")]
+)
+def test_texts_may_be_numbers(number: object, text: str) -> None:
+    assert loaded(job("a", command=["echo", number])).job_list[0].command == ["echo", text]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [float("nan"), float("inf"), pytest.param(10**5000, id="huge"), 2**63, Decimal("NaN"),
+     Decimal("-Infinity"), Decimal("1E+999999"), Decimal("1E-999999")],
+)  # fmt: skip
+def test_numbers_that_nothing_can_hold_are_refused_wherever_they_come_from(number: object) -> None:
+    found = problem(job("a", command=["echo", number]))
+    assert found.path == "$.jobList[0].command[1]"
+    assert found.reason == "is no number that can be kept"
+
+
 @pytest.mark.parametrize("number", [Decimal("1.5"), "1.5", 1.5])
 def test_decimal_numbers_may_be_texts_or_decimals(number: object) -> None:
     made = loaded(job("a", retry={"attempts": 2, "backoff": number}))
@@ -255,6 +273,7 @@ def test_a_plain_schedule_id_is_accepted(schedule_id: str) -> None:
         ({"parameters": {"a": {"type": "dat"}}}, "parameters.a.type", "date"),
         ({"parameters": {"a": {"default": [1]}}}, "parameters.a.default", ""),
         ({"tags": []}, "tags", ""),
+        ({"jobDefinitions": {"d": 5}}, "jobDefinitions.d", ""),
     ],
 )  # fmt: skip
 def test_a_wrong_field_of_the_schedule_is_told(

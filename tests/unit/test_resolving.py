@@ -284,7 +284,9 @@ def test_defaults_and_definitions_are_filled_too() -> None:
 
 def test_names_are_never_filled() -> None:
     first, second = schedule(
-        job("${n}"), job("b", "${n}", command=["${n}"]), parameters={"n": {"default": "x"}}
+        job("${n}", jobDependencies=None),
+        job("b", "${n}", command=["${n}"]),
+        parameters={"n": {"default": "x"}},
     ).jobs
     assert first.name == "${n}"
     assert second.upstream == ("${n}",)
