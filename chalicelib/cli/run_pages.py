@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from chalicelib.cli.meant import get_job
 from chalicelib.cli.session import Session
 from chalicelib.cli.tables import (
     Column,
@@ -15,7 +16,7 @@ from chalicelib.core.facts import telling
 from chalicelib.core.lifecycle import BROKEN, FINAL, RunStatus
 from chalicelib.core.run import Event, RunHeader
 from chalicelib.core.wording import Speller
-from chalicelib.errors import InvalidInputError, NotFoundError
+from chalicelib.errors import InvalidInputError
 
 
 def parse_run_status(text: str) -> RunStatus | None:
@@ -28,7 +29,7 @@ def parse_run_status(text: str) -> RunStatus | None:
             "--status",
             f"{text!r} is no status of runs",
             allowed=", ".join(RunStatus),
-            suggestion=Speller().nearest(name, RunStatus),
+            suggestion=Speller().nearest(name, map(str, RunStatus)),
         )
     return RunStatus(name)
 
@@ -61,8 +62,8 @@ def print_runs(session: Session, headers: Sequence[RunHeader]) -> None:
 def events_of(session: Session, run_id: str, job: str) -> list[Event]:
     """The history, of one job if it is named. Raises NotFoundError for a job the run has not."""
     runs = session.edition.ports.runs
-    if job and not runs.get_jobs(run_id, [job]):
-        raise NotFoundError("job", job, f"Run {run_id} has none of that name.")
+    if job:
+        get_job(session, run_id, job)
     return runs.events(run_id, job=job or None)
 
 
