@@ -55,6 +55,7 @@ class Engine:
         """Wait for something to do, at most `longest` seconds, and do it.
 
         A failure of store or queue that may pass is waited out; another raises BackendError.
+        Raises ConflictError when another engine has taken over.
         """
         try:
             self._look_round()
@@ -67,6 +68,8 @@ class Engine:
             logger.warning("%s; trying again", error, extra={"action": "step"})
             self._seen_version = None
             self._wakes.wait(_PATIENCE)
+            for held in self._held.values():
+                held.next_poll = self._ports.clock()  # what was to wake it may be lost
 
     def _look_round(self) -> None:
         version = self._data_version()

@@ -31,15 +31,24 @@ def take_turn(ports: Ports, driven: Driven, changed: Iterable[str] | None = None
 
     `changed` are ids of the queue's jobs worth asking about; None asks about every live one. On a
     conflict, when an operator or another driver moved the run, it is loaded again and nothing of
-    what this turn had decided is done.
+    what this turn had decided is done. A conflict although the run stood still is raised: then it
+    is not the run but this driver that has been left behind.
     """
     try:
         dispatch.recover(ports, driven.run)
         poll(ports, driven, changed)
         advance(ports, driven)
     except ConflictError:
+        seen = _versions(driven.run)
         driven.run = ports.runs.load_run(driven.run.header.run_id)
         driven.wake_at = ports.clock()
+        driven.undecided = tuple(driven.run.live)  # what the queue told this turn is lost
+        if _versions(driven.run) == seen:
+            raise
+
+
+def _versions(run: Run) -> tuple[int, list[int]]:
+    return run.header.revision, [state.version for state in run.states.values()]
 
 
 def poll(ports: Ports, driven: Driven, changed: Iterable[str] | None = None) -> None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 REQUEST = {"jobQueue": "main", "containerOverrides": {"command": ["true"]}}
 
+SOON = Policy(wait_time=10)
+
 Script = Callable[[Submission, int], tuple[float, int]]
 
 
@@ -33,7 +35,7 @@ class Scenario:
 
     name: str
     jobs: Sequence[JobSpec]
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = SOON
     fails: Mapping[str, Sequence[int]] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     deeds: Sequence[Deed] = ()
@@ -79,8 +81,8 @@ def cancel(world: "World") -> None:
     world.cancel()
 
 
-STOP = Policy(on_failure=OnFailure.STOP)
-TWO_AT_ONCE = Policy(max_concurrency=2)
+STOP = Policy(on_failure=OnFailure.STOP, wait_time=10)
+TWO_AT_ONCE = Policy(max_concurrency=2, wait_time=10)
 AGAIN = RetryPolicy(attempts=3, delay_seconds=5.0, backoff=2.0)
 UNPLACED = {"containerOverrides": {"command": ["true"]}}
 ARRAY = {**REQUEST, "arrayProperties": {"size": 2}}
@@ -141,7 +143,7 @@ SCENARIOS: Sequence[Scenario] = (
         ],
         policy=STOP,
         fails={"a": [1]},
-        seconds={"a": 1.0, "b": 300.0},
+        seconds={"a": 1.0, "b": 60.0},
     ),
     Scenario(
         name="two-at-once",
@@ -152,26 +154,26 @@ SCENARIOS: Sequence[Scenario] = (
     Scenario(
         name="cancel",
         jobs=[job("a"), job("b"), job("c", "b"), job("d", "a", "c")],
-        seconds={"b": 300.0},
+        seconds={"b": 60.0},
         deeds=[Deed(started("b"), cancel)],
         is_settled=False,
     ),
     Scenario(
         name="hold-in-the-queue",
         jobs=[job("a"), job("b", "a"), job("c", "b")],
-        seconds={"a": 100.0},
+        seconds={"a": 30.0},
         deeds=[Deed(started("a"), act("HOLD", "b")), Deed(held("b"), act("RELEASE", "b"))],
     ),
     Scenario(
         name="pass-in-the-queue",
         jobs=[job("a"), job("b", "a"), job("c", "b")],
-        seconds={"a": 100.0},
+        seconds={"a": 30.0},
         deeds=[Deed(started("a"), act("PASS", "b"))],
     ),
     Scenario(
         name="terminate",
         jobs=[job("a"), job("b", "a"), job("c")],
-        seconds={"a": 300.0},
+        seconds={"a": 60.0},
         deeds=[Deed(started("a"), act("TERMINATE", "a"))],
     ),
     Scenario(

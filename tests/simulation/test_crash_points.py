@@ -61,3 +61,16 @@ def test_no_pair_of_faults_loses_or_doubles_anything(name: str) -> None:
     for _ in range(_PAIRS):
         pair = [(chance.randrange(calls + 4), chance.choice(list(Fault))) for _ in range(2)]
         suffer(BY_NAME[name], pair)
+
+
+@each_scenario
+def test_a_failure_that_passes_costs_no_more_than_a_poll_of_last_resort(name: str) -> None:
+    whole = undisturbed(name)
+    for index in range(len(whole.tap.calls)):
+        for fault in (Fault.LOST_REPLY, Fault.LOST_REQUEST):
+            world = suffer(BY_NAME[name], [(index, fault)])
+            late = (world.clock.at - whole.clock.at).total_seconds()
+            ends_jobs = world.tap.calls[index] in ("cancel", "terminate")
+            assert late <= (world.scenario.policy.wait_time if ends_jobs else 0) + 5.0, (
+                f"{fault.value} of call {index}, {world.tap.calls[index]}: {late} s late"
+            )
