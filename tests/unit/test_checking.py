@@ -90,6 +90,12 @@ def test_a_gate_a_passed_job_and_a_definition_need_no_command(fields: dict[str, 
     loaded(job("a", command=None, **fields))
 
 
+def test_a_job_may_do_without_the_shell_of_the_defaults() -> None:
+    without = {"shell": False, "command": "ls"}
+    found = problem(job("a", **without), defaults={"shell": True})
+    assert found.path == "$.jobList[0].command"
+
+
 def test_a_default_is_something_to_do() -> None:
     loaded(job("a", command=None), defaults={"jobDefinition": "d"})
 

@@ -112,6 +112,27 @@ def test_a_text_default_stays_as_it_was_written(written: str) -> None:
     assert str(made.parameters["v"].default) == written
 
 
+def test_a_number_in_a_command_stays_as_it_was_written() -> None:
+    made = load(parse(b"scheduleId: x\njobList: [{jobName: a, command: [sleep, 1.10, 010]}]"))
+    assert made.job_list[0].command == ["sleep", "1.10", "010"]
+
+
+def test_finally_jobs_are_the_last_of_all_jobs() -> None:
+    made = loaded(job("a"), job("b"), finally_jobs=[job("z")])
+    assert [each.job_name for each in made.jobs] == ["a", "b", "z"]
+
+
+def test_an_unknown_field_is_told_even_if_it_is_blank() -> None:
+    assert problem(job("a", comand=" ")).suggestion == "command"
+
+
+def test_a_misspelt_list_of_jobs_is_told_as_such() -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        load({"scheduleId": "x", "jobLst": [job("a")]})
+    found = {each.path: each.suggestion for each in caught.value.problems}
+    assert found == {"$.jobList": "", "$.jobLst": "jobList"}
+
+
 @pytest.mark.parametrize("number", ["60", 60, Decimal("60"), 60.0, " 60 ", "+60"])
 def test_numbers_may_be_texts_or_decimals(number: object) -> None:
     assert loaded(wait_time=number).wait_time == 60
