@@ -69,7 +69,7 @@ def events_of(session: Session, run_id: str, job: str) -> list[Event]:
 
 def print_events(session: Session, events: Sequence[Event]) -> None:
     columns = (
-        Column("TIME"),
+        Column("TIME (UTC)"),
         Column("JOB", folds=True),
         Column("ACT"),
         Column("FROM", is_status=True),
@@ -80,7 +80,7 @@ def print_events(session: Session, events: Sequence[Event]) -> None:
     )
     rows = [
         (
-            f"{event.at:%Y-%m-%d %H:%M:%S}.{event.at.microsecond // 1000:03}Z",
+            f"{event.at:%m-%d %H:%M:%S}.{event.at.microsecond // 1000:03}",
             event.job or "(run)",
             event.act,
             event.before or "-",

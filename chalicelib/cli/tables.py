@@ -1,9 +1,8 @@
 """How answers look: coloured tables on a terminal, plain aligned text when piped."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import zip_longest
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 # Laying out a table folds every cell: 1,000 rows take 0.3 s.
-_MOST_FOLDED = 1_000
+_MOST_STYLED = 1_000
+_NARROWEST = 16  # columns that a folded cell must have at least
 
 STYLES = MappingProxyType(
     {
@@ -50,11 +50,31 @@ def print_table(
     console: "Console", columns: Sequence[Column], rows: Sequence[Sequence[str]], indent: int = 0
 ) -> None:
     """Print rows of texts below their titles; nothing is ever cut off."""
-    if console.is_terminal and len(rows) <= _MOST_FOLDED:
+    widths = _widths(columns, rows)
+    if not console.is_terminal or len(rows) > _MOST_STYLED:
+        for row in ([column.title for column in columns], *rows):
+            cells = _aligned(columns, widths, row)
+            console.file.write(" " * indent + "  ".join(cells).rstrip() + "\n")
+    elif _fits(console.width - indent, columns, widths):
         _print_folded(console, columns, rows, indent)
-        return
-    for line in _aligned([[column.title for column in columns], *rows], columns):
-        console.file.write(" " * indent + line + "\n")
+    else:
+        _print_wrapped(console, columns, rows, widths)
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
+    from rich.cells import cell_len
+
+    titles = [column.title for column in columns]
+    return [max(map(cell_len, cells)) for cells in zip(titles, *rows, strict=True)]
+
+
+def _fits(room: int, columns: Sequence[Column], widths: Sequence[int]) -> bool:
+    """Whether folding is enough: rich cuts what may not be folded and does not fit."""
+    least = (
+        min(width, _NARROWEST) if column.folds else width
+        for column, width in zip(columns, widths, strict=True)
+    )
+    return sum(least) + 2 * len(widths) <= room
 
 
 def _print_folded(
@@ -75,7 +95,37 @@ def _print_folded(
     for row in rows:
         cells = zip(columns, row, strict=True)
         table.add_row(*(Text(cell, style=_style(column, cell)) for column, cell in cells))
-    console.print(Padding(table, (0, 0, 0, indent)))
+    console.print(Padding(table, (0, 0, 0, indent), expand=False))
+
+
+def _print_wrapped(
+    console: "Console",
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    widths: Sequence[int],
+) -> None:
+    """Lines that are longer than the terminal is wide: it breaks them itself."""
+    from rich.text import Text
+
+    titles = _aligned(columns, widths, [column.title for column in columns])
+    console.print(Text("  ".join(titles).rstrip(), "bold"), soft_wrap=True)
+    for row in rows:
+        styles = [_style(column, cell) for column, cell in zip(columns, row, strict=True)]
+        cells = zip(_aligned(columns, widths, row), styles, strict=True)
+        line = Text("  ").join(Text(cell, style) for cell, style in cells)
+        line.rstrip()
+        console.print(line, soft_wrap=True)
+
+
+def _aligned(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str]) -> list[str]:
+    """The cells with blanks up to the widths of their columns."""
+    from rich.cells import cell_len
+
+    cells = []
+    for column, width, cell in zip(columns, widths, row, strict=True):
+        blanks = " " * (width - cell_len(cell))
+        cells.append(blanks + cell if column.right else cell + blanks)
+    return cells
 
 
 def _style(column: Column, cell: str) -> str:
@@ -85,19 +135,6 @@ def _style(column: Column, cell: str) -> str:
 def style_of(status: str) -> str:
     """The colour of a status of a job or a run; none for any other word."""
     return STYLES[JobStatus(status)] if status in JobStatus.__members__ else ""
-
-
-def _aligned(rows: Iterable[Sequence[str]], columns: Sequence[Column]) -> Iterable[str]:
-    from rich.cells import cell_len
-
-    rows = list(rows)
-    widths = [max(map(cell_len, cells)) for cells in zip_longest(*rows, fillvalue="")]
-    for row in rows:
-        cells = []
-        for column, width, cell in zip(columns, widths, row, strict=True):
-            room = " " * (width - cell_len(cell))
-            cells.append(room + cell if column.right else cell + room)
-        yield "  ".join(cells).rstrip()
 
 
 def print_line(console: "Console", text: str, style: str = "") -> None:

@@ -180,8 +180,7 @@ def test_a_misspelt_status_of_runs_is_refused_with_the_right_one(desk: Desk) -> 
 def test_history_tells_time_job_act_statuses_and_reason_oldest_first(desk: Desk) -> None:
     desk.move(RUN, "sign-off", Act.RELEASE, status=JobStatus.WAITING, reason="release by ada: ok")
     lines = desk.read("history").splitlines()
-    assert lines[1].split() == ["2026-11-23", "11:00:00.000Z", "(run)", "START", "-", "RUNNING",
-                                "-", "ada"]  # fmt: skip
+    assert " ".join(lines[1].split()) == "11-23 11:00:00.000 (run) START - RUNNING - ada"
     assert "sign-off  RELEASE  HELD  WAITING" in lines[2]
     assert lines[2].endswith("engine  release by ada: ok")
 

@@ -56,6 +56,28 @@ def test_on_a_terminal_a_name_is_folded_and_never_cut() -> None:
     assert all(len(line) <= 40 for line in re.sub(r"\x1b\[[0-9;]*m", "", page).splitlines())
 
 
+@given(st.integers(1, 120), st.lists(st.text("abc ", min_size=1, max_size=40), max_size=3))
+def test_on_a_terminal_nothing_is_cut_however_narrow(width: int, names: list[str]) -> None:
+    page = printed([(name, "FAILED", "12345") for name in names], width, terminal=True)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", page)
+    for letter in "abc":
+        assert plain.count(letter) == sum(name.count(letter) for name in names)
+    assert plain.count("FAILED") == plain.count("12345") == len(names)
+
+
+def test_on_a_terminal_too_narrow_for_columns_lines_keep_their_colours() -> None:
+    page = printed([("x" * 30, "FAILED", "1")], width=20, terminal=True)
+    assert "\x1b[1;31mFAILED\x1b[0m" in page
+    assert "x" * 30 in page
+
+
+def test_a_cell_that_is_folded_has_sixteen_columns_at_least() -> None:
+    rows = [("x" * 30, "FAILED", "1")]
+    least = 16 + len("FAILED") + len("N") + 3 * 2 + 2
+    assert "x" * 30 not in printed(rows, width=least, terminal=True)
+    assert "x" * 30 in printed(rows, width=least - 1, terminal=True)
+
+
 def test_on_a_terminal_a_status_has_its_colour() -> None:
     assert "\x1b[1;31mFAILED\x1b[0m" in printed([("a", "FAILED", "1")], terminal=True)
 
