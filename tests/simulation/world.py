@@ -62,7 +62,13 @@ class World:
         self._steps = 0
         self._stepped_at = self.clock.at
         self._history: list[Event] = []
-        self.raw = Ports(schedules=self.store, runs=self.store, queue=self.queue, clock=self.clock)
+        self.operators = Tap()
+        self.raw = Ports(
+            schedules=self.store,
+            runs=TappedStore(self.operators, self.store),
+            queue=self.queue,
+            clock=self.clock,
+        )
         header = RunHeader(
             run_id=RUN, schedule_id="etl", started_at=self.clock(), policy=scenario.policy
         )
@@ -208,6 +214,16 @@ class World:
         except (ConflictError, NotFoundError) as error:
             return str(error)
         return ""
+
+    def before_records(self, hook: Callable[[], None], times: int) -> None:
+        """Do this before the next writes of operators."""
+
+        def again() -> None:
+            if self.operators.calls[-1] == "record":
+                hook()
+
+        begin = len(self.operators.calls)
+        self.operators.hooks.update(dict.fromkeys(range(begin, begin + 3 * times), again))
 
     def _order(self, act: Act, *, downstream: bool = False) -> Order:
         return Order(act=act, actor="ada", reason="", at=self.clock(), downstream=downstream)
