@@ -8,7 +8,7 @@ from itertools import count
 from chalicelib.core.batch import QueueLimits, Submission
 from chalicelib.core.lifecycle import Act, RunStatus
 from chalicelib.core.operating import Order
-from chalicelib.core.run import Event, RunHeader, initial_states
+from chalicelib.core.run import Event, JobState, RunHeader, initial_states
 from chalicelib.errors import ConflictError, NotFoundError
 from chalicelib.local.engine import Engine
 from chalicelib.local.memory_queue import FakeSettings, MemoryQueue, VirtualClock
@@ -43,12 +43,14 @@ class World:
         listing_lag: float = 0.0,
         limits: QueueLimits | None = None,
         is_fenced: bool = True,
+        vcpus: float = 4.0,
     ) -> None:
         """`is_fenced` is how one machine does it: who was replaced can neither write nor submit."""
         self.scenario = scenario
+        self.run_id = RUN
         self.clock = VirtualClock()
         self.tap = Tap(faults or {}, dict(hooks or {}))
-        settings = FakeSettings(capacity=Capacity(4, 4096), listing_lag=listing_lag)
+        settings = FakeSettings(capacity=Capacity(vcpus, 4096), listing_lag=listing_lag)
         self.queue = MemoryQueue(self.clock, scenario.script, settings)
         self.store = MemoryStore()
         self.taken: list[Taken] = []
@@ -78,7 +80,7 @@ class World:
 
     @property
     def header(self) -> RunHeader:
-        return self.store.get_header(RUN)
+        return self.store.get_header(self.run_id)
 
     @property
     def has_ended(self) -> bool:
@@ -93,10 +95,21 @@ class World:
         return {self._job_of(start.job_id) for start in self.queue.starts}
 
     def status_of(self, job: str) -> str:
-        return str(self.store.get_jobs(RUN, [job])[0].state.status)
+        return str(self.state_of(job).status)
+
+    def state_of(self, job: str) -> JobState:
+        return self.store.get_jobs(self.run_id, [job])[0].state
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has gone on, in virtual time."""
+        return (self.clock.at - self._began).total_seconds()
 
     def statuses(self) -> dict[str, str]:
-        return {record.spec.name: str(record.state.status) for record in self.store.find_jobs(RUN)}
+        return {
+            record.spec.name: str(record.state.status)
+            for record in self.store.find_jobs(self.run_id)
+        }
 
     def _job_of(self, job_id: str) -> str:
         return self.queue.submissions[job_id].tags["batch-scheduler:job"]
@@ -168,14 +181,19 @@ class World:
         self.operate()
         return changed
 
+    def sleep(self, days: float) -> None:
+        """Let days pass in which no engine lives."""
+        self.queue.advance(days * 86_400)
+        self._began = self.clock.at
+
     def watch(self) -> None:
         """See that the history was only appended to since the last look."""
-        events = self.store.events(RUN)
+        events = self.store.events(self.run_id)
         assert events[: len(self._history)] == self._history, "history was rewritten"
         self._history = events
 
     def _take(self, job_id: str, submission: Submission) -> None:
-        self.taken.append(Taken(job_id, submission, len(self.store.events(RUN))))
+        self.taken.append(Taken(job_id, submission, len(self.store.events(self.run_id))))
 
     # Operators
 
@@ -196,16 +214,16 @@ class World:
     def act(self, verb: str, *names: str, downstream: bool = False) -> None:
         """One verb over jobs. Raises ConflictError if it was refused to any."""
         order = self._order(Act(verb), downstream=downstream)
-        selection = Selection(run_id=RUN, patterns=names)
+        selection = Selection(run_id=self.run_id, patterns=names)
         operation = operations.act_on_jobs(self.raw, selection, order)
         if operation.refusals:
             raise ConflictError(operation.refusals[0].sentence)
 
     def restart(self) -> None:
-        operations.restart(self.raw, RUN, self._order(Act.RESTART))
+        operations.restart(self.raw, self.run_id, self._order(Act.RESTART))
 
     def cancel(self) -> None:
-        operations.cancel(self.raw, RUN, self._order(Act.CANCEL))
+        operations.cancel(self.raw, self.run_id, self._order(Act.CANCEL))
 
     def try_to(self, deed: Callable[["World"], None]) -> str:
         """Do it, and give the sentence of a refusal, empty if it was done."""
@@ -238,9 +256,9 @@ class World:
                 spec.name: Facts(spec.upstream, str(spec.trigger_rule), spec.is_finally)
                 for spec in self.scenario.jobs
             },
-            events=self.store.events(RUN),
+            events=self.store.events(self.run_id),
             header=self.header,
-            states={record.spec.name: record.state for record in self.store.find_jobs(RUN)},
+            states={record.spec.name: record.state for record in self.store.find_jobs(self.run_id)},
             taken=self.taken,
             starts=self.queue.starts,
             details={detail.job_id: detail for detail in details},
