@@ -1,6 +1,6 @@
 """The answer to `explain`: the chain of causes, the last words of what failed, what to type."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ _ADVISED = 3  # jobs with commands of their own when a run is explained
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why, and the last lines of the jobs that failed, by name."""
+    """Why, and the last lines of the jobs that failed, by name; of an array of `JOB:CHILD`."""
 
     header: RunHeader
     cause: Cause
@@ -72,13 +72,27 @@ def _explain(session: Session, run: Run, name: str) -> Explanation:
     around = Circumstances(now=session.now(), driven=session.edition.holder() is not None)
     # Told twice: only the first telling shows of which jobs the queue must be asked.
     told = list(dict.fromkeys(_jobs_of(explain(around))))
-    ids = [run.states[job].job_id for job in told if run.states[job].job_id]
-    details = {detail.job_id: detail for detail in session.edition.peek_details(ids)} if ids else {}
-    cause = explain(replace(around, details=details))
-    failed = [job for job in told if run.states[job].status is JobStatus.FAILED]
-    logs = {job: _last_lines(session, run, job, details) for job in failed[:_LOGS]}
-    return Explanation(run.header, cause, {job: lines for job, lines in logs.items() if lines},
-                       _advice(run, name, told))  # fmt: skip
+    details = _details(session, [run.states[job].job_id for job in told])
+    children = {
+        job_id: found
+        for job_id, detail in details.items()
+        if (found := _failed_children(session, detail))
+    }
+    cause = explain(replace(around, details=details, failed_children=children))
+    logs = {}
+    for job in [job for job in told if run.states[job].status is JobStatus.FAILED][:_LOGS]:
+        job_id = run.states[job].job_id
+        child = f":{children[job_id][0]}" if job_id in children else ""
+        lines = _last_lines(session, job_id + child, details) if job_id else ()
+        if lines:
+            logs[job + child] = lines
+    return Explanation(run.header, cause, logs, _advice(run, name, told, logs))
+
+
+def _details(session: Session, job_ids: Iterable[str]) -> dict[str, JobDetail]:
+    known = [job_id for job_id in job_ids if job_id]
+    found = session.edition.peek_details(known) if known else []
+    return {detail.job_id: detail for detail in found}
 
 
 def _jobs_of(cause: Cause) -> Iterator[str]:
@@ -88,17 +102,27 @@ def _jobs_of(cause: Cause) -> Iterator[str]:
         yield from _jobs_of(below)
 
 
-def _last_lines(
-    session: Session, run: Run, job: str, details: dict[str, JobDetail]
-) -> tuple[str, ...]:
-    job_id = run.states[job].job_id
-    if not job_id:
-        return ()
-    attempt = newest_attempt(details[job_id]) if job_id in details else 1
+def _failed_children(session: Session, detail: JobDetail) -> list[int]:
+    """The indexes of an array job's children that failed, in order."""
+    summary = detail.array_summary or {}
+    if not summary.get(JobStatus.FAILED):
+        return []
+    ids = [f"{detail.job_id}:{index}" for index in range(sum(summary.values()))]
+    children = _details(session, ids).values()
+    return sorted(
+        int(child.job_id.rpartition(":")[2])
+        for child in children
+        if child.status is JobStatus.FAILED
+    )
+
+
+def _last_lines(session: Session, job_id: str, details: dict[str, JobDetail]) -> tuple[str, ...]:
+    detail = details.get(job_id) or _details(session, [job_id]).get(job_id)
+    attempt = newest_attempt(detail) if detail else 1
     return session.edition.logs.tail(job_id, attempt, MAX_ATTEMPT_LOG_LINES).lines
 
 
-def _advice(run: Run, name: str, told: list[str]) -> list[Advice]:
+def _advice(run: Run, name: str, told: list[str], logs: Iterable[str]) -> list[Advice]:
     header = run.header
     own = advise_job(header, name, run.states[name].status) if name else advise_run(header)
     roots = [job for job in told if job != name and _needs_somebody(run, job)]
@@ -108,8 +132,9 @@ def _advice(run: Run, name: str, told: list[str]) -> list[Advice]:
     for job in roots[:_ADVISED]:
         each = advise_job(header, job, run.states[job].status)
         advice += each if len(roots) == 1 else each[:1]
-    logged = next((job for job in told if run.states[job].started_at), None)
-    if logged is not None:
+    started = (job for job in told if run.states[job].started_at)
+    logged = next(iter(logs), "") or next(started, "")
+    if logged:
         advice.append(Advice(("logs", logged, "--run", header.run_id), "everything it wrote"))
     return [*advice, *advise_run(header), *own] if is_stopped else advice
 
@@ -125,7 +150,7 @@ def _print_cause(console: "Console", found: Explanation, cause: Cause, depth: in
     def put(text: Text, levels: int) -> None:
         # Piped, a line stays a line; on a terminal what is wrapped stays below its beginning.
         if console.is_terminal:
-            console.print(Padding(text, (0, 0, 0, 2 * levels)))
+            console.print(Padding(text, (0, 0, 0, 2 * levels), expand=False))
         else:
             console.print(Text("  " * levels) + text)
 
@@ -134,12 +159,21 @@ def _print_cause(console: "Console", found: Explanation, cause: Cause, depth: in
     put(subject.append(f" {one_line(cause.sentence)}", ""), depth)
     for fact in cause.facts:
         put(Text(one_line(fact), "dim"), depth + 2)
-    for line in found.logs.get(cause.job, ()) if cause.job else ():
+    for line in _lines_of(found, cause.job) if cause.job else ():
         put(Text(f"| {printable(line)}"), depth + 2)
     for below in cause.because:
         _print_cause(console, found, below, depth + 1)
     if cause.more:
         put(Text(f"… and {cause.more} more", "dim"), depth + 1)
+
+
+def _lines_of(found: Explanation, job: str) -> Iterator[str]:
+    for name, lines in found.logs.items():
+        if name == job:
+            yield from lines
+        elif name.rpartition(":")[0] == job:
+            yield f"(child {name.rpartition(':')[2]})"
+            yield from lines
 
 
 def printable(line: str) -> str:

@@ -18,6 +18,10 @@ from chalicelib.core.run import JobState
 _PAUSE = 0.2  # s between looks at a log that is followed
 
 
+def _pause() -> None:
+    time.sleep(_PAUSE)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRequest:
     """What was asked for, as it was typed."""
@@ -29,14 +33,14 @@ class LogRequest:
     lines: int = 0
 
 
-def show_log(session: Session, request: LogRequest) -> Exit:
+def show_log(session: Session, request: LogRequest, pause: Callable[[], None] = _pause) -> Exit:
     """Answer `logs`. Ctrl-C while following is no failure: the job goes on."""
     source = LogSource.find(session, request.job, request.run, request.attempt)
     if not request.follow:
         _show_once(session, request, source)
         return Exit.DONE
     try:
-        for place, line in follow(session, source, request.lines, lambda: time.sleep(_PAUSE)):
+        for place, line in follow(session, source, request.lines, pause):
             sys.stdout.write(_followed(place, line) if session.as_json else line + "\n")
             sys.stdout.flush()
     except KeyboardInterrupt:

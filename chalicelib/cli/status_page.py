@@ -197,8 +197,9 @@ def _advice(seen: Overview) -> list[Advice]:
     advice = []
     if seen.failed:
         advice.append(Advice(("explain", header.run_id), "why, in plain words"))
-        name = seen.failed[0].spec.name
-        advice.append(Advice(("logs", name, "--run", header.run_id), "what it wrote"))
+    logged = [record.spec.name for record in seen.failed if record.state.started_at]
+    if logged:
+        advice.append(Advice(("logs", logged[0], "--run", header.run_id), "what it wrote"))
     advice += advise_run(header)
     held = [each.record for each in seen.waiting if each.record.state.status is JobStatus.HELD]
     for record in held[:_ADVISED]:

@@ -5,7 +5,7 @@ A chain of causes is followed to its end; of a long one the middle is left out, 
 apart the most telling are chosen, so that an explanation fits on a page whatever the graph.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -54,12 +54,14 @@ class Cause:
 class Circumstances:
     """What an explanation needs besides the run.
 
-    The time, whether an engine drives the run, and what the queue said, by the queue's job id.
+    The time, whether an engine drives the run, and by the queue's job ids what the queue said and
+    which children of an array job failed.
     """
 
     now: datetime
     driven: bool = True
     details: Mapping[str, JobDetail] = field(default_factory=dict)
+    failed_children: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 def explain_run(run: Run, around: Circumstances) -> Cause:
@@ -145,7 +147,9 @@ class _Teller:
         run, state = self._run, self._run.states[name]
         sentence, _ = self._tell(name)
         detail = self._around.details.get(state.job_id)
-        facts = (*describe_facts(run.specs[name], state, detail), *_consequences(run, name))
+        children = self._around.failed_children.get(state.job_id, ())
+        facts = describe_facts(run.specs[name], state, detail, children)
+        facts += _consequences(run, name)
         return Cause(name, state.status, sentence, because, facts)
 
     def _tell(self, name: str) -> tuple[str, list[str]]:
@@ -160,17 +164,17 @@ class _Teller:
         return _waiting(self._run, name, state, self._around)
 
 
-def _consequences(run: Run, name: str) -> list[str]:
+def _consequences(run: Run, name: str) -> tuple[str, ...]:
     """What a failure has cost the rest of the run."""
     if run.states[name].status not in (JobStatus.FAILED, JobStatus.NOTFOUND):
-        return []
+        return ()
     lost = sum(
         run.states[down].status is JobStatus.UPSTREAM_FAILED
         for down in closure(run.downstream, [name])
     )
-    return (
-        [f"because of it {lost} job{'s' if lost != 1 else ''} downstream never ran"] if lost else []
-    )
+    if not lost:
+        return ()
+    return (f"because of it {lost} job{'s' if lost != 1 else ''} downstream never ran",)
 
 
 def _roots(run: Run) -> list[str]:

@@ -1,6 +1,6 @@
 """What is known of a job besides its status: exit codes in words, resources, attempts, arrays."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -11,6 +11,7 @@ from chalicelib.core.run import JobState
 from chalicelib.core.schedule import JobSpec
 
 _SHOWN_ATTEMPTS = 5
+_SHOWN_CHILDREN = 10
 _UNITS = (("VCPU", "vCPU"), ("MEMORY", "MiB of memory"), ("GPU", "GPU"))
 
 # Beyond 128 a shell, and so a container, reports the signal that ended the command (POSIX 2.8.2).
@@ -36,9 +37,18 @@ def telling(reason: str) -> str:
     return ": ".join(part for part in reason.split(": ") if part != _SAYS_NOTHING)
 
 
-def describe_facts(spec: JobSpec, state: JobState, detail: JobDetail | None) -> tuple[str, ...]:
-    """Facts worth a line each, for somebody who asks why; none that the status says already."""
-    return tuple(_facts(spec, state, detail))
+def describe_facts(
+    spec: JobSpec,
+    state: JobState,
+    detail: JobDetail | None = None,
+    failed_children: Sequence[int] = (),
+) -> tuple[str, ...]:
+    """Facts worth a line each, for somebody who asks why; none that the status says already.
+
+    `failed_children` are the indexes of those children of an array job that failed.
+    """
+    children = _failed_children(failed_children) if failed_children else ()
+    return (*_facts(spec, state, detail), *children)
 
 
 def _facts(spec: JobSpec, state: JobState, detail: JobDetail | None) -> Iterator[str]:
@@ -71,7 +81,7 @@ def _failure(spec: JobSpec, state: JobState) -> Iterator[str]:
     if state.started_at and state.stopped_at:
         seconds = (state.stopped_at - state.started_at).total_seconds()
         yield f"ran {seconds:.1f} s, until {_moment(state.stopped_at)}"
-    elif state.attempt:
+    elif state.attempt and "arrayProperties" not in spec.request:
         yield "it never started"
     if "timeout" in state.reason.lower():
         yield from _time_limit(spec)
@@ -100,6 +110,12 @@ def _time_limit(spec: JobSpec) -> Iterator[str]:
     limit = (spec.request.get("timeout") or {}).get("attemptDurationSeconds")
     if limit is not None:
         yield f"an attempt may run for {limit} s"
+
+
+def _failed_children(indexes: Sequence[int]) -> Iterator[str]:
+    shown = ", ".join(map(str, indexes[:_SHOWN_CHILDREN]))
+    more = len(indexes) - _SHOWN_CHILDREN
+    yield f"failed children: {shown}" + (f" and {more} more" if more > 0 else "")
 
 
 def _attempts(detail: JobDetail) -> str:

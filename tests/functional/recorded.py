@@ -74,6 +74,10 @@ class Desk:
     def json(self, *words: str) -> Any:
         return json.loads(self.read(*words, "--json"))
 
+    def beside(self, name: str) -> "Desk":
+        """A desk over another state directory."""
+        return Desk(self.directory.with_name(name), self._screen)
+
     @contextmanager
     def store(self) -> Iterator[SqliteStore]:
         store = SqliteStore.open(self.directory)

@@ -7,7 +7,7 @@ from chalicelib.cli.exits import Exit
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.core.run import JobState
 from tests.functional.recorded import JOBS, RUN, STATES, Desk
-from tests.unit.runs import NOW, after, spec, state
+from tests.unit.runs import NOW, after, header, spec, state
 
 
 @pytest.fixture
@@ -117,6 +117,13 @@ def test_status_tells_of_a_retry_that_waits_for_its_time(bare: Desk) -> None:
     words = bare.json("status")["waiting"][0]["waitsFor"]
     assert words.startswith("its next attempt, in ")
     assert words.endswith(": exit 1")
+
+
+def test_status_tells_of_a_ready_job_that_waits_for_a_free_place(bare: Desk) -> None:
+    limited = header(max_concurrency=1).policy
+    bare.record_run(specs=(spec("a"),), states={"a": JobState()}, policy=limited)
+    words = bare.json("status")["waiting"][0]["waitsFor"]
+    assert words == "a free place (maxConcurrency is 1)"
 
 
 def test_status_names_three_upstream_jobs_and_counts_the_rest(bare: Desk) -> None:

@@ -393,6 +393,13 @@ def test_a_chain_of_causes_leads_upstream_only(specs: list[JobSpec], data: st.Da
         follow(explain_job(run, name, HERE))
 
 
+def test_failed_children_are_told_of_their_own_array_job() -> None:
+    run = run_of(spec("a"), spec("b"), a=FAILED, b=FAILED)
+    around = Circumstances(now=NOW, failed_children={"id-a": [4]})
+    assert "failed children: 4" in explain_job(run, "a", around).facts
+    assert "failed children: 4" not in explain_job(run, "b", around).facts
+
+
 def test_details_of_other_jobs_are_not_taken_for_a_job_s_own() -> None:
     detail: JobDetail = described("id-b", JobStatus.RUNNING)
     run = run_of(spec("a"), a=JobStatus.RUNNABLE)

@@ -125,6 +125,17 @@ def test_an_array_tells_how_its_children_stand() -> None:
     assert facts(JobStatus.PENDING, detail) == ("array of 9: 7 SUCCEEDED, 2 RUNNING",)
 
 
+def test_an_array_job_itself_never_starts_and_names_its_failed_children() -> None:
+    array = spec("a", request={"arrayProperties": {"size": 20}})
+    failed_array = state("a", FAILED)
+    told = describe_facts(array, failed_array, failed_children=list(range(12)))
+    assert told == ("failed children: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more",)
+    told = describe_facts(array, failed_array, failed_children=[3, 7])
+    assert told == ("failed children: 3, 7",)
+    ten = describe_facts(array, failed_array, failed_children=list(range(10)))
+    assert "more" not in ten[0]
+
+
 def test_what_the_queue_saw_and_the_engine_did_not_is_told() -> None:
     detail = described("id-a", JobStatus.SUCCEEDED)
     assert facts(JobStatus.RUNNING, detail) == (
