@@ -1,13 +1,14 @@
 #!/bin/sh
 # What `make demo` shows: a schedule runs, fails, is explained, repaired and restarted.
-# Everything it writes is in a temporary directory of its own, which it removes.
+# It works on a copy of this folder in a temporary directory of its own, which it removes.
 set -eu
-cd "$(dirname "$0")"
 
 demo=$(mktemp -d "${TMPDIR:-/tmp}/batch-scheduler-demo.XXXXXX")
 BATCH_SCHEDULER_STATE=$demo/state
 BATCH_SCHEDULER_HOST_IDLE=0.2 # s; the host of the demo leaves as soon as it has nothing to do
 export BATCH_SCHEDULER_STATE BATCH_SCHEDULER_HOST_IDLE
+cp -R "$(dirname "$0")" "$demo/etl"
+cd "$demo/etl"
 
 leave() {
     batch-scheduler cancel --reason "the demo was left" >"$demo/end" 2>&1 || true
@@ -15,6 +16,7 @@ leave() {
         test -S "$BATCH_SCHEDULER_STATE/host.sock" || break
         sleep 0.2
     done
+    cd /
     rm -rf "$demo"
 }
 trap leave EXIT
@@ -44,7 +46,7 @@ type_and_run batch-scheduler graph etl.yaml
 
 say "Run it. One job will fail: it needs rates that nobody has delivered yet."
 code=0
-type_and_run batch-scheduler run etl.yaml --param "folder=$demo/work" || code=$?
+type_and_run batch-scheduler run etl.yaml || code=$?
 if test $code -ne 1; then
     echo "The run was to fail with exit code 1, and ended with $code." >&2
     exit 1
@@ -55,7 +57,7 @@ type_and_run batch-scheduler explain
 type_and_run batch-scheduler logs convert-to-euro
 
 say "Repair it: deliver the rates. Then see what a restart would do, before it is done."
-type_and_run cp rates.csv "$demo/work/rates-2026-11-23.csv"
+type_and_run cp rates.csv work/rates-2026-11-23.csv
 type_and_run batch-scheduler restart --plan
 
 say "Restart it: what has succeeded stays, only what is left runs."
@@ -64,7 +66,7 @@ type_and_run batch-scheduler restart --reason "the rates came late"
 say "Everything that happened to the job is on record, with who and why; so is every run."
 type_and_run batch-scheduler history --job convert-to-euro
 type_and_run batch-scheduler runs
-type_and_run cat "$demo/work/report.txt"
+type_and_run cat work/report.txt
 
 cat <<END
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import tables
 
 FIELDS = ("order", "day", "customer", "currency", "cents")
-ORDERS = 40_000
+ORDERS = 25_000
 
 
 def orders(last_day: date) -> Iterator[dict[str, str]]:

@@ -1,8 +1,11 @@
 """Every schedule of examples/ through the real terminal, engine and host."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,10 @@ import pytest
 from chalicelib.cli.exits import Exit
 from chalicelib.cli.main import main
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+PAPERS = [ROOT / "README.md", *sorted((ROOT / "docs" / "how-to").glob("*.md"))]
+PROGRAMS = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 class Terminal:
@@ -100,10 +106,9 @@ def test_the_demo_repairs_what_failed_and_leaves_nothing_behind(
 
 
 def _run_demo(folder: Path) -> str:
-    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["sh", EXAMPLES / "etl" / "demo.sh"],
-        env={"PATH": programs, "TMPDIR": str(folder), "HOME": str(folder)},
+        env={"PATH": PROGRAMS, "TMPDIR": str(folder), "HOME": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -117,3 +122,29 @@ def _run_demo(folder: Path) -> str:
 def _orders(table: str) -> int:
     """The sum of the second column of a part of the report."""
     return sum(int(line.split()[1]) for line in table.splitlines()[1:])
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda paper: paper.stem)
+def test_what_a_paper_tells_to_type_works_in_that_order(paper: Path, tmp_path: Path) -> None:
+    text = paper.read_text(encoding="utf-8")
+    shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=shutil.ignore_patterns("work"))
+    for name, document in re.findall(r"^ *```yaml\n *# (\S+)\n(.*?)^ *```", text, _BLOCK):
+        (tmp_path / name).write_text(textwrap.dedent(document), encoding="utf-8")
+    lines = re.findall(r"^ *\$ (.+)$", text, re.MULTILINE)
+    # A run that is to fail ends with 1; every other code says that the line itself was wrong.
+    script = "\n".join(f"{line}; test $? -le 1 || exit 99" for line in lines)
+    done = subprocess.run(
+        ["sh", "-c", script],
+        cwd=tmp_path,
+        env={"PATH": PROGRAMS, "HOME": str(tmp_path), "BATCH_SCHEDULER_HOST_IDLE": "0.1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert lines
+    assert done.returncode == 0, done.stdout
+
+
+_BLOCK = re.DOTALL | re.MULTILINE
