@@ -146,14 +146,17 @@ class World:
 
     def drive(self, *, steps: int | None = None) -> None:
         """Drive until all is over, or for that many steps, with a new engine after each crash."""
-        engine = self.engine()
+        engine, epoch = self.engine(), self._epoch
         left = steps
         while not self.is_over and (left is None or left > 0):
             try:
                 self.step(engine)
             except Crash:
                 self.crashes += 1
-                engine = self.engine()
+                engine, epoch = self.engine(), self._epoch
+            except ConflictError:
+                assert epoch < self._epoch, "nobody else had taken over"
+                engine, epoch = self.engine(), self._epoch
             if left is not None:
                 left -= 1
 
@@ -253,7 +256,12 @@ class World:
         details = self.queue.describe([taken.job_id for taken in self.taken])
         return Evidence(
             jobs={
-                spec.name: Facts(spec.upstream, str(spec.trigger_rule), spec.is_finally)
+                spec.name: Facts(
+                    spec.upstream,
+                    str(spec.trigger_rule),
+                    spec.is_finally,
+                    "PASS" if spec.passed else "HELD" if spec.hold else "WAITING",
+                )
                 for spec in self.scenario.jobs
             },
             events=self.store.events(self.run_id),
