@@ -106,6 +106,13 @@ def test_the_counts_follow_the_changes_when_a_header_is_given(store: Store) -> N
     assert store.get_header("etl-1") == replace(after, counts=counts)
 
 
+def test_a_status_that_no_job_has_any_more_is_not_counted(store: Store) -> None:
+    about = begin(store)
+    held = initial_states(SPECS)["approve"]
+    store.record(about, [change(held, Act.RELEASE, "approve", status=JobStatus.WAITING)])
+    assert store.get_header("etl-1").counts == {"WAITING": 3, "PASS": 1}
+
+
 def test_a_run_that_has_ended_is_found_by_its_new_status(store: Store) -> None:
     about = begin(store)
     store.record(about, [], after=replace(about, status=RunStatus.FAILED, revision=1))
@@ -146,6 +153,12 @@ def test_one_job_that_has_moved_conflicts_and_nothing_of_the_batch_is_written(
     with pytest.raises(ConflictError, match="load the run again"):
         store.record(about, [good, stale] if last else [stale, good])
     assert everything(store, "etl-1") == before
+
+
+def test_a_change_of_a_version_that_is_not_there_yet_conflicts(store: Store) -> None:
+    about = begin(store)
+    with pytest.raises(ConflictError):
+        store.record(about, [change(JobState(version=1), status=JobStatus.RESERVED)])
 
 
 def test_a_change_of_an_unknown_job_conflicts(store: Store) -> None:

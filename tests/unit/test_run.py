@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.lifecycle import FINAL, LIVE, QUEUED, TRANSITIONS, Act, JobStatus
+from chalicelib.core.lifecycle import FINAL, LIVE, QUEUED, STARTED, TRANSITIONS, Act, JobStatus
 from chalicelib.core.readiness import Verdict
 from chalicelib.core.run import Change, Intent, JobState, Run, RunHeader, initial_states
 from chalicelib.core.schedule import JobSpec, RetryPolicy, TriggerRule
@@ -98,6 +98,22 @@ def indices(run: Run) -> dict[str, object]:
 def test_what_a_run_keeps_is_what_it_would_count_anew(changed: tuple[Run, list[JobSpec]]) -> None:
     run, specs = changed
     assert indices(run) == indices(Run(run.header, specs, run.states))
+
+
+@given(runs_after_changes())
+def test_the_indices_hold_the_jobs_whose_state_says_so(changed: tuple[Run, list[JobSpec]]) -> None:
+    run, _ = changed
+    states = run.states.items()
+    live = {name: state for name, state in states if state.status in LIVE}
+    assert run.live == {state.job_id: name for name, state in live.items()}
+    assert run.started.keys() == {name for name in live if live[name].status in STARTED}
+    assert run.with_intent.keys() == {name for name in live if live[name].intent}
+    assert run.reserved.keys() == {
+        name for name, state in states if state.status is JobStatus.RESERVED
+    }
+    assert run.delayed.keys() == {
+        name for name, state in states if state.status is JobStatus.WAITING and state.not_before
+    }
 
 
 @given(runs_after_changes())
