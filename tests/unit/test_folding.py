@@ -274,10 +274,37 @@ def ended(code: int | None, *reasons: str, container: str = "", status: str = ""
         (ended(1, "first", "second"), "exit 1: second"),
         (ended(1, "attempt's", container="container's"), "exit 1: container's"),
         (ended(None, container="same", status="same"), "same"),
+        (ended(3, status="Essential container in task exited"), "exit 3"),
     ],
 )  # fmt: skip
 def test_a_failure_is_told_in_the_queues_words(detail: JobDetail, words: str) -> None:
     assert describe_failure(detail) == words
+
+
+def test_a_success_of_which_the_queue_says_what_it_always_says_has_no_reason() -> None:
+    words = "Essential container in task exited"
+    seen = folded(
+        run_of(spec("a"), a=J.RUNNING), described("id-a", J.SUCCEEDED, status_reason=words)
+    )
+    assert seen["a"].after.reason == ""
+
+
+def test_jobs_end_in_the_order_in_which_the_queue_ended_them() -> None:
+    run = run_of(*map(spec, "abc"), a=J.RUNNABLE, b=J.RUNNING, c=J.RUNNING)
+    reply = [
+        described("id-a", J.RUNNING),
+        described("id-b", J.SUCCEEDED, stopped_at=after(-1)),
+        described("id-c", J.SUCCEEDED, stopped_at=after(-2)),
+    ]
+    assert [item.job for item in fold(run, reply, NOW).changes] == ["c", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds"), [(1, 2.0), (2, 6.0), (3, 18.0), (4, 50.0), (99, 50.0)]
+)
+def test_a_delay_grows_up_to_its_limit(failures: int, seconds: float) -> None:
+    policy = RetryPolicy(attempts=100, delay_seconds=2, backoff=3, max_delay_seconds=50)
+    assert policy.delay(failures) == seconds
 
 
 def test_a_job_state_is_never_changed_in_place() -> None:

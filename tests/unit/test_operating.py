@@ -270,6 +270,14 @@ def test_what_the_document_passes_is_not_taken_along() -> None:
     assert set(became(rerun(run, "a", downstream=True))) == {"a", "c"}
 
 
+@pytest.mark.parametrize(
+    ("passed", "status"), [(False, J.PASS), (True, J.FAILED)], ids=["by hand", "no longer"]
+)
+def test_what_only_a_person_passed_is_taken_along(passed: bool, status: JobStatus) -> None:
+    run = run_of(spec("a"), spec("b", "a", passed=passed), a=J.FAILED, b=status)
+    assert set(became(rerun(run, "a", downstream=True))) == {"a", "b"}
+
+
 @pytest.mark.parametrize("busy", [J.RUNNING, J.RESERVED])
 def test_a_rerun_with_downstream_is_refused_while_something_below_is_live(busy: JobStatus) -> None:
     run = run_of(spec("a"), spec("b", "a"), spec("c", "b"), a=J.FAILED, b=J.SUCCEEDED, c=busy)
@@ -320,6 +328,12 @@ def test_a_finally_job_that_is_named_runs_again_once() -> None:
     run = run_of(spec("z", is_finally=True), run=FAILED, z=J.FAILED)
     (change,) = rerun(run, "z").changes
     assert change.after.reason == "rerun by ada"
+
+
+def test_a_finally_job_that_is_named_with_its_downstream_says_who_named_it() -> None:
+    run = run_of(spec("a"), spec("z", is_finally=True), run=FAILED, a=J.FAILED, z=J.FAILED)
+    reasons = [item.after.reason for item in rerun(run, "z", downstream=True).changes]
+    assert reasons == ["rerun by ada"]
 
 
 def test_the_same_generation_needs_no_finally_jobs_again() -> None:

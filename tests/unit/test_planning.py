@@ -94,6 +94,15 @@ def test_a_job_that_an_operator_wants_back_is_not_named_to_the_queue() -> None:
     assert handed(run) == {}
 
 
+def test_a_new_run_says_why_a_job_is_not_waiting() -> None:
+    run = run_of(spec("a", passed=True), spec("b", hold=True), spec("c"))
+    assert [(item.status, item.reason) for item in run.states.values()] == [
+        (J.PASS, "PASS in the document"),
+        (J.HELD, "a gate: waits for its release"),
+        (J.WAITING, ""),
+    ]
+
+
 def test_a_held_job_is_not_handed_over() -> None:
     assert handed(run_of(spec("a", hold=True))) == {}
 

@@ -55,6 +55,13 @@ def test_a_doomed_job_is_looked_at_again_once_more_above_it_is_revived() -> None
     assert set(became(operate(run, ["a"], order(Act.PASS)))) == {"a", "b", "c"}
 
 
+def test_a_job_below_that_is_not_doomed_hides_none_that_is() -> None:
+    run = run_of(
+        spec("a"), spec("b", "a"), spec("c", "a"), a=J.FAILED, b=J.FAILED, c=J.UPSTREAM_FAILED
+    )
+    assert set(became(operate(run, ["a"], order(Act.PASS)))) == {"a", "c"}
+
+
 def test_a_revived_gate_holds() -> None:
     run = run_of(spec("a"), gate("g", "a"), a=J.FAILED, g=J.UPSTREAM_FAILED)
     assert became(operate(run, ["a"], order(Act.PASS)))["g"] == (Act.REVIVE, J.HELD)

@@ -72,6 +72,20 @@ def test_a_job_past_its_runnable_timeout_changes_once_when_the_run_is_cancelled(
     assert change.after.intent is Intent.CANCEL
 
 
+def test_a_stopped_run_still_gives_up_a_finally_job_that_is_stuck() -> None:
+    run = run_of(
+        spec("a"),
+        spec("b", runnable_timeout=1),
+        spec("z", is_finally=True, runnable_timeout=1),
+        run=header(stop=True),
+        a=J.FAILED,
+        b=J.RUNNABLE,
+        z=J.RUNNABLE,
+    )
+    changes = {item.job: (item.act, item.after.intent) for item in planned(run).changes}
+    assert changes == {"b": (Act.CANCEL, Intent.CANCEL), "z": (Act.TERMINATE, Intent.EXPIRE)}
+
+
 def test_the_first_failure_stops_a_run_that_asks_for_it() -> None:
     run = run_of(
         spec("a"),

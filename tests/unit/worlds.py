@@ -293,7 +293,7 @@ class World:
         assert len({item.job for item in changes}) == len(changes)
         for item in changes:
             before, later = item.before, item.after
-            assert before == self.run.states[item.job]
+            assert (before, item.at) == (self.run.states[item.job], self.now)
             assert later.version == before.version + 1
             given_back = 1 if item.act is Act.UNRESERVE else 0
             assert later.attempt >= before.attempt - given_back
