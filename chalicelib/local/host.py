@@ -12,6 +12,7 @@ begun twice.
 
 import contextlib
 import fcntl
+import gc
 import os
 import signal
 import socket
@@ -152,6 +153,7 @@ class Host:
 
     def _rest(self, now: float) -> None:
         """What a host does while nothing runs: forget old jobs, and notice that it is idle."""
+        self._processes.leave_directory()
         if self._connections.clients or self._batch.live:
             self._quiet_since = now
         if now >= self._sweep_at:
@@ -159,10 +161,14 @@ class Host:
             self._forget_old()
 
     def _forget_old(self) -> None:
-        self._processes.leave_directory()
-        self._store.begin()
-        forgotten = self._store.forget_before(_now() - RETENTION)
-        self._store.commit()
+        try:
+            self._store.begin()
+            forgotten = self._store.forget_before(_now() - RETENTION)
+            self._store.commit()
+        except sqlite3.Error as error:
+            self._store.rollback()
+            _say(f"old jobs can't be forgotten: {error}")
+            return
         for job_id, attempts in forgotten:
             for attempt in range(1, attempts + 1):
                 (self._state_dir / "logs" / log_name(job_id, attempt)).unlink(missing_ok=True)
@@ -200,7 +206,7 @@ def main(arguments: list[str]) -> int:
             signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
             try:
                 host = Host(state_dir, settings, wakeup)
-            except (BackendError, sqlite3.Error) as error:
+            except (BackendError, sqlite3.Error, OSError) as error:
                 _say(str(error))
                 return _DAMAGED
             for ending in (signal.SIGTERM, signal.SIGINT):
@@ -221,4 +227,6 @@ def _lock(descriptor: int) -> bool:
 
 if __name__ == "__main__":
     os.umask(0o077)
+    # Jobs by the thousand are few garbage and many objects: to look at them all costs 10 ms a time.
+    gc.set_threshold(20_000, 20, 50)
     sys.exit(main(sys.argv[1:]))

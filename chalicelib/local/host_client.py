@@ -29,6 +29,7 @@ from chalicelib.local.host_protocol import VERSION, FrameBuffer, HostSettings, a
 
 _PATIENCE = 30.0  # s for a host to start (it may have to end what the last one left), or to answer
 _POLL = 0.002  # s
+_LOST = "connection lost"  # the operation of an error: nobody knows what the host has done
 _READ = 256 * 1024  # bytes
 
 
@@ -83,10 +84,7 @@ class HostClient:
             {"action": "DescribeJobs", "jobs": list(job_ids[start : start + MAX_DESCRIBED])}
             for start in range(0, len(job_ids), MAX_DESCRIBED)
         ]
-        self._connect()
-        details = [
-            detail_of(job) for reply in self._exchange(calls) for job in _good(reply)["jobs"]
-        ]
+        details = [detail_of(job) for reply in self._ask(calls) for job in _good(reply)["jobs"]]
         for detail in details:
             if detail.status in FINAL:
                 self._followed.discard(detail.job_id)
@@ -101,11 +99,10 @@ class HostClient:
 
     def list_jobs(self, request: Mapping[str, Any]) -> list[JobDetail]:
         """All pages of a ListJobs."""
-        self._connect()
         details: list[JobDetail] = []
         token: dict[str, Any] | None = {}
         while token is not None:
-            [reply] = self._exchange([{"action": "ListJobs", **request, **token}])
+            [reply] = self._ask([{"action": "ListJobs", **request, **token}])
             details += map(detail_of, _good(reply)["jobSummaryList"])
             token = {"nextToken": reply["nextToken"]} if "nextToken" in reply else None
         return details
@@ -133,9 +130,19 @@ class HostClient:
         return changed
 
     def _end(self, action: str, job_id: str, reason: str) -> None:
-        self._connect()
-        [reply] = self._exchange([{"action": action, "jobId": job_id, "reason": reason}])
+        [reply] = self._ask([{"action": action, "jobId": job_id, "reason": reason}])
         _good(reply)
+
+    def _ask(self, calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Exchange what may be asked twice: once more, of the next host, if this one is lost."""
+        self._connect()
+        try:
+            return self._exchange(calls)
+        except BackendError as error:
+            if error.operation != _LOST:
+                raise
+        self._connect()
+        return self._exchange(calls)
 
     # The connection
 
@@ -178,7 +185,7 @@ class HostClient:
             raise BackendError("host", "connect", str(error), retryable=True) from error
         except BackendError as error:
             self.close()
-            if error.operation == "lost":
+            if error.operation == _LOST:
                 return False  # it was just about to leave
             raise
         return True
@@ -260,7 +267,7 @@ class HostClient:
 
     def _lost(self, reason: str) -> BackendError:
         self.close()
-        return BackendError("host", "lost", f"the host was lost: {reason}", retryable=True)
+        return BackendError("host", _LOST, reason, retryable=True)
 
 
 def _spawn_host(state_dir: Path, settings: HostSettings) -> int:

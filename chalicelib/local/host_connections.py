@@ -23,6 +23,7 @@ class Connection:
         self.subscribed = False
         self.untold: dict[str, None] = {}  # changed job ids
         self.told_at = 0.0
+        self.blocked = False  # the selector tells us when the client takes more
         self._buffer = FrameBuffer()
         self._out: list[bytes] = []
 
@@ -38,6 +39,11 @@ class Connection:
                 raise ConnectionResetError
             frames += self._buffer.feed(chunk)
         return frames
+
+    @property
+    def is_owed(self) -> bool:
+        """True when there is something to send, or was at the last flush."""
+        return bool(self.untold or self._out or self.blocked)
 
     def owe(self, text: str) -> None:
         """Send that line with the next flush."""
@@ -106,7 +112,7 @@ class Connections:
         """Send what is owed; the seconds until news that were held back may go. `now` in s."""
         gap = _BUSY_GAP if busy else _IDLE_GAP
         waits: list[float] = []
-        for connection in list(self.clients):
+        for connection in [each for each in self.clients if each.is_owed]:
             try:
                 wait = self._flush(connection, now, gap)
             except OSError:
@@ -131,13 +137,12 @@ class Connections:
                 connection.untold.clear()
                 connection.told_at = now
                 wait = None
-        events = selectors.EVENT_READ
-        if not connection.flush():
-            events |= selectors.EVENT_WRITE
-            wait = None
-        if self._selector.get_key(connection.channel).events != events:
+        blocked = not connection.flush()
+        if blocked is not connection.blocked:
+            connection.blocked = blocked
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if blocked else 0)
             self._selector.modify(connection.channel, events, connection)
-        return wait
+        return None if blocked else wait
 
     def _accept(self) -> None:
         try:

@@ -2,12 +2,12 @@
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from chalicelib.errors import BackendError
-from chalicelib.local.batch_listing import parse_list, selects
-from chalicelib.local.batch_records import JobRequest, QueuedJob, shown
+from chalicelib.local.batch_listing import Listed, ListQuery, listed, parse_list, selects
+from chalicelib.local.batch_records import ENDED, JobRequest, QueuedJob, shown
 from chalicelib.local.batch_requests import (
     MAX_PAYLOAD,
     check_described,
@@ -178,6 +178,12 @@ class Desk:
             self._batch.terminate(job_id, reason, at)
         self._unconfirmed.append((client, members["id"], operation))
 
+    def _candidates(self, query: ListQuery) -> Iterable[Listed]:
+        if query.status in ("", *ENDED):
+            return self._store.candidates(query)
+        jobs = sorted(self._batch.live.values(), key=lambda job: -job.number)
+        return map(listed, jobs)
+
     def _describe(self, members: dict[str, Any]) -> str:
         job_ids = check_described(members.get("jobs"))
         return f'{{"id":{members["id"]},"jobs":[{",".join(self._details(job_ids))}]}}'
@@ -201,7 +207,7 @@ class Desk:
         found: list[str] = []
         last = 0
         more = ""
-        for candidate in self._store.candidates(query):
+        for candidate in self._candidates(query):
             job = self._at_hand(candidate.job_id)
             if selects(query, candidate._replace(status=job.status) if job else candidate):
                 if len(found) == query.page:

@@ -38,13 +38,16 @@ class _Saved(NamedTuple):
     pid_started: int | None
     detail: str | None
     request: str | None
+    array_id: str | None
 
 
 def end_survivors(rows: list[Row], variable: str, *, same_boot: bool) -> None:
     """End every process that the last host's jobs left, and wait until all are gone.
 
     `variable` is the `NAME=value` that all of them carry; a recorded process counts too, if it is
-    still the one that was recorded: the same number and the same start.
+    still the one that was recorded: the same number and the same start. None is overlooked because
+    it has not got its environment yet: until then it shares the last host's lock on the directory,
+    which we hold.
     """
     recorded = {
         saved.pid: saved.pid_started
@@ -116,7 +119,7 @@ def _recall(batch: Batch, saved: _Saved) -> None:
 
 def recover(batch: Batch, store: HostStore, logs: Path, variable: str, at: int) -> None:
     """Do all of it, and write down who is host now."""
-    rows = list(store.live_rows())
+    rows = store.unfinished_rows()
     boot = boot_id()
     end_survivors(rows, variable, same_boot=boot == store.fact(BOOT))
     remember(batch, rows, store.statuses)
@@ -129,6 +132,8 @@ def recover(batch: Batch, store: HostStore, logs: Path, variable: str, at: int) 
     batch.settle(at)
     store.begin()
     store.keep(batch.touched.values())
+    lowest = min((job.number for job in batch.live.values()), default=store.last_number() + 1)
+    store.raise_floor(lowest)
     store.put_fact(PID, str(os.getpid()))
     store.put_fact(BOOT, boot)
     store.commit()

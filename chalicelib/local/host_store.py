@@ -1,7 +1,8 @@
-"""The host's memory on disk: every accepted job, its attempts and its end, in SQLite.
+"""The host's memory on disk: every accepted job, how far it came and how it ended, in SQLite.
 
-A live job's status is in the host's memory; its row holds what the next host must know: that an
-attempt was begun, and what was asked of it.
+A live job's status is in the host's memory; what is here is what the next host must know. Rows of
+`jobs` and `ends` are only ever added, at the end of their table: to change a row in a full page
+costs several times as much, and this is done for every job.
 """
 
 import sqlite3
@@ -24,23 +25,44 @@ MIGRATIONS = (
       queue TEXT NOT NULL,
       definition TEXT NOT NULL,
       created_at INTEGER NOT NULL, -- ms since 1970 UTC, as all times
-      stopped_at INTEGER,
-      status TEXT NOT NULL DEFAULT 'SUBMITTED',
-      attempt INTEGER NOT NULL DEFAULT 0,
-      begun_at INTEGER,            -- the current or last attempt
-      slate TEXT,                  -- the file that it writes on
       array_id TEXT,
-      cancelled TEXT,
-      terminated TEXT,
-      timed_out INTEGER NOT NULL DEFAULT 0,
-      pid INTEGER,
-      pid_started INTEGER,         -- ticks since boot, field 22 of /proc/PID/stat
-      detail TEXT,                 -- the answer of DescribeJobs, once there is anything to say
       request TEXT                 -- the frame as it came; a child's is its array job's
     );
     CREATE INDEX jobs_by_name ON jobs (name);
-    CREATE INDEX jobs_live ON jobs (number) WHERE stopped_at IS NULL;
     CREATE INDEX jobs_of_array ON jobs (array_id) WHERE array_id IS NOT NULL;
+    CREATE TABLE progress (
+      number INTEGER PRIMARY KEY,
+      status TEXT NOT NULL,        -- STARTING from before the process exists
+      attempt INTEGER NOT NULL,
+      begun_at INTEGER,            -- the current or last attempt
+      slate TEXT,                  -- the file that it writes on
+      pid INTEGER,
+      pid_started INTEGER,         -- ticks since boot, field 22 of /proc/PID/stat
+      cancelled TEXT,
+      terminated TEXT,
+      timed_out INTEGER NOT NULL DEFAULT 0,
+      detail TEXT                  -- the answer of DescribeJobs: the attempts that have ended
+    );
+    CREATE TABLE ends (
+      number INTEGER PRIMARY KEY,
+      status TEXT NOT NULL,
+      stopped_at INTEGER NOT NULL,
+      attempts INTEGER NOT NULL,
+      detail TEXT NOT NULL         -- the answer of DescribeJobs
+    );
+    CREATE VIEW known AS
+      SELECT number, id, name, queue, definition, created_at, array_id,
+        coalesce(status, 'SUBMITTED') AS status, stopped_at, attempts, detail
+      FROM jobs LEFT JOIN ends USING (number);
+    CREATE VIEW unfinished AS
+      SELECT id, number, created_at, stopped_at,
+        coalesce(ends.status, progress.status, 'SUBMITTED') AS status,
+        coalesce(progress.attempt, 0) AS attempt, begun_at, slate, cancelled, terminated,
+        coalesce(timed_out, 0) AS timed_out, pid, pid_started,
+        coalesce(ends.detail, progress.detail) AS detail, request, array_id
+      FROM jobs LEFT JOIN progress USING (number) LEFT JOIN ends USING (number)
+      WHERE ends.number IS NULL
+        OR array_id IN (SELECT id FROM known WHERE stopped_at IS NULL);
     CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     """,
 )
@@ -49,44 +71,41 @@ _INSERT = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _BEGIN_ATTEMPT = (
-    "UPDATE jobs SET status = 'STARTING', attempt = ?, begun_at = ?, slate = ?, pid = NULL"
-    " WHERE number = ?"
+    "INSERT INTO progress (status, attempt, begun_at, slate, number)"
+    " VALUES ('STARTING', ?, ?, ?, ?) ON CONFLICT (number) DO UPDATE SET status = 'STARTING',"
+    " attempt = excluded.attempt, begun_at = excluded.begun_at, slate = excluded.slate, pid = NULL"
 )
-_KEEP = (
-    "UPDATE jobs SET status = ?, stopped_at = ?, cancelled = ?, terminated = ?, timed_out = ?,"
-    " detail = ? WHERE number = ?"
+_KEEP_PROGRESS = (
+    "INSERT INTO progress (number, status, attempt, cancelled, terminated, timed_out, detail)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO UPDATE SET status = excluded.status,"
+    " cancelled = excluded.cancelled, terminated = excluded.terminated,"
+    " timed_out = excluded.timed_out, detail = excluded.detail"
 )
-_PROCESS = "UPDATE jobs SET pid = ?, pid_started = ? WHERE number = ?"
-_LIVE = (
-    "SELECT id, number, created_at, stopped_at, status, attempt, begun_at, slate, cancelled,"
-    " terminated, timed_out, pid, pid_started, detail, request FROM jobs WHERE stopped_at IS NULL"
-    " OR array_id IN (SELECT id FROM jobs WHERE stopped_at IS NULL) ORDER BY number"
-)
+_KEEP_END = "INSERT INTO ends VALUES (?, ?, ?, ?, ?)"
+_PROCESS = "UPDATE progress SET pid = ?, pid_started = ? WHERE number = ?"
+_UNFINISHED = "SELECT * FROM unfinished WHERE number >= ? ORDER BY number"
 _STATUSES = (
-    "SELECT id, status FROM jobs WHERE stopped_at IS NOT NULL"
+    "SELECT id, status FROM known WHERE stopped_at IS NOT NULL"
     " AND (id IN (SELECT value FROM json_each(?1))"
     " OR array_id IN (SELECT value FROM json_each(?1)))"
 )
 _DETAILS = (
-    "SELECT id, detail FROM jobs"
-    " WHERE id IN (SELECT value FROM json_each(?)) AND stopped_at IS NOT NULL"
+    "SELECT id, detail FROM jobs JOIN ends USING (number)"
+    " WHERE id IN (SELECT value FROM json_each(?))"
 )
-_LIST_NAME = (
-    "SELECT number, id, name, queue, definition, created_at, array_id, status FROM jobs"
-    " WHERE name = ? ORDER BY number DESC"
-)
-_LIST_ARRAY = (
-    "SELECT number, id, name, queue, definition, created_at, array_id, status FROM jobs"
-    " WHERE array_id = ? ORDER BY number DESC"
-)
-_LIST_QUEUE = (
-    "SELECT number, id, name, queue, definition, created_at, array_id, status FROM jobs"
-    " WHERE queue = ? ORDER BY number DESC"
-)
+_LIST_NAME = "SELECT * FROM known WHERE name = ? ORDER BY number DESC"
+_LIST_ARRAY = "SELECT * FROM known WHERE array_id = ? ORDER BY number DESC"
+_LIST_QUEUE = "SELECT * FROM known WHERE queue = ? ORDER BY number DESC"
 _OLD = (
-    "SELECT number, id, attempt FROM (SELECT * FROM jobs ORDER BY number LIMIT 1000)"
+    "SELECT number, id, attempts FROM (SELECT * FROM known ORDER BY number LIMIT 1000)"
     " WHERE stopped_at < ?"
 )
+_FORGET = (
+    "DELETE FROM jobs WHERE number = ?",
+    "DELETE FROM progress WHERE number = ?",
+    "DELETE FROM ends WHERE number = ?",
+)
+_FLOOR = "floor"  # the fact that holds a number below which every job has ended
 
 Row = tuple[Any, ...]
 
@@ -152,7 +171,14 @@ class HostStore:
 
     def keep(self, jobs: Iterable[QueuedJob]) -> None:
         """Write what changed of these and must outlive the host."""
-        self._database.executemany(_KEEP, map(_kept, jobs))
+        for job in jobs:
+            if job.stopped_at is None:
+                self._database.execute(_KEEP_PROGRESS, _progress(job))
+            else:
+                self._database.execute(
+                    _KEEP_END,
+                    (job.number, job.status, job.stopped_at, job.attempt, encode(shown(job))),
+                )
 
     def keep_process(self, number: int, pid: int, started: int) -> None:
         self._database.execute(_PROCESS, (pid, started, number))
@@ -173,15 +199,23 @@ class HostStore:
             rows = self._database.execute(_LIST_NAME, (query.name,))
         else:
             rows = self._database.execute(_LIST_QUEUE, (query.job_queue,))
-        return map(Listed._make, rows)
+        return (Listed(*row[: len(Listed._fields)]) for row in rows)
 
-    def live_rows(self) -> Iterator[Row]:
+    def unfinished_rows(self) -> list[Row]:
         """The rows of jobs that have not ended, and of all children of such, oldest first."""
-        return self._database.execute(_LIVE)
+        return self._database.execute(_UNFINISHED, (self._floor(),)).fetchall()
+
+    def raise_floor(self, number: int) -> None:
+        """Say that every job with a smaller number has ended: the next host starts sooner."""
+        self.put_fact(_FLOOR, str(number))
 
     def last_number(self) -> int:
+        """The highest number that a job has or had."""
         row = self._database.execute("SELECT max(number) FROM jobs").fetchone()
-        return row[0] or 0
+        return max(row[0] or 0, self._floor() - 1)
+
+    def _floor(self) -> int:
+        return int(self.fact(_FLOOR) or 1)
 
     def fact(self, name: str) -> str:
         """A fact about the host, empty if it was never written."""
@@ -194,17 +228,18 @@ class HostStore:
     def forget_before(self, at: int) -> list[tuple[str, int]]:
         """Drop some of the jobs that ended before then; their ids and numbers of attempts."""
         rows = self._database.execute(_OLD, (at,)).fetchall()
-        self._database.executemany("DELETE FROM jobs WHERE number = ?", [row[:1] for row in rows])
+        for statement in _FORGET:
+            self._database.executemany(statement, [row[:1] for row in rows])
         return [(job_id, attempts) for _, job_id, attempts in rows]
 
 
-def _kept(job: QueuedJob) -> Row:
+def _progress(job: QueuedJob) -> Row:
     return (
+        job.number,
         job.status,
-        job.stopped_at,
+        job.attempt,
         job.cancelled,
         job.terminated,
         job.timed_out,
         encode(shown(job)),
-        job.number,
     )

@@ -2,93 +2,25 @@
 
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 from chalicelib.core.batch import (
     Accepted,
-    JobDetail,
-    Outcome,
-    QueueLimits,
     Refused,
     Submission,
 )
-from chalicelib.core.lifecycle import FINAL, JobStatus
+from chalicelib.core.lifecycle import JobStatus
 from chalicelib.errors import BackendError
 from chalicelib.local.host_client import HostClient
 from chalicelib.local.host_protocol import HostSettings
 from chalicelib.local.memory_queue import FakeSettings, MemoryQueue, VirtualClock
 from chalicelib.local.slots import Capacity
-
-TRUE = ("true",)
-FAIL = ("sh", "-c", "exit 3")
-LONG = ("sleep", "300")
-FIRST_FAILS = ("sh", "-c", "exit $((AWS_BATCH_JOB_ATTEMPT < 2))")
-
-
-class Queue(Protocol):
-    """A queue with the wakes and the listing that both kinds have."""
-
-    @property
-    def limits(self) -> QueueLimits: ...
-    def submit(self, submissions: Sequence[Submission]) -> list[Outcome]: ...
-    def describe(self, job_ids: Sequence[str]) -> list[JobDetail]: ...
-    def find(self, job_name: str, job_queue: str) -> list[JobDetail]: ...
-    def list_jobs(self, request: Mapping[str, Any]) -> list[JobDetail]: ...
-    def cancel(self, job_id: str, reason: str) -> None: ...
-    def terminate(self, job_id: str, reason: str) -> None: ...
-    def wait(self, seconds: float) -> frozenset[str]: ...
-
-
-class Bench:
-    """A queue with two slots, and how to let its time pass."""
-
-    def __init__(self, queue: Queue, fake: MemoryQueue | None) -> None:
-        self.queue = queue
-        self._fake = fake
-
-    def accept(self, *submissions: Submission) -> list[str]:
-        outcomes = self.queue.submit(submissions)
-        return [each.job_id for each in outcomes if isinstance(each, Accepted)]
-
-    def refuse(self, submission: Submission) -> str:
-        [outcome] = self.queue.submit([submission])
-        assert isinstance(outcome, Refused)
-        return outcome.reason
-
-    def detail(self, job_id: str) -> JobDetail:
-        [detail] = self.queue.describe([job_id])
-        return detail
-
-    def until(self, job_id: str, *statuses: JobStatus) -> JobDetail:
-        """Let time pass until the job has one of these statuses."""
-        for _ in range(2000):
-            if (detail := self.detail(job_id)).status in statuses:
-                return detail
-            if self._fake is None:
-                self.queue.wait(0.05)
-            else:
-                self._fake.advance(0.1)
-        raise AssertionError(detail)
-
-    def end(self, job_id: str) -> JobDetail:
-        return self.until(job_id, *FINAL)
-
-
-def script(submission: Submission, attempt: int) -> tuple[float, int]:
-    """What the commands of these tests do, for the queue that runs nothing."""
-    match tuple(submission.request["containerOverrides"]["command"]):
-        case ("sleep", seconds):
-            return float(seconds), 0
-        case command if command == FAIL:
-            return 1, 3
-        case command if command == FIRST_FAILS:
-            return 1, int(attempt < 2)
-    return 1, 0
+from tests.contract.queues import FAIL, FIRST_FAILS, LONG, Bench, job, script
 
 
 @pytest.fixture(params=["memory", "host"])
@@ -103,13 +35,6 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     os.kill(client.host_pid, signal.SIGTERM)  # its jobs are asked to end
     os.waitpid(client.host_pid, 0)
     client.close()
-
-
-def job(
-    name: str, command: Sequence[str] = TRUE, upstream: Sequence[str] = (), **request: Any
-) -> Submission:
-    members = {"containerOverrides": {"command": list(command)}, **request}
-    return Submission(job_name=name, request=members, depends_on=tuple(upstream))
 
 
 def test_a_job_that_exits_0_succeeds(bench: Bench) -> None:
