@@ -63,7 +63,8 @@ def legal_change(run: Run, number: int, choices: Choices) -> Change:
     return Change(name, act, before, after, NOW)
 
 
-_numbers = st.integers(0, 2**48)
+# Bytes, for Hypothesis prefers small integers, which would be the same choices again and again.
+_numbers = st.binary(min_size=8, max_size=8).map(int.from_bytes)
 
 
 @st.composite
@@ -71,8 +72,13 @@ def runs_after_changes(draw: st.DrawFn) -> tuple[Run, list[JobSpec]]:
     jobs = draw(st.lists(_numbers, min_size=1, max_size=MOST_JOBS))
     last_main = draw(st.integers(0, MOST_JOBS))
     specs = [job(number, last_main, Choices(seed)) for number, seed in enumerate(jobs)]
-    run = Run(HEADER, specs, initial_states(specs))
-    for number, seed in enumerate(draw(st.lists(_numbers, max_size=40))):
+    begun = draw(st.lists(st.sampled_from(JobStatus), min_size=len(specs), max_size=len(specs)))
+    states = {
+        spec.name: JobState(status=status, job_id=f"id-{spec.name}")
+        for spec, status in zip(specs, begun, strict=True)
+    }
+    run = Run(HEADER, specs, states)
+    for number, seed in enumerate(draw(st.lists(_numbers, max_size=20))):
         run.apply([legal_change(run, number, Choices(seed))])
     return run, specs
 
