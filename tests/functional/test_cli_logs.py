@@ -213,6 +213,18 @@ def test_following_an_earlier_attempt_ends_with_what_it_wrote(desk: Desk, sessio
     assert followed(session, "crunch", World(), attempt="1") == ["first"]
 
 
+def test_following_the_present_attempt_by_its_number_goes_on_to_its_end(
+    desk: Desk, session: Session
+) -> None:
+    desk.write_log("id-crunch", "one\n")
+
+    def end() -> None:
+        desk.write_log("id-crunch", "two\n")
+        desk.move(RUN, "crunch", Act.OBSERVE, status=JobStatus.SUCCEEDED)
+
+    assert followed(session, "crunch", World(end), attempt="1") == ["one", "two"]
+
+
 def test_the_newest_attempt_is_the_one_that_runs_or_the_last_that_ran() -> None:
     ended = AttemptDetail(started_at=NOW, stopped_at=NOW, exit_code=1)
     assert newest_attempt(described("a", JobStatus.RUNNABLE)) == 1

@@ -46,6 +46,11 @@ def test_many_upstream_jobs_are_named_up_to_three_and_counted() -> None:
     assert sentence(run, "join") == "waits for a, b, c and 2 more"
 
 
+def test_three_upstream_jobs_are_all_named() -> None:
+    run = run_of(*(spec(name) for name in "abc"), spec("join", *"abc"))
+    assert sentence(run, "join") == "waits for a, b, c"
+
+
 def test_an_unusual_trigger_rule_is_told() -> None:
     run = run_of(spec("a"), spec("b", "a", trigger_rule=TriggerRule.ALL_DONE))
     assert sentence(run, "b") == "waits for a (rule: all done)"

@@ -52,12 +52,26 @@ def test_exit_137_of_a_job_that_asks_for_nothing_says_nothing_of_it() -> None:
     assert len(failed(exit_code=137)) == 2
 
 
-@pytest.mark.parametrize("code", [97, 126, 127, 130, 134, 139, 143])
-def test_a_well_known_exit_code_is_put_into_words(code: int) -> None:
-    assert failed(exit_code=code)[0].startswith(f"exit {code} means: ")
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [
+        (97, "claimed"),
+        (126, "executable"),
+        (127, "PATH"),
+        (130, "SIGINT"),
+        (134, "SIGABRT"),
+        (139, "SIGSEGV"),
+        (143, "SIGTERM"),
+    ],
+)
+def test_a_well_known_exit_code_is_put_into_words(code: int, word: str) -> None:
+    told = failed(exit_code=code)[0]
+    assert told.startswith(f"exit {code} means: ")
+    assert word in told
 
 
 def test_an_exit_code_above_128_names_the_signal() -> None:
+    assert failed(exit_code=129)[0] == "exit 129 means: ended by signal 1"
     assert failed(exit_code=159)[0] == "exit 159 means: ended by signal 31"
 
 

@@ -82,6 +82,14 @@ def test_on_a_terminal_a_status_has_its_colour() -> None:
     assert "\x1b[1;31mFAILED\x1b[0m" in printed([("a", "FAILED", "1")], terminal=True)
 
 
+def test_on_a_terminal_a_table_has_a_line_for_its_titles_and_one_for_each_row() -> None:
+    page = re.sub(r"\x1b\[[0-9;]*m", "", printed([("load", "FAILED", "7")], terminal=True))
+    assert [line.rstrip() for line in page.splitlines()] == [
+        "  JOB   STATUS  N",
+        "  load  FAILED  7",
+    ]
+
+
 def test_a_name_that_is_a_status_has_no_colour() -> None:
     page = printed([("FAILED", "RUNNING", "1")], terminal=True)
     assert "\x1b[1;31m" not in page
