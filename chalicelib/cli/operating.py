@@ -1,6 +1,5 @@
 """The operators' verbs: over many jobs at once, with a reason, told job by job."""
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,11 +24,7 @@ OfStatus = Annotated[
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit trail.")]
 
 
-class Outcome(StrEnum):
-    """What a job can be marked as."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
+_OUTCOMES = {"succeeded": "MARK_SUCCEEDED", "failed": "MARK_FAILED"}
 
 
 def pass_(session: Session, jobs: Jobs = None, run: InRun = "", status: OfStatus = None,
@@ -72,14 +67,21 @@ def rerun(
 
 def mark(
     session: Session,
-    outcome: Annotated[Outcome, typer.Argument(help="succeeded or failed, after the jobs.")],
-    jobs: Jobs = None,
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[JOB]... succeeded|failed", help="Jobs or globs, then the outcome."
+        ),
+    ],
     run: InRun = "",
     status: OfStatus = None,
     reason: Reason = "",
 ) -> Exit:
-    """Say what became of jobs that have ended: JOB... succeeded|failed."""
-    return _operate(session, f"MARK_{outcome.name}", (jobs, run, status), reason)
+    """Say what became of jobs that have ended, where nobody saw it or it was wrong."""
+    *jobs, outcome = words
+    if outcome not in _OUTCOMES:
+        raise InvalidInputError.at("OUTCOME", "comes last", allowed=" or ".join(_OUTCOMES))
+    return _operate(session, _OUTCOMES[outcome], (jobs, run, status), reason)
 
 
 def _operate(

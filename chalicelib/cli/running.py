@@ -73,7 +73,7 @@ def resume(session: Session, detach: Detach = False) -> Exit:
     unfinished = edition.ports.runs.find_headers(status=RunStatus.RUNNING)
     ids = [header.run_id for header in unfinished]
     if not ids:
-        session.answer({"resumed": []}, lambda: session.say("Nothing is unfinished."))
+        session.answer({"resumed": {}}, lambda: session.say("Nothing is unfinished."))
         return Exit.DONE
     if detach:
         process = edition.start_background()

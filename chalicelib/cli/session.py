@@ -37,9 +37,9 @@ class Session:
     @cached_property
     def console(self) -> "Console":
         """Where people read: colours on a terminal only, plain text when piped."""
-        from rich.console import Console
+        from chalicelib.cli.terminal import Terminal
 
-        return Console(
+        return Terminal(
             highlight=False,
             no_color=self.settings.no_color or None,
             width=None if sys.stdout.isatty() else 200,

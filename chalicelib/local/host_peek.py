@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -10,8 +11,8 @@ from chalicelib.core.batch import JobDetail
 from chalicelib.errors import BackendError
 from chalicelib.local.batch_records import detail_of
 from chalicelib.local.host_client import HostClient
-from chalicelib.local.host_protocol import HostSettings, address
-from chalicelib.local.host_store import HostStore
+from chalicelib.local.host_protocol import HostSettings, address, encode
+from chalicelib.local.host_store import DETAILS
 
 _DATABASE = "host.db"
 
@@ -27,9 +28,11 @@ def peek(state_dir: Path, settings: HostSettings, job_ids: Sequence[str]) -> lis
                 return client.describe(job_ids)
         if not (state_dir / _DATABASE).exists():
             return []
-        with closing(HostStore(state_dir / _DATABASE)) as store:
-            return [detail_of(json.loads(text)) for text in store.details(job_ids).values()]
-    except BackendError:
+        uri = f"{(state_dir / _DATABASE).absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True)) as database:
+            found = database.execute(DETAILS, (encode(job_ids),)).fetchall()
+        return [detail_of(json.loads(text)) for _, text in found]
+    except (BackendError, sqlite3.Error):
         return []
 
 

@@ -89,7 +89,7 @@ _STATUSES = (
     " AND (id IN (SELECT value FROM json_each(?1))"
     " OR array_id IN (SELECT value FROM json_each(?1)))"
 )
-_DETAILS = (
+DETAILS = (
     "SELECT id, detail FROM jobs JOIN ends USING (number)"
     " WHERE id IN (SELECT value FROM json_each(?))"
 )
@@ -189,7 +189,7 @@ class HostStore:
 
     def details(self, job_ids: Sequence[str]) -> dict[str, str]:
         """The answers of DescribeJobs, as JSON, for those that have ended."""
-        return dict(self._database.execute(_DETAILS, (encode(job_ids),)))
+        return dict(self._database.execute(DETAILS, (encode(job_ids),)))
 
     def candidates(self, query: ListQuery) -> Iterator[Listed]:
         """The jobs that a query may ask for, newest first; true statuses only of ended ones."""
