@@ -104,7 +104,8 @@ def test_taking_a_job_back_takes_back_what_the_queue_was_to_run_after_it() -> No
     held = with_intent("a", J.RUNNABLE, Intent.HOLD)
     run = run_of(spec("a"), spec("b", "a"), a=held, b=J.PENDING)
     changes = folded(run, unstarted("id-a"), unstarted("id-b"))
-    assert (changes["b"].act, changes["b"].at) == (Act.WITHDRAW, NOW)
+    told = changes["b"]
+    assert (told.act, told.at, told.before) == (Act.WITHDRAW, NOW, run.states["b"])
     assert (changes["b"].after.status, changes["b"].after.reason) == (
         J.WAITING,
         "taken back from the queue: something upstream was",

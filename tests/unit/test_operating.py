@@ -253,6 +253,7 @@ def test_a_rerun_with_downstream_takes_along_every_final_job_below() -> None:
     )  # fmt: skip
     operation = rerun(run, "a", downstream=True)
     assert became(operation) == dict.fromkeys("abc", (Act.RERUN, J.WAITING))
+    assert operation.changes[1].before == run.states["b"]
     assert operation.changes[1].after.reason == "rerun by ada"
     assert {(item.at, item.actor) for item in operation.changes} == {(NOW, "ada")}
 
@@ -320,6 +321,7 @@ def test_a_new_generation_ends_with_the_finally_jobs() -> None:
     )
     operation = rerun(run, "a")
     assert became(operation) == dict.fromkeys("ay", (Act.RERUN, J.WAITING))
+    assert operation.changes[1].before == run.states["y"]
     assert operation.changes[1].after.reason == "a finally job ends every generation"
     assert (operation.changes[1].at, operation.changes[1].actor) == (NOW, "ada")
 

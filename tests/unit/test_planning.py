@@ -228,8 +228,10 @@ def test_a_held_job_with_a_command_is_handed_over_once_released() -> None:
 def test_a_job_that_sits_in_runnable_for_too_long_is_given_up_with_the_queues_reason() -> None:
     stuck = state("a", J.RUNNABLE, reason="CAPACITY: none")
     (change,) = planned(run_of(spec("a", runnable_timeout=3600), a=stuck)).changes
-    assert (change.act, change.after) == (
+    assert (change.act, change.at, change.before, change.after) == (
         Act.TERMINATE,
+        NOW,
+        stuck,
         replace(
             stuck,
             version=1,
