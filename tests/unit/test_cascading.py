@@ -62,6 +62,16 @@ def test_a_whole_cascade_is_told_apart_in_one_reply_in_any_order() -> None:
     assert becomes(run, *reply) == becomes(run, *reply[::-1]) == expected
 
 
+def test_a_job_in_a_cascade_is_decided_after_all_that_is_above_it() -> None:
+    held = with_intent("b", J.RUNNABLE, Intent.HOLD)
+    run = run_of(spec("b"), spec("x"), spec("c", "x"), spec("d", "b", "c"),
+                 b=held, x=J.FAILED, c=J.PENDING, d=J.PENDING)  # fmt: skip
+    reply = [unstarted("id-b"), unstarted("id-c"), unstarted("id-d")]
+    blame = "upstream 'c' is UPSTREAM_FAILED"
+    assert folded(run, *reply)["d"].after.reason == blame
+    assert folded(run, *reply[::-1])["d"].after.reason == blame
+
+
 def test_a_cascade_from_an_end_that_was_not_told_yet_is_asked_about_again() -> None:
     run = run_of(spec("a"), spec("b", "a"), spec("c", "b"), a=J.RUNNING, b=J.PENDING, c=J.PENDING)
     assert fold(run, [unstarted("id-b"), unstarted("id-c")], NOW) == Folded((), ("id-b", "id-c"))
