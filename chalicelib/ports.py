@@ -6,7 +6,7 @@ Every adapter raises the errors of chalicelib.errors and no other; times are awa
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from chalicelib.core.batch import JobDetail, Outcome, QueueLimits, Submission
 from chalicelib.core.lifecycle import JobStatus, RunStatus
@@ -135,6 +135,12 @@ class JobQueue(Protocol):
     @property
     def limits(self) -> QueueLimits:
         """What this queue can express."""
+
+    def lacks(self, request: Mapping[str, Any]) -> str:
+        """What the request must have besides so that this queue can run it; empty for nothing.
+
+        A cheap look before anything is stored, not all that the queue may object to.
+        """
 
     def submit(self, submissions: Sequence[Submission]) -> list[Outcome]:
         """Hand over each once, never retried here: one outcome each, in order.

@@ -94,6 +94,13 @@ def parse_submit(request: Mapping[str, Any], working_directory: str = "") -> Job
     )
 
 
+def lacks_command(request: Mapping[str, Any]) -> str:
+    """What keeps a request from running on one machine, which knows no registered definitions."""
+    if request.get("containerOverrides", {}).get("command"):
+        return ""
+    return "a command, or a jobDefinition that the document gives under `jobDefinitions`"
+
+
 def check_described(job_ids: object) -> list[str]:
     """The ids of a DescribeJobs. Raises BackendError (ClientException)."""
     if not isinstance(job_ids, list) or not all(isinstance(each, str) for each in job_ids):

@@ -24,7 +24,7 @@ from chalicelib.core.batch import (
 from chalicelib.core.lifecycle import FINAL
 from chalicelib.errors import BackendError
 from chalicelib.local.batch_records import detail_of
-from chalicelib.local.batch_requests import MAX_DESCRIBED
+from chalicelib.local.batch_requests import MAX_DESCRIBED, lacks_command
 from chalicelib.local.host_protocol import VERSION, FrameBuffer, HostSettings, address, encode
 
 _PATIENCE = 30.0  # s for a host to start (it may have to end what the last one left), or to answer
@@ -65,6 +65,9 @@ class HostClient:
             self._channel = None
         self._buffer = FrameBuffer()
         self._frames.clear()
+
+    def lacks(self, request: Mapping[str, Any]) -> str:
+        return lacks_command(request)
 
     def submit(self, submissions: Sequence[Submission]) -> list[Outcome]:
         try:

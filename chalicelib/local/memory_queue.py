@@ -18,7 +18,7 @@ from chalicelib.core.batch import (
 from chalicelib.errors import BackendError
 from chalicelib.local.batch_listing import listed, parse_list, selects
 from chalicelib.local.batch_records import ENDED, QueuedJob, detail_of, shown
-from chalicelib.local.batch_requests import check_reason, parse_submit
+from chalicelib.local.batch_requests import check_reason, lacks_command, parse_submit
 from chalicelib.local.batch_rules import RETENTION, Batch
 from chalicelib.local.slots import Capacity
 from chalicelib.ports import LogChunk
@@ -98,6 +98,9 @@ class MemoryQueue:
     @property
     def limits(self) -> QueueLimits:
         return QueueLimits(fence=self._settings.listing_lag)
+
+    def lacks(self, request: Mapping[str, Any]) -> str:
+        return lacks_command(request)
 
     def submit(self, submissions: Sequence[Submission]) -> list[Outcome]:
         self._catch_up()

@@ -11,7 +11,8 @@ from chalicelib.core.naming import run_id
 from chalicelib.core.reading import parse
 from chalicelib.core.resolving import resolve
 from chalicelib.core.run import RunHeader, initial_states
-from chalicelib.errors import ConflictError
+from chalicelib.core.schedule import Schedule
+from chalicelib.errors import ConflictError, InvalidInputError, Problem
 from chalicelib.ports import Ports, StoredSchedule
 
 _TRIES = 100  # starts of one schedule within the same microsecond
@@ -36,10 +37,11 @@ def start(
     """Freeze a version of a schedule into a new run.
 
     `document` spares reading the stored one again. Raises InvalidInputError for parameters that
-    the schedule does not declare or allow.
+    the schedule does not declare or allow, and for jobs that the queue could never run.
     """
     document = document or load(parse(schedule.document.encode(), "schedule.json"))
     resolved, values = resolve(document, request.parameters)
+    _check_runnable(ports, resolved)
     states = initial_states(resolved.jobs)
     now = ports.clock()
     for tick in range(_TRIES):
@@ -63,3 +65,18 @@ def start(
             continue
         return header
     raise ConflictError(f"{_TRIES} runs of {resolved.schedule_id} start in the same microsecond.")
+
+
+def _check_runnable(ports: Ports, schedule: Schedule) -> None:
+    """Refuse, before anything is stored, jobs that the queue could never run."""
+    problems = []
+    main = sum(not spec.is_finally for spec in schedule.jobs)
+    for position, spec in enumerate(schedule.jobs):
+        lacking = ports.queue.lacks(spec.request) if spec.request and not spec.passed else ""
+        if lacking:
+            place = f"finally[{position - main}]" if spec.is_finally else f"jobList[{position}]"
+            found = str(spec.request.get("jobDefinition", ""))
+            text = f"job {spec.name!r} can't run here: it needs {lacking}"
+            problems.append(Problem(f"$.{place}", text, found=found))
+    if problems:
+        raise InvalidInputError(problems)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from chalicelib.core.batch import (
     Deferred,
@@ -169,6 +169,9 @@ class TappedQueue:
     @property
     def limits(self) -> QueueLimits:
         return self._limits
+
+    def lacks(self, request: Mapping[str, Any]) -> str:
+        return self._queue.lacks(request)
 
     def submit(self, submissions: Sequence[Submission]) -> list[Outcome]:
         fault = self._tap.enter("submit")
