@@ -279,3 +279,16 @@ def test_f50_an_outage_of_store_and_queue_costs_its_own_length_and_no_more() -> 
     judge(world.evidence())
     assert world.statuses() == whole.statuses()
     assert world.seconds < whole.seconds + 320
+
+
+def test_f5_one_empty_look_up_is_not_believed_where_several_are_asked_for() -> None:
+    whole = World(BY_NAME["chain"])
+    whole.drive()
+    limits = QueueLimits(fence=0.0, empty_lookups=10)
+    for index, operation in enumerate(whole.tap.calls):
+        if operation == "submit":
+            faults = {index: Fault.LOST_REPLY}
+            world = World(BY_NAME["chain"], faults, listing_lag=5.0, limits=limits)
+            world.drive()
+            judge(world.evidence())
+            assert world.statuses() == whole.statuses()
