@@ -21,7 +21,6 @@ _WITHDRAWN = {
     Intent.CANCEL: JobStatus.CANCELLED,
 }
 _SAYS_NOTHING = "Essential container in task exited"  # Batch's word for any end of any container
-_TERMINATED = {Intent.CANCEL: JobStatus.CANCELLED, Intent.EXPIRE: JobStatus.FAILED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +72,9 @@ def _seen(run: Run, name: str, detail: JobDetail, now: datetime) -> Change | Non
 def _moved(name: str, state: JobState, detail: JobDetail, now: datetime) -> Change | None:
     """The job is live still; a change only if what is kept of it differs."""
     intent, reason = state.intent, detail.status_reason
-    if intent in (Intent.HOLD, Intent.PASS) and detail.status in STARTED:
+    if intent not in (Intent.NONE, Intent.CANCEL) and detail.status in STARTED:
         intent, reason = Intent.NONE, f"started before {state.intent} could be done"
-    if state.intent is not Intent.NONE and intent is state.intent:
+    elif intent is not Intent.NONE or (not reason and detail.status is state.status):
         reason = state.reason
     seen = (detail.status, reason, intent, 0)
     if seen == (state.status, state.reason, state.intent, state.lookups):
@@ -99,9 +98,9 @@ def _moved(name: str, state: JobState, detail: JobDetail, now: datetime) -> Chan
 def _failed(run: Run, name: str, detail: JobDetail, now: datetime) -> Change:
     """The attempt failed by its own doing, or was ended while it ran."""
     state, reason = run.states[name], describe_failure(detail)
-    if state.intent in _TERMINATED:
-        after = _ended(state, _TERMINATED[state.intent], detail, state.reason)
-        return Change(name, Act.OBSERVE, state, after, now)
+    if state.intent is Intent.CANCEL or (state.intent is Intent.EXPIRE and not has_started(detail)):
+        ended = JobStatus.CANCELLED if state.intent is Intent.CANCEL else JobStatus.FAILED
+        return Change(name, Act.OBSERVE, state, _ended(state, ended, detail, state.reason), now)
     after = _ended(state, JobStatus.FAILED, detail, reason)
     retry, failures = run.specs[name].retry, state.failures + 1
     if retry is None or failures >= retry.attempts or _stopped(run, name):

@@ -191,10 +191,14 @@ def _rerun_downstream(run: Run, changes: Mapping[str, Change], order: Order) -> 
 
 
 def finally_again(run: Run, changes: Mapping[str, Change], order: Order) -> Iterator[Change]:
-    """The finally jobs of a run that moves again: they end every generation, not just one."""
+    """The finally jobs of a run that moves again: they end every generation, not just one.
+
+    One that is PASS stays so: whoever passed it has said that it is not to run.
+    """
     for name, spec in run.specs.items():
         before = run.states[name]
-        if spec.is_finally and not spec.passed and before.status in FINAL and name not in changes:
+        is_over = before.status in FINAL and before.status is not JobStatus.PASS
+        if spec.is_finally and is_over and name not in changes:
             after = again(run, name, "a finally job ends every generation")
             yield Change(name, order.act, before, after, order.at, order.actor)
 

@@ -165,7 +165,7 @@ def _hand_over(run: Run, now: datetime, limits: QueueLimits) -> Iterator[HandOve
 def _withdrawals(run: Run) -> Iterator[Withdrawal]:
     for name in run.with_intent:
         state = run.states[name]
-        only_unstarted = state.intent in (Intent.HOLD, Intent.PASS)
+        only_unstarted = state.intent is not Intent.CANCEL
         yield Withdrawal(name, state.job_id, only_unstarted, state.reason or state.intent.value)
 
 

@@ -6,10 +6,12 @@ WAITING in the next generation of the same run.
 
 from dataclasses import dataclass, replace
 
-from chalicelib.core.lifecycle import FINAL, SATISFIED, Act, JobStatus, RunStatus
+from chalicelib.core.lifecycle import FINAL, LIVE, SATISFIED, Act, JobStatus, RunStatus
 from chalicelib.core.operating import Order, again, finally_again
 from chalicelib.core.run import Change, Run, RunHeader
 from chalicelib.errors import ConflictError
+
+_IN_QUEUE = LIVE | {JobStatus.RESERVED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,7 @@ def plan_restart(run: Run, order: Order) -> RestartPlan:
         header=_header(run, order),
         changes=tuple(changes[name] for name in run.specs if name in changes),
         keep=tuple(name for name in kept if run.states[name].status in SATISFIED),
-        adopt=tuple(name for name in kept if run.states[name].status not in SATISFIED),
+        adopt=tuple(name for name in kept if run.states[name].status in _IN_QUEUE),
         again=tuple(name for name in run.specs if name in changes),
         in_doubt=tuple(in_doubt),
     )

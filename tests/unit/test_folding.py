@@ -114,7 +114,7 @@ def test_a_success_counts_though_an_operator_wanted_something_else(intent: Inten
     assert end.reason == f"succeeded before {intent} could be done"
 
 
-@pytest.mark.parametrize("intent", [Intent.HOLD, Intent.PASS])
+@pytest.mark.parametrize("intent", [Intent.HOLD, Intent.PASS, Intent.EXPIRE])
 def test_what_was_wanted_before_the_start_is_given_up_at_the_start(intent: Intent) -> None:
     run = run_of(spec("a"), a=with_intent("a", J.RUNNABLE, intent, reason="by ada"))
     seen = folded(run, described("id-a", J.STARTING))["a"].after
@@ -124,11 +124,15 @@ def test_what_was_wanted_before_the_start_is_given_up_at_the_start(intent: Inten
     )
 
 
-@pytest.mark.parametrize("intent", [Intent.CANCEL, Intent.EXPIRE])
-def test_an_end_that_was_wanted_is_still_wanted_after_the_start(intent: Intent) -> None:
-    run = run_of(spec("a"), a=with_intent("a", J.RUNNABLE, intent, reason="by ada"))
+def test_a_cancel_is_still_wanted_after_the_start() -> None:
+    run = run_of(spec("a"), a=with_intent("a", J.RUNNABLE, Intent.CANCEL, reason="by ada"))
     seen = folded(run, described("id-a", J.RUNNING, status_reason="on i-1"))["a"].after
-    assert (seen.intent, seen.reason) == (intent, "by ada")
+    assert (seen.intent, seen.reason) == (Intent.CANCEL, "by ada")
+
+
+def test_why_a_job_stands_as_it_does_is_kept_until_the_queue_says_more() -> None:
+    started = state("a", J.RUNNING, reason="started before HOLD could be done")
+    assert not folded(run_of(spec("a"), a=started), described("id-a", J.RUNNING))
 
 
 def test_a_job_wanted_back_that_has_not_moved_is_no_change() -> None:
@@ -187,21 +191,19 @@ def test_a_finally_job_of_a_cancelled_run_is_not_retried() -> None:
     assert becomes(run, described("id-z", J.FAILED)) == {"z": (Act.OBSERVE, J.FAILED)}
 
 
-@pytest.mark.parametrize(
-    ("intent", "status"), [(Intent.CANCEL, J.CANCELLED), (Intent.EXPIRE, J.FAILED)]
-)
-def test_a_job_ended_while_it_ran_ends_as_was_wanted_and_is_not_retried(
-    intent: Intent, status: JobStatus
-) -> None:
-    wanted = with_intent("a", J.RUNNING, intent, reason="by ada")
+def test_a_job_that_started_after_all_fails_for_its_own_reason() -> None:
+    late = with_intent("a", J.RUNNABLE, Intent.EXPIRE, reason="RUNNABLE for too long")
+    end = folded(run_of(spec("a"), a=late), described("id-a", J.FAILED, exit_code=3))["a"].after
+    assert (end.status, end.reason) == (J.FAILED, "exit 3")
+
+
+def test_a_job_cancelled_while_it_ran_ends_so_and_is_not_retried() -> None:
+    wanted = with_intent("a", J.RUNNING, Intent.CANCEL, reason="by ada")
     run = run_of(spec("a", retry=RetryPolicy(attempts=9)), a=wanted)
     change = folded(run, described("id-a", J.FAILED, exit_code=143))["a"]
     assert (change.act, change.at, change.before) == (Act.OBSERVE, NOW, wanted)
-    assert (change.after.status, change.after.reason, change.after.exit_code) == (
-        status,
-        "by ada",
-        143,
-    )
+    end = change.after
+    assert (end.status, end.reason, end.exit_code) == (J.CANCELLED, "by ada", 143)
 
 
 @pytest.mark.parametrize("intent", [Intent.HOLD, Intent.PASS])

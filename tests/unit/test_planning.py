@@ -269,7 +269,7 @@ def test_a_job_that_an_operator_wants_back_does_not_expire() -> None:
         (Intent.HOLD, True),
         (Intent.PASS, True),
         (Intent.CANCEL, False),
-        (Intent.EXPIRE, False),
+        (Intent.EXPIRE, True),
     ],
 )
 def test_what_is_wanted_of_a_live_job_is_asked_of_the_queue(

@@ -7,6 +7,7 @@ import pytest
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.core.restarting import RestartPlan, plan_restart
 from chalicelib.core.run import Change, JobState, Run, RunHeader
+from chalicelib.core.schedule import TriggerRule
 from chalicelib.errors import ConflictError
 from tests.unit.runs import NOW, gate, header, order, run_of, spec, state
 
@@ -143,3 +144,14 @@ def test_a_restart_is_refused_when(run: RunHeader, job: JobStatus, words: str) -
 def test_a_run_that_was_cancelled_can_be_restarted() -> None:
     ended = header(status=RunStatus.CANCELLED, cancelling="by ada")
     assert restart(run_of(spec("a"), run=ended, a=J.CANCELLED)).header.cancelling == ""
+
+
+def test_a_finally_job_that_was_passed_stays_passed() -> None:
+    tidy = spec("tidy", is_finally=True, trigger_rule=TriggerRule.ALL_DONE)
+    run = run_of(spec("a"), tidy, a=J.FAILED, tidy=J.PASS)
+    assert restart(run).again == ("a",)
+
+
+def test_only_what_the_queue_has_is_adopted() -> None:
+    run = run_of(spec("a"), spec("b"), spec("c"), a=J.FAILED, b=J.RUNNING, c=J.HELD)
+    assert restart(run).adopt == ("b",)
