@@ -67,8 +67,9 @@ def restart(ports: Ports, run_id: str, order: Order) -> RestartPlan:
 
 
 def cancel(ports: Ports, run_id: str, order: Order) -> RunHeader:
-    """Ask for the end of the run: when this returns, nothing more of it will be submitted.
+    """Ask for the end of the run: when this returns, nothing more of it can be reserved.
 
+    What was reserved before may reach the queue a moment later; the engine ends it there.
     Raises ConflictError for a run that has ended or is being cancelled.
     """
 

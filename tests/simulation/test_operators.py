@@ -143,3 +143,13 @@ def jostle(world: World, times: int) -> None:
         world.store.record(before, [], after=after, run_changes=[moved])
 
     world.before_records(move, times)
+
+
+def test_what_was_being_handed_over_at_the_moment_of_a_cancel_is_ended_in_the_queue() -> None:
+    whole = World(BY_NAME["diamond"])
+    whole.drive()
+    world, answers = interrupted("diamond", {whole.tap.calls.index("submit"): cancel})
+    assert answers == [""]
+    assert world.taken
+    assert set(world.statuses().values()) == {"CANCELLED"}
+    assert {detail.status for detail in world.evidence().details.values()} == {"FAILED"}
