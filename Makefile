@@ -3,6 +3,7 @@
 
 VENV ?= .venv
 WORKERS ?= 2
+COVERED := 99 # per cent of core and services, branches included
 PYTHON ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -26,7 +27,8 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n $(WORKERS) --cov
+	$(BIN)/python -m pytest -n $(WORKERS) --cov=chalicelib/core --cov=chalicelib/services \
+		--cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=$(COVERED)
 
 # Long: processes killed at random, Hypothesis at depth, mutants of the core.
 prove: $(VENV)/.installed-dev
