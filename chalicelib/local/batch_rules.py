@@ -194,6 +194,15 @@ class Batch:
             started.append(job)
         return started
 
+    def begin_all(self, jobs: Iterable[QueuedJob]) -> list[QueuedJob]:
+        """Count an attempt for those of the jobs that are RUNNABLE, whatever the slots allow."""
+        begun = [job for job in jobs if job.status == RUNNABLE]
+        for job in begun:
+            self.slots.occupy(job)
+            job.attempt += 1
+            self._move(job, STARTING)
+        return begun
+
     def started(self, job: QueuedJob, at: int) -> None:
         """Say that the attempt runs."""
         job.started_at = at

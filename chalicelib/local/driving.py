@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from chalicelib.core.run import Run
+from chalicelib.errors import ConflictError
 from chalicelib.local.engine import Engine
 from chalicelib.local.host_client import HostClient
 from chalicelib.local.lease import Lease
@@ -49,7 +50,11 @@ class Driver:
         if self._held is None:
             time.sleep(seconds)
         else:
-            self._held[0].step(seconds)
+            try:
+                self._held[0].step(seconds)
+            except ConflictError:
+                # Another engine has taken over while this one was stopped: follow it.
+                self.close()
 
     def close(self) -> None:
         """Give the lease back; what the queue has goes on."""

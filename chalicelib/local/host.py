@@ -28,8 +28,8 @@ from chalicelib.local.host_connections import Connections
 from chalicelib.local.host_desk import Desk
 from chalicelib.local.host_logs import log_name
 from chalicelib.local.host_processes import MARKER, NOT_FOUND, Processes
-from chalicelib.local.host_protocol import HostSettings, address, marker
-from chalicelib.local.host_recovery import recover
+from chalicelib.local.host_protocol import HostSettings, address, encode, marker
+from chalicelib.local.host_recovery import ANNOUNCED, recover
 from chalicelib.local.host_store import HostStore
 from chalicelib.local.host_watch import Watch
 from chalicelib.local.slots import Capacity
@@ -37,6 +37,7 @@ from chalicelib.local.slots import Capacity
 _RETRY = 1.0  # s between two tries to write to a full disk
 _LOCK_PATIENCE = 2.0  # s that another host may take to leave
 _SWEEP = 3600.0  # s between two looks for jobs that are old enough to be forgotten
+_AHEAD = 128  # jobs that one write to the disk itself allows to start
 _DAMAGED = 3  # the exit code that says: the last line of the log is for the user
 
 
@@ -55,6 +56,7 @@ class Host:
         self._desk = Desk(self._batch, self._store)
         self._connections = Connections(Path(address(state_dir)), wakeup)
         self._starting: list[QueuedJob] = []
+        self._announced: set[int] = set()  # numbers of jobs that the disk knows may start
         self._unkept = False  # the last round could not be written
         self._news_in: float | None = None
         self._sweep_at = 0.0
@@ -93,27 +95,44 @@ class Host:
         touched = self._batch.touched
         if not touched and not self._starting:
             return True
+        announced = self._announce()
         try:
-            if durable:
-                self._store.sync_commits(durable=True)
-            self._store.begin()
-            if touched:
-                self._store.keep(touched.values())
-            if self._starting:
-                self._store.begin_attempts(
-                    (job.attempt, at, self._processes.slate(job), job.number)
-                    for job in self._starting
-                )
-            self._store.commit()
-            if durable:
-                self._store.sync_commits(durable=False)
+            self._write(at, announced, durable=durable or bool(announced))
         except sqlite3.Error as error:
             self._store.rollback()
             if not self._unkept:
                 _say(f"the state can't be written: {error}")
             return False
+        self._announced = announced or self._announced
         touched.clear()
         return True
+
+    def _announce(self) -> set[int]:
+        """The numbers of the jobs that may start from now on; empty if the disk knows enough.
+
+        A power cut may take the rounds since the last write to the disk itself, and with them the
+        start of a job: so the disk is told beforehand, of many at once.
+        """
+        starting = {job.number for job in self._starting}
+        if starting <= self._announced:
+            return set()
+        return starting.union(self._batch.slots.ahead(_AHEAD))
+
+    def _write(self, at: int, announced: set[int], *, durable: bool) -> None:
+        if durable:
+            self._store.sync_commits(durable=True)
+        self._store.begin()
+        if announced:
+            self._store.put_fact(ANNOUNCED, encode(sorted(announced)))
+        if self._batch.touched:
+            self._store.keep(self._batch.touched.values())
+        if self._starting:
+            self._store.begin_attempts(
+                (job.attempt, at, self._processes.slate(job), job.number) for job in self._starting
+            )
+        self._store.commit()
+        if durable:
+            self._store.sync_commits(durable=False)
 
     def _act(self, at: int) -> None:
         """Do what is written down: stop, then start."""

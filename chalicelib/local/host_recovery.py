@@ -17,6 +17,7 @@ from chalicelib.local.process_table import Process, boot_id, carries, look_at, p
 
 PID = "pid"  # the fact that holds the last host's process id
 BOOT = "boot"  # the fact that holds the machine's boot id when that host began
+ANNOUNCED = "announced"  # the fact that holds the numbers of the jobs that might start next
 _POLL = 0.005  # s
 
 
@@ -117,6 +118,14 @@ def _recall(batch: Batch, saved: _Saved) -> None:
         batch.recall(job, saved.status)
 
 
+def _give_up_doubtful(batch: Batch, store: HostStore, reason: str, at: int) -> None:
+    """After a power cut, end attempts that may have begun: the record of it may be lost."""
+    announced = set(json.loads(store.fact(ANNOUNCED) or "[]"))
+    doubtful = [job for job in batch.live.values() if job.number in announced]
+    for job in batch.begin_all(doubtful):
+        batch.lost(job, f"{reason} Power was lost: it may have started.", at)
+
+
 def recover(batch: Batch, store: HostStore, logs: Path, variable: str, at: int) -> None:
     """Do all of it, and write down who is host now."""
     rows = store.unfinished_rows()
@@ -129,6 +138,8 @@ def recover(batch: Batch, store: HostStore, logs: Path, variable: str, at: int) 
     reason = f"Host (pid {store.fact(PID) or 'unknown'}) terminated."
     for job in [job for job in batch.live.values() if job.status in STARTED]:
         batch.lost(job, reason, at)
+    if boot != store.fact(BOOT):
+        _give_up_doubtful(batch, store, reason, at)
     batch.settle(at)
     store.begin()
     store.keep(batch.touched.values())

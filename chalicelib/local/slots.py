@@ -63,6 +63,10 @@ class Slots:
             return job
         return None
 
+    def ahead(self, count: int) -> list[int]:
+        """The numbers of the jobs that come next in the line."""
+        return [number for _, number, _ in heapq.nsmallest(count, self._line)]
+
     def occupy(self, job: QueuedJob) -> None:
         """Take the job's share."""
         self.free_millicpus -= job.request.millicpus

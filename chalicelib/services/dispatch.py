@@ -55,11 +55,13 @@ def recover(ports: Ports, run: Run) -> None:
 
 def withdraw(
     ports: Ports, run: Run, withdrawals: Sequence[Withdrawal], asked: set[tuple[str, Intent]]
-) -> None:
+) -> bool:
     """Ask the queue to end jobs, each job once per intent and driver.
 
-    Asking again does no harm, so a driver that comes after a crash simply asks again.
+    Asking again does no harm, so a driver that comes after a crash simply asks again. False when
+    the queue could not be asked about all of them.
     """
+    all_asked = True
     for item in withdrawals:
         key = (item.job_id, run.states[item.job].intent)
         if key in asked:
@@ -71,5 +73,7 @@ def withdraw(
                 ports.queue.terminate(item.job_id, item.reason)
         except BackendError as error:
             logger.warning("can't end %s: %s", item.job, error, extra={"action": "withdraw"})
+            all_asked = False
         else:
             asked.add(key)
+    return all_asked

@@ -6,7 +6,7 @@ starts from what is stored and what the queue says, never from what an earlier t
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chalicelib.core import folding, planning, reserving
 from chalicelib.core.lifecycle import RunStatus
@@ -14,6 +14,8 @@ from chalicelib.core.run import Intent, Run
 from chalicelib.errors import ConflictError
 from chalicelib.ports import Ports, RunChange
 from chalicelib.services import dispatch
+
+_ASK_AGAIN = timedelta(seconds=1)  # after which the queue is asked anew to end a job
 
 
 @dataclass(slots=True)
@@ -88,7 +90,8 @@ def advance(ports: Ports, driven: Driven) -> None:
         if plan.changes:
             dispatch.commit(ports, run, plan.changes)
             continue
-        dispatch.withdraw(ports, run, plan.withdraw, driven.asked)
+        if not dispatch.withdraw(ports, run, plan.withdraw, driven.asked):
+            driven.wake_at = ports.clock() + _ASK_AGAIN
         if plan.outcome is not None:
             _end(ports, run, plan.outcome)
         if not plan.hand_over:
