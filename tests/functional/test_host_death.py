@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import time
 from pathlib import Path
 
@@ -172,3 +173,56 @@ def test_sigterm_ends_the_host_and_what_it_runs(connect: Connect, tmp_path: Path
     os.kill(client.host_pid, signal.SIGTERM)
     gone(client.host_pid)
     gone(int(pid))
+
+
+def cut_power(state: Path) -> None:
+    """Lose what a power cut may: the rounds since the last write to the disk itself."""
+    with sqlite3.connect(state / "host.db") as database:
+        database.execute("DELETE FROM progress")
+        database.execute("UPDATE facts SET value = 'another' WHERE name = 'boot'")
+    database.close()
+
+
+def test_an_attempt_whose_start_a_power_cut_took_from_the_record_is_not_started_again(
+    connect: Connect, state: Path, tmp_path: Path
+) -> None:
+    client = connect(vcpus=1)
+    started = tmp_path / "started"
+    job_id = accept(client, job("cut", ["sh", "-c", f"echo $$ >> {started}; exec sleep 300"]))
+    [pid] = written(started)
+    dead = kill_host(client)
+    os.kill(int(pid), signal.SIGKILL)
+    cut_power(state)
+    detail = end(client, job_id)
+    assert detail.status is JobStatus.FAILED
+    words = f"Host (pid {dead}) terminated. Power was lost: it may have started."
+    assert detail.status_reason == words
+    assert written(started) == [pid]
+
+
+def test_a_job_that_was_far_from_its_start_runs_after_a_power_cut(
+    connect: Connect, state: Path, tmp_path: Path
+) -> None:
+    client = connect(vcpus=1)
+    started = tmp_path / "started"
+    first = accept(client, job("first", ["sh", "-c", f"echo $$ >> {started}; exec sleep 300"]))
+    written(started)
+    late = accept(client, job("late", ["true"]))
+    kill_host(client)
+    cut_power(state)
+    assert end(client, first).status is JobStatus.FAILED
+    assert end(client, late).status is JobStatus.SUCCEEDED
+
+
+def test_after_a_death_without_a_power_cut_only_what_had_started_is_lost(
+    connect: Connect, tmp_path: Path
+) -> None:
+    client = connect(vcpus=1)
+    started = tmp_path / "started"
+    submissions = [job("first", ["sh", "-c", f"echo $$ >> {started}; exec sleep 300"])]
+    submissions += [job(f"next-{number}", ["true"]) for number in range(3)]
+    ids = [out.job_id for out in client.submit(submissions) if isinstance(out, Accepted)]
+    written(started)
+    kill_host(client)
+    ends = [end(client, job_id).status for job_id in ids]
+    assert ends == [JobStatus.FAILED, *[JobStatus.SUCCEEDED] * 3]
