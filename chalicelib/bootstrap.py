@@ -30,6 +30,10 @@ class Edition:
         self.ports = Ports(schedules=store, runs=store, queue=self._queue, clock=SystemClock())
         self.logs: JobLogs = HostLogs(settings.state)
 
+    def prepare(self) -> None:
+        """Let the host come up while something else is done. Raises BackendError."""
+        self._queue.prepare()
+
     def driver(self, doing: str) -> Driver:
         """What drives the runs of this directory, or follows the one that does."""
         return Driver(lambda: self._engine(doing), self.holder)

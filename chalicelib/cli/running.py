@@ -38,11 +38,13 @@ def run(
     reason: Reason = "",
 ) -> Exit:
     """Put a schedule and start it: put + start."""
+    content = read_file(file)
+    session.edition.prepare()  # the host comes up while the document is read
     from chalicelib.core.loading import load
     from chalicelib.core.reading import parse
     from chalicelib.services import runs, schedules
 
-    document = load(parse(read_file(file), file.name))
+    document = load(parse(content, file.name))
     stored = schedules.put(session.edition.ports, document, session.actor)
     header = runs.start(session.edition.ports, stored, _request(session, param, reason), document)
     return _stay(session, header, detach=detach)
@@ -57,6 +59,7 @@ def start(
     reason: Reason = "",
 ) -> Exit:
     """Start a run of a schedule and wait for its end."""
+    session.edition.prepare()
     from chalicelib.services import runs
 
     ports = session.edition.ports

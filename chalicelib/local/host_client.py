@@ -58,6 +58,11 @@ class HostClient:
     def limits(self) -> QueueLimits:
         return QueueLimits(max_dependencies=20, max_submissions=500, fence=0.0, empty_lookups=1)
 
+    def prepare(self) -> None:
+        """Let a host come up, if there is none, while the caller does something else."""
+        if self._channel is None and not self._try_to_connect():
+            self._start_host()
+
     def close(self) -> None:
         """Leave the host; it goes on."""
         if self._channel is not None:

@@ -10,7 +10,7 @@ from chalicelib.local.host_protocol import FrameBuffer, encode
 
 _READ = 256 * 1024  # bytes
 _READS = 16  # a turn: nobody keeps the others waiting for more than that
-_BUSY_GAP = 0.02  # s between two pushes while jobs wait in line: each push costs a job's time
+_BUSY_GAP = 0.2  # s
 _IDLE_GAP = 0.002  # s between two pushes while there is nothing better to do
 
 
