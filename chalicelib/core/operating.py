@@ -139,10 +139,10 @@ def _change(run: Run, name: str, order: Order) -> Change:
     if before.status in LIVE or before.status is JobStatus.RESERVED:
         intent = _ASKED[order.act]
         after = replace(
-            before, version=before.version + 1, intent=intent, reason=_words(order, order.act)
+            before, version=before.version + 1, intent=intent, reason=words(order, order.act)
         )
     elif order.act is Act.RERUN:
-        after = again(run, name, _words(order, order.act))
+        after = again(run, name, words(order, order.act))
     else:
         after = replace(
             before,
@@ -150,7 +150,7 @@ def _change(run: Run, name: str, order: Order) -> Change:
             status=_DONE[order.act],
             intent=Intent.NONE,
             not_before=None,
-            reason=_words(order, order.act),
+            reason=words(order, order.act),
         )
     return Change(name, order.act, before, after, order.at, order.actor)
 
@@ -166,7 +166,8 @@ def again(run: Run, name: str, reason: str) -> JobState:
     )
 
 
-def _words(order: Order, act: Act) -> str:
+def words(order: Order, act: Act) -> str:
+    """What stays on record of an order: the verb, who, and why."""
     return f"{verb(act)} by {order.actor}" + (f": {order.reason}" if order.reason else "")
 
 
@@ -186,7 +187,7 @@ def _rerun_downstream(run: Run, changes: Mapping[str, Change], order: Order) -> 
         before = run.states[name]
         keeps = run.specs[name].passed and before.status is JobStatus.PASS
         if before.status in FINAL and name not in changes and not keeps:
-            after = again(run, name, _words(order, order.act))
+            after = again(run, name, words(order, order.act))
             yield Change(name, Act.RERUN, before, after, order.at, order.actor)
 
 
@@ -223,7 +224,7 @@ def revive(run: Run, changes: Mapping[str, Change], order: Order) -> Iterator[Ch
             if judge(run.specs[down].trigger_rule, tally) is Verdict.DOOMED:
                 continue
             before = run.states[down]
-            reason = f"possible again: {_words(order, order.act)} on {name!r}"
+            reason = f"possible again: {words(order, order.act)} on {name!r}"
             after = again(run, down, reason)
             revived[down] = Change(down, Act.REVIVE, before, after, order.at, order.actor)
             front.append(down)
@@ -240,5 +241,5 @@ def _header(run: Run, changes: Mapping[str, Change], order: Order) -> RunHeader:
         generation=header.generation + 1,
         cancelling="",
         ended_at=None,
-        reason=_words(order, order.act),
+        reason=words(order, order.act),
     )

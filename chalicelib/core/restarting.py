@@ -7,7 +7,7 @@ WAITING in the next generation of the same run.
 from dataclasses import dataclass, replace
 
 from chalicelib.core.lifecycle import FINAL, LIVE, SATISFIED, Act, JobStatus, RunStatus
-from chalicelib.core.operating import Order, again, finally_again
+from chalicelib.core.operating import Order, again, finally_again, words
 from chalicelib.core.run import Change, Run, RunHeader
 from chalicelib.errors import ConflictError
 
@@ -38,8 +38,9 @@ def plan_restart(run: Run, order: Order) -> RestartPlan:
             status=header.status,
             event=Act.RESTART,
         )
+    why = words(order, Act.RESTART)
     changes = {
-        name: Change(name, Act.RESTART, state, again(run, name, ""), order.at, order.actor)
+        name: Change(name, Act.RESTART, state, again(run, name, why), order.at, order.actor)
         for name, state in run.states.items()
         if state.status in FINAL and state.status not in SATISFIED
     }
@@ -68,7 +69,7 @@ def _header(run: Run, order: Order) -> RunHeader:
         status=RunStatus.RUNNING,
         cancelling="",
         ended_at=None,
-        reason=f"restarted by {order.actor}" + (f": {order.reason}" if order.reason else ""),
+        reason=words(order, Act.RESTART),
     )
 
 

@@ -50,7 +50,7 @@ def test_what_the_queue_has_is_adopted_as_it_is() -> None:
 def test_a_job_begins_anew_but_for_its_attempts() -> None:
     failed = state("a", J.FAILED, version=4, attempt=3, failures=3, reason="exit 1")
     (change,) = restart(run_of(spec("a"), run=FAILED, a=failed)).changes
-    expected = JobState(version=5, attempt=3)
+    expected = JobState(version=5, attempt=3, reason="restart by ada")
     assert change == Change("a", Act.RESTART, failed, expected, NOW, "ada")
 
 
@@ -60,7 +60,7 @@ def test_a_gate_that_was_never_opened_holds_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "words"), [("", "restarted by ada"), ("fixed", "restarted by ada: fixed")]
+    ("given", "words"), [("", "restart by ada"), ("fixed", "restart by ada: fixed")]
 )
 def test_a_restart_is_the_next_generation_of_the_same_run(given: str, words: str) -> None:
     run = run_of(spec("a"), run=replace(FAILED, cancelling="by bob"), a=J.FAILED)
