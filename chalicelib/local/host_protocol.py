@@ -8,7 +8,6 @@ SubmitJob has its own in `request`, beside `workingDirectory`. The reply has the
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,8 @@ INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR",
 _ENCODER = json.JSONEncoder(separators=(",", ":"))  # dumps would make one at every call
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 _MAX_ADDRESS = 100  # bytes; the kernel takes 107 on Linux, 103 on macOS (unix(7))
+# Not where TMPDIR points: host and clients may have different ones, and it may be long itself.
+_SHORT_PLACE = Path("/", "tmp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ def address(state_dir: Path) -> str:
     path = state_dir.resolve() / "host.sock"
     if len(os.fsencode(path)) <= _MAX_ADDRESS:
         return str(path)
-    directory = Path(tempfile.gettempdir()) / f"batch-scheduler-{marker(state_dir)}"
+    directory = _SHORT_PLACE / f"batch-scheduler-{marker(state_dir)}"
     try:
         directory.mkdir(mode=0o700, exist_ok=True)
         status = directory.lstat()

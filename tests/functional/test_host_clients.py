@@ -3,6 +3,8 @@
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,31 @@ def test_a_long_path_of_the_state_directory_is_no_obstacle(tmp_path: Path) -> No
     assert detail.status is JobStatus.SUCCEEDED
     gone(client.host_pid)
     Path(address(state)).parent.rmdir()
+
+
+def test_host_and_clients_meet_whatever_their_folders_for_temporary_files(tmp_path: Path) -> None:
+    state = tmp_path / ("long" * 30)
+    program = "import sys, pathlib; from chalicelib.local.host_protocol import address; "
+    program += "print(address(pathlib.Path(sys.argv[1])))"
+    folders = [tmp_path / "a", tmp_path / ("b" * 120)]
+    found = set()
+    for folder in folders:
+        folder.mkdir()
+        environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": os.pathsep.join(sys.path)}
+        command = [sys.executable, "-c", program, str(state)]
+        found.add(subprocess.check_output(command, env=environment, text=True).strip())
+    [place] = found
+    assert len(place) <= 100
+    Path(place).parent.rmdir()
+
+
+def test_a_meeting_place_that_others_may_enter_is_refused(tmp_path: Path) -> None:
+    state = tmp_path / ("long" * 30)
+    place = Path(address(state)).parent
+    place.chmod(0o755)
+    with pytest.raises(BackendError, match="not ours alone"):
+        address(state)
+    place.rmdir()
 
 
 def test_only_what_jobs_need_is_inherited() -> None:
