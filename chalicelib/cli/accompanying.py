@@ -4,7 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from types import FrameType
 
@@ -17,6 +17,7 @@ from chalicelib.core.run import RunHeader
 from chalicelib.errors import ConflictError
 from chalicelib.local.driving import Driver
 from chalicelib.services.operations import cancel
+from chalicelib.services.overview import Generation, generation
 
 _STEP = 0.2  # s between looks at the keyboard and at the other engine's work
 _SECOND_CHANCE = 15  # steps in which a second Ctrl-C cancels
@@ -35,11 +36,14 @@ class _Interrupts:
         self.steps_since = 0
 
 
-def accompany(session: Session, run_id: str, doing: str) -> Exit:
-    """Wait for the end of the run, moving it on if no other engine does."""
+def accompany(session: Session, run_id: str, doing: str, since: int) -> Exit:
+    """Wait for the end of the run, moving it on if no other engine does.
+
+    What its history has up to the event `since` is not told again.
+    """
     with _interrupts() as interrupts, session.edition.driver(doing) as driver:
-        with progress_for(session) as progress:
-            exit_code = _follow(session, run_id, driver, progress, interrupts)
+        with progress_for(session, since) as progress:
+            exit_code = _follow(_Lookout(session, driver, run_id), progress, interrupts)
         unfinished = session.edition.ports.runs.find_headers(status=RunStatus.RUNNING, limit=1)
         leaves_work = driver.is_driving and bool(unfinished)
     if leaves_work:
@@ -48,39 +52,54 @@ def accompany(session: Session, run_id: str, doing: str) -> Exit:
     return exit_code
 
 
-def _follow(
-    session: Session, run_id: str, driver: Driver, progress: Progress, interrupts: _Interrupts
-) -> Exit:
+def _follow(lookout: "_Lookout", progress: Progress, interrupts: _Interrupts) -> Exit:
+    driver = lookout.driver
     told, next_look = False, 0.0
     while True:
         driver.step(_STEP)
-        if driver.run(run_id) is not None and time.monotonic() < next_look:
+        if driver.run(lookout.run_id) is not None and time.monotonic() < next_look:
             continue
         next_look = time.monotonic() + _STEP
         if not driver.is_driving and not told:
             told = True
             progress.tell(f"Driven by {driver.other()}; following.")
-        view = look(session, driver, run_id)
+        view = lookout.look()
         progress.show(view)
         if view.header.status is not RunStatus.RUNNING:
             return OF_RUN[view.header.status]
-        if interrupts.count and _leave(session, view.header, progress, interrupts):
+        if interrupts.count and _leave(lookout.session, view.header, progress, interrupts):
             return Exit.DETACHED
 
 
-def look(session: Session, driver: Driver, run_id: str) -> View:
-    """What there is to show of the run now."""
-    runs = session.edition.ports.runs
-    run = driver.run(run_id)
-    if run is None:
-        header = runs.get_header(run_id)
-        records = runs.find_jobs(run_id, statuses=STARTED, limit=_SHOWN_RUNNING)
-        running = [(record.spec.name, record.state.started_at) for record in records]
-        return View(header, dict(header.counts), running, session.now())
-    counts = {status.value: count for status, count in run.counts.items() if count}
-    busy = islice(run.started, _SHOWN_RUNNING)
-    running = [(name, run.states[name].started_at) for name in busy]
-    return View(run.header, counts, running, session.now())
+class _Lookout:
+    """Sees where a run stands: in the driver's memory, or on record when another drives it."""
+
+    def __init__(self, session: Session, driver: Driver, run_id: str) -> None:
+        self.session = session
+        self.driver = driver
+        self.run_id = run_id
+        self._seen = 0  # the generation that `_generation` is of
+        self._generation = Generation(session.now())
+
+    def look(self) -> View:
+        """What there is to show of the run now."""
+        runs = self.session.edition.ports.runs
+        run = self.driver.run(self.run_id)
+        if run is None:
+            header = runs.get_header(self.run_id)
+            counts = dict(header.counts)
+            records = runs.find_jobs(self.run_id, statuses=STARTED, limit=_SHOWN_RUNNING)
+            running = [(record.spec.name, record.state.started_at) for record in records]
+        else:
+            header = run.header
+            counts = {status.value: count for status, count in run.counts.items() if count}
+            busy = islice(run.started, _SHOWN_RUNNING)
+            running = [(name, run.states[name].started_at) for name in busy]
+        if header.generation != self._seen:
+            self._seen = header.generation
+            counted = replace(header, counts=counts)
+            self._generation = generation(self.session.edition.ports, counted)
+        return View(header, self._generation, counts, running, self.session.now())
 
 
 def _leave(

@@ -5,9 +5,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from chalicelib.cli.session import Session
+from chalicelib.errors import ConflictError, NotFoundError
 
 if TYPE_CHECKING:
     from chalicelib.core.advising import Advice
+
+_COLUMNS = 100  # within which a command and its effect are told, if they can be
 
 
 def command(words: Iterable[str]) -> str:
@@ -19,8 +22,10 @@ def print_advice(session: Session, advice: "Sequence[Advice]") -> None:
     """Print commands with what they would do as comments, which a shell lets pass."""
     if not advice:
         return
-    lines = [command(each.words) for each in advice]
-    width = max(map(len, lines))
+    is_meant = _Meant(session)
+    lines = [command(each.words if is_meant(each) else each.in_full) for each in advice]
+    room = _COLUMNS - len("    # ") - max(len(each.effect) for each in advice)
+    width = max(0, min(room, max(map(len, lines))))
     session.say("")
     session.say("Possible now:")
     for line, each in zip(lines, advice, strict=True):
@@ -29,4 +34,27 @@ def print_advice(session: Session, advice: "Sequence[Advice]") -> None:
 
 def advice_shape(advice: "Iterable[Advice]") -> list[dict[str, str]]:
     """Commands as JSON."""
-    return [{"command": command(each.words), "effect": each.effect} for each in advice]
+    return [{"command": command(each.in_full), "effect": each.effect} for each in advice]
+
+
+class _Meant:
+    """Says of advice whether its run is the one that is meant without being named."""
+
+    def __init__(self, session: Session) -> None:
+        self._ports = session.edition.ports
+        self._found: dict[str, str] = {}  # by the job, the run that is meant
+
+    def __call__(self, advice: "Advice") -> bool:
+        if not advice.run:
+            return True
+        if advice.job not in self._found:
+            self._found[advice.job] = self._find(advice.job)
+        return self._found[advice.job] == advice.run
+
+    def _find(self, job: str) -> str:
+        from chalicelib.services.finding import find_run_of_jobs
+
+        try:
+            return find_run_of_jobs(self._ports, [job]).run_id
+        except (ConflictError, NotFoundError):
+            return ""

@@ -135,7 +135,8 @@ def _advice(run: Run, name: str, told: list[str], logs: Iterable[str]) -> list[A
     started = (job for job in told if run.states[job].started_at)
     logged = next(iter(logs), "") or next(started, "")
     if logged:
-        advice.append(Advice(("logs", logged, "--run", header.run_id), "everything it wrote"))
+        parent = logged.rpartition(":")[0] if logged not in run.states else logged
+        advice.append(Advice(("logs", logged), "everything it wrote", parent, header.run_id))
     return [*advice, *advise_run(header), *own] if is_stopped else advice
 
 

@@ -8,8 +8,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.cli.session import Session
+from chalicelib.cli.tables import one_line
+from chalicelib.core.facts import telling
 from chalicelib.core.lifecycle import FINAL, SATISFIED, JobStatus
 from chalicelib.core.run import RunHeader
+from chalicelib.services.overview import Generation
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -24,6 +27,7 @@ class View:
     """What there is to show of a run at one moment; `running` are names and starts."""
 
     header: RunHeader
+    generation: Generation
     counts: Mapping[str, int]
     running: Sequence[tuple[str, datetime | None]]
     at: datetime
@@ -38,15 +42,16 @@ class View:
 
     @property
     def elapsed(self) -> timedelta:
-        return (self.header.ended_at or self.at) - self.header.started_at
+        return (self.header.ended_at or self.at) - self.generation.began_at
 
     @property
     def left(self) -> timedelta | None:
         """About how long it takes yet, if the rest goes like what is done; None: can't be told."""
         satisfied = sum(self.counts.get(status, 0) for status in SATISFIED)
-        if not satisfied or self.done == self.total:
+        own = satisfied - self.generation.kept
+        if own <= 0 or self.done == self.total:
             return None
-        return self.elapsed * ((self.total - self.done) / satisfied)
+        return self.elapsed * ((self.total - self.done) / own)
 
 
 class Progress(Protocol):
@@ -59,9 +64,20 @@ class Progress(Protocol):
         """One line that stays."""
 
 
+def last_event(session: Session, header: RunHeader) -> int:
+    """The event behind which lines begin for somebody who comes to a run that is on its way."""
+    if sum(header.counts.values()) > _EACH_END:
+        return 0  # no line tells of an event there
+    events = session.edition.ports.runs.events(header.run_id)
+    return events[-1].sequence if events else 0
+
+
 @contextmanager
-def progress_for(session: Session) -> Iterator[Progress]:
-    """The progress that fits where the output goes; none at all with `--json`."""
+def progress_for(session: Session, since: int) -> Iterator[Progress]:
+    """The progress that fits where the output goes; none at all with `--json`.
+
+    Lines tell of events behind `since`.
+    """
     if session.as_json:
         yield _Quiet(session)
     elif sys.stdout.isatty():
@@ -70,7 +86,7 @@ def progress_for(session: Session) -> Iterator[Progress]:
         with Live(console=session.console, auto_refresh=False, transient=True) as live:
             yield _Bar(live)
     else:
-        yield _Lines(session)
+        yield _Lines(session, since)
 
 
 @dataclass(slots=True)
@@ -100,9 +116,9 @@ class _Bar:
 class _Lines:
     """A line when a job ends, or now and then in a large run."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, since: int) -> None:
         self._session = session
-        self._last_event = 0
+        self._last_event = since
         self._next_line: datetime | None = None
 
     def show(self, view: View) -> None:
@@ -118,7 +134,7 @@ class _Lines:
             self._last_event = event.sequence
             ended = event.job and event.after in FINAL and event.before != event.after
             if ended or event.act == "RETRY":
-                reason = f": {event.reason}" if event.reason else ""
+                reason = f": {one_line(words)}" if (words := telling(event.reason)) else ""
                 self._session.say(f"{event.at:%H:%M:%S} {event.after:15} {event.job}{reason}")
 
     def tell(self, line: str) -> None:

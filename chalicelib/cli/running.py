@@ -94,7 +94,10 @@ def resume(session: Session, detach: Detach = False) -> Exit:
 
 def watch(session: Session, run: AnyRun = "") -> Exit:
     """Follow a run until it ends, driving it if nobody does."""
-    return _stay(session, session.find_run(run), detach=False)
+    from chalicelib.cli.progress import last_event
+
+    header = session.find_run(run)
+    return _stay(session, header, detach=False, since=last_event(session, header))
 
 
 def restart(
@@ -105,6 +108,7 @@ def restart(
     reason: Reason = "",
 ) -> Exit:
     """Go on with a run where it stopped: run what is not done, and only that."""
+    from chalicelib.cli.progress import last_event
     from chalicelib.cli.shapes import restart_shape
     from chalicelib.services import operations
 
@@ -114,20 +118,22 @@ def restart(
         preview = operations.preview_restart(ports, header.run_id, order)
         session.answer(restart_shape(preview), lambda: _say_plan(session, preview))
         return Exit.DONE
+    since = last_event(session, header)
     done = operations.restart(ports, header.run_id, order)
     if not session.as_json:
         _say_plan(session, done)
-    return _stay(session, done.header, detach=detach)
+    return _stay(session, done.header, detach=detach, since=since)
 
 
 def cancel(session: Session, run: AnyRun = "", detach: Detach = False, reason: Reason = "") -> Exit:
     """End a run: nothing more of it starts, what runs is terminated."""
+    from chalicelib.cli.progress import last_event
     from chalicelib.services import operations
 
     header = session.find_run(run)
-    order = _order(session, "CANCEL", reason)
+    order, since = _order(session, "CANCEL", reason), last_event(session, header)
     cancelled = operations.cancel(session.edition.ports, header.run_id, order)
-    code = _stay(session, cancelled, detach=detach)
+    code = _stay(session, cancelled, detach=detach, since=since)
     return Exit.DONE if code is Exit.RUN_CANCELLED else code
 
 
@@ -155,7 +161,8 @@ def _order(session: Session, act: str, reason: str) -> "Order":
     return Order(act=Act(act), actor=session.actor, reason=reason, at=session.now())
 
 
-def _stay(session: Session, header: "RunHeader", *, detach: bool) -> Exit:
+def _stay(session: Session, header: "RunHeader", *, detach: bool, since: int = 0) -> Exit:
+    """Wait for the end of the run, telling what happens in it after the event `since`."""
     from chalicelib.cli.accompanying import accompany
     from chalicelib.cli.ending import tell_end
     from chalicelib.cli.operating import ensure_driven
@@ -168,7 +175,7 @@ def _stay(session: Session, header: "RunHeader", *, detach: bool) -> Exit:
             session.write_json(run_shape(header))
         ensure_driven(session, header.run_id)
         return Exit.DONE
-    code = accompany(session, header.run_id, f"run {header.run_id}")
+    code = accompany(session, header.run_id, f"run {header.run_id}", since)
     ended = session.edition.ports.runs.get_header(header.run_id)
     session.answer(run_shape(ended), lambda: tell_end(session, ended))
     return code
@@ -191,9 +198,14 @@ def _say_outcomes(session: Session, outcomes: dict[str, str]) -> None:
 
 
 def _say_plan(session: Session, plan: "RestartPlan") -> None:
+    from chalicelib.core.lifecycle import SATISFIED
+
     session.say(f"Run {plan.header.run_id}, generation {plan.header.generation}")
+    # A finally job that is done ends this generation too; it is no part of what is not done.
+    done = {change.job for change in plan.changes if change.before.status in SATISFIED}
     for words, names in (
-        ("run again", plan.again),
+        ("run again", [name for name in plan.again if name not in done]),
+        ("and again at the end", [name for name in plan.again if name in done]),
         ("adopt as they are", plan.adopt),
         ("keep as done", plan.keep),
         ("IN DOUBT, may have done their work already", plan.in_doubt),

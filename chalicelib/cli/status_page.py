@@ -42,7 +42,7 @@ def show_status(session: Session, header: RunHeader, *, every: bool) -> None:
     if session.as_json:
         session.write_json(_shape(seen, now, holder, jobs))
         return
-    _print_head(session.console, header, now, holder)
+    _print_head(session.console, seen, now, holder)
     if jobs is None:
         _print_failed(session.console, seen)
         _print_running(session.console, seen, now)
@@ -52,23 +52,19 @@ def show_status(session: Session, header: RunHeader, *, every: bool) -> None:
     print_advice(session, _advice(seen))
 
 
-def elapsed(header: RunHeader, now: datetime) -> float:
-    """Seconds from the start of the run to its end, or until now."""
-    return ((header.ended_at or now) - header.started_at).total_seconds()
-
-
-def _print_head(console: "Console", header: RunHeader, now: datetime, holder: str | None) -> None:
+def _print_head(console: "Console", seen: Overview, now: datetime, holder: str | None) -> None:
     from rich.text import Text
 
+    header = seen.header
     asked = ", being cancelled" if header.cancelling and header.ended_at is None else ""
     title = f"  {header.status}{asked} {'after' if header.ended_at else 'for'} "
     head = Text(header.run_id, style="bold")
-    console.print(head.append(title + duration_text(elapsed(header, now)), style_of(header.status)))
+    console.print(head.append(title + duration_text(seen.seconds(now)), style_of(header.status)))
     name = f"{one_line(header.schedule_name)}, " if header.schedule_name else ""
     print_line(
         console,
         f"{name}schedule {header.schedule_id} version {header.schedule_version}, "
-        f"generation {header.generation}, started {moment_text(header.started_at)} "
+        f"{_generation(seen)}, started {moment_text(header.started_at)} "
         f"by {one_line(header.started_by) or 'unknown'}",
     )
     if header.parameters:
@@ -84,6 +80,12 @@ def _print_head(console: "Console", header: RunHeader, now: datetime, holder: st
     for index, (status, count) in enumerate(counts.items()):
         line.append(", " if index else "").append(f"{count} {status}", style_of(status))
     console.print(line)
+
+
+def _generation(seen: Overview) -> str:
+    number = seen.header.generation
+    since = f" since {moment_text(seen.began_at)}" if number > 1 else ""
+    return f"generation {number}{since}"
 
 
 def _print_failed(console: "Console", seen: Overview) -> None:
@@ -199,7 +201,7 @@ def _advice(seen: Overview) -> list[Advice]:
         advice.append(Advice(("explain", header.run_id), "why, in plain words"))
     logged = [record.spec.name for record in seen.failed if record.state.started_at]
     if logged:
-        advice.append(Advice(("logs", logged[0], "--run", header.run_id), "what it wrote"))
+        advice.append(Advice(("logs", logged[0]), "what it wrote", logged[0], header.run_id))
     advice += advise_run(header)
     held = [each.record for each in seen.waiting if each.record.state.status is JobStatus.HELD]
     for record in held[:_ADVISED]:
@@ -212,7 +214,7 @@ def _shape(
 ) -> Shape:
     shape: Shape = {
         "run": run_shape(seen.header),
-        "seconds": round(elapsed(seen.header, now), 3),
+        "seconds": round(seen.seconds(now), 3),
         "drivenBy": holder,
         "failed": [job_shape(record.spec, record.state) for record in seen.failed],
         "running": [job_shape(record.spec, record.state) for record in seen.running],

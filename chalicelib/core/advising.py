@@ -8,10 +8,20 @@ from chalicelib.core.run import RunHeader
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """A command as its words after `batch-scheduler`, and what it would do."""
+    """A command as its words after `batch-scheduler`, and what it would do.
+
+    One about a `job` needs its `run` too, where another could be meant without it.
+    """
 
     words: tuple[str, ...]
     effect: str
+    job: str = ""
+    run: str = ""
+
+    @property
+    def in_full(self) -> tuple[str, ...]:
+        """The words that mean the same whatever other runs there are."""
+        return (*self.words, "--run", self.run) if self.run else self.words
 
 
 _VERBS: tuple[tuple[Act, tuple[str, ...], tuple[str, ...], str], ...] = (
@@ -41,7 +51,7 @@ def advise_run(header: RunHeader) -> list[Advice]:
     if header.cancelling:
         return advice
     if count:
-        advice.append(Advice(("restart", run), f"run again what has failed so far: {_jobs(count)}"))
+        advice.append(Advice(("restart", run), f"run again what failed: {_jobs(count)}"))
     return [*advice, Advice(("cancel", run), "end it")]
 
 
@@ -51,7 +61,7 @@ def advise_job(header: RunHeader, name: str, status: JobStatus) -> list[Advice]:
         return []
     possible = possible_acts(status)
     return [
-        Advice((*before, name, *after, "--run", header.run_id), effect)
+        Advice((*before, name, *after), effect, name, header.run_id)
         for act, before, after, effect in _VERBS
         if act in possible
     ]

@@ -38,9 +38,13 @@ def select(run: Run, patterns: Sequence[str], statuses: Iterable[JobStatus] = ()
     return names
 
 
+def is_glob(pattern: str) -> bool:
+    return not _GLOB.isdisjoint(pattern)
+
+
 def match(pattern: str, names: Iterable[str]) -> set[str]:
     """The names that a glob matches; a pattern without `*`, `?`, `[` matches nothing but itself."""
-    if _GLOB.isdisjoint(pattern):
+    if not is_glob(pattern):
         return {name for name in names if name == pattern}
     return {name for name in names if fnmatchcase(name, pattern)}
 

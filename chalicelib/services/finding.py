@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from chalicelib.core.lifecycle import JobStatus
 from chalicelib.core.run import RunHeader
-from chalicelib.core.selecting import match
+from chalicelib.core.selecting import is_glob, match
 from chalicelib.errors import ConflictError, NotFoundError
 from chalicelib.ports import Ports
 
@@ -59,7 +59,10 @@ def find_run_of_jobs(
 def _has(
     ports: Ports, header: RunHeader, patterns: Sequence[str], statuses: Sequence[JobStatus]
 ) -> bool:
-    records = ports.runs.find_jobs(header.run_id, statuses=statuses or None)
+    if statuses or any(map(is_glob, patterns)):
+        records = ports.runs.find_jobs(header.run_id, statuses=statuses or None)
+    else:  # of perhaps 10,000 jobs just these
+        records = ports.runs.get_jobs(header.run_id, patterns)
     names = {record.spec.name for record in records}
     return bool(names) and all(match(pattern, names) for pattern in patterns)
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from chalicelib.core.lifecycle import FINAL, STARTED, JobStatus
-from chalicelib.core.run import RunHeader
+from chalicelib.core.lifecycle import FINAL, SATISFIED, STARTED, Act, JobStatus
+from chalicelib.core.run import Event, RunHeader
 from chalicelib.ports import JobRecord, Ports
 
 FAILED = (JobStatus.FAILED, JobStatus.NOTFOUND)
@@ -16,6 +17,17 @@ WAITING = (
     (JobStatus.SUBMITTED, JobStatus.PENDING),
     (JobStatus.WAITING,),
 )
+
+
+_BEGIN_AGAIN = frozenset({Act.RESTART, Act.RERUN})
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """When the run's present generation began, and how many jobs were done by then."""
+
+    began_at: datetime
+    kept: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +43,43 @@ class Overview:
     """The first jobs of each kind; how many there are of all is in the header's counts."""
 
     header: RunHeader
+    began_at: datetime  # of the present generation
     failed: tuple[JobRecord, ...]
     running: tuple[JobRecord, ...]
     waiting: tuple[Waiting, ...]
 
+    def seconds(self, now: datetime) -> float:
+        """Seconds from the beginning of the generation to its end, or until now."""
+        return ((self.header.ended_at or now) - self.began_at).total_seconds()
+
     def count(self, statuses: Iterable[JobStatus]) -> int:
         return sum(self.header.counts.get(status, 0) for status in statuses)
+
+
+def began_at(ports: Ports, header: RunHeader) -> datetime:
+    """When the present generation began: the idle time before a restart is nobody's work."""
+    beginning = _beginning(ports, header)
+    return beginning.at if beginning else header.started_at
+
+
+def generation(ports: Ports, header: RunHeader) -> Generation:
+    """The present generation. Reads all of its events, unless it is the first."""
+    beginning = _beginning(ports, header)
+    if beginning is None:
+        return Generation(header.started_at)
+    since = ports.runs.events(header.run_id, after=beginning.sequence)
+    last = {event.job: event.after for event in since if event.job}
+    own = sum(status in SATISFIED for status in last.values())
+    done = sum(header.counts.get(status, 0) for status in SATISFIED)
+    return Generation(beginning.at, max(0, done - own))
+
+
+def _beginning(ports: Ports, header: RunHeader) -> Event | None:
+    """The event that began a later generation than the first."""
+    if header.generation == 1:
+        return None
+    own = ports.runs.events(header.run_id, job="")  # those of the run itself
+    return next((event for event in reversed(own) if event.act in _BEGIN_AGAIN), None)
 
 
 def overview(ports: Ports, header: RunHeader, limit: int) -> Overview:
@@ -50,6 +93,7 @@ def overview(ports: Ports, header: RunHeader, limit: int) -> Overview:
             waiting += runs.find_jobs(run_id, statuses=statuses, limit=limit - len(waiting))
     return Overview(
         header=header,
+        began_at=began_at(ports, header),
         failed=tuple(failed),
         running=tuple(running),
         waiting=tuple(_with_upstream(ports, run_id, waiting)),

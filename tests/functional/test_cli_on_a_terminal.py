@@ -107,5 +107,5 @@ def test_the_log_of_an_array_tells_of_the_child_that_failed(
     assert "      array of 3: 2 SUCCEEDED, 1 FAILED" in page
     assert "      failed children: 1" in page
     assert page[page.index("      | (child 1)") + 1] == "      | part 1"
-    assert any("logs parts:1 --run" in line for line in page)
+    assert any("logs parts:1 " in line for line in page)
     assert fresh.read("logs", "parts:2") == "part 2\n"

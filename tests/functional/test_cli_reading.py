@@ -86,12 +86,54 @@ def test_status_ends_with_commands_that_are_ready_to_paste(desk: Desk) -> None:
     assert commands == [
         "Possible now:",
         f"batch-scheduler explain {RUN}",
-        f"batch-scheduler logs load --run {RUN}",
+        "batch-scheduler logs load",
         f"batch-scheduler watch {RUN}",
         f"batch-scheduler restart {RUN}",
         f"batch-scheduler cancel {RUN}",
-        f"batch-scheduler release sign-off --run {RUN}",
+        "batch-scheduler release sign-off",
     ]
+
+
+def pasted(page: str) -> list[str]:
+    return [line for line in page.splitlines() if line.startswith("  batch-scheduler ")]
+
+
+@pytest.mark.parametrize("words", [["status"], ["explain"], ["explain", "load"]])
+@pytest.mark.parametrize("status", [RunStatus.RUNNING, RunStatus.FAILED])
+def test_commands_to_paste_fit_100_columns(desk: Desk, words: list[str], status: RunStatus) -> None:
+    if status is not RunStatus.RUNNING:
+        desk.end(RUN, status)
+    lines = pasted(desk.read(*words))
+    assert lines
+    assert [line for line in lines if len(line) > 100] == []
+
+
+def test_commands_to_paste_name_a_run_that_is_not_the_latest_of_its_schedule(desk: Desk) -> None:
+    desk.record_run("etl/2", started_at=after(1))
+    lines = pasted(desk.read("status", RUN)) + pasted(desk.read("explain", "load", "--run", RUN))
+    assert [line for line in lines if RUN not in line] == []
+
+
+def test_commands_to_paste_name_a_run_when_another_schedule_has_such_a_job(desk: Desk) -> None:
+    desk.record_run("other/1", started_at=after(1), specs=(spec("load"),), states={
+        "load": STATES["load"]})  # fmt: skip
+    lines = pasted(desk.read("status", RUN))
+    assert any(line.startswith(f"  batch-scheduler logs load --run {RUN} ") for line in lines)
+    assert any(line.startswith("  batch-scheduler release sign-off ") for line in lines)
+
+
+def test_commands_in_json_always_name_the_run(desk: Desk) -> None:
+    assert all(RUN in each["command"] for each in desk.json("status")["possible"])
+    assert all(RUN in each["command"] for each in desk.json("explain", "load")["possible"])
+
+
+def test_the_time_of_a_restarted_run_counts_from_its_restart(desk: Desk) -> None:
+    desk.end(RUN, RunStatus.FAILED)
+    desk.restart(RUN, after(7200), until=after(7260))
+    page = desk.read("status").splitlines()
+    assert page[0] == f"{RUN}  SUCCEEDED after 1 min 00 s"
+    assert "generation 2 since 2026-11-23 14:00:00Z, started 2026-11-23 11:00:00Z" in page[1]
+    assert desk.json("status")["seconds"] == 60
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,15 @@ def test_a_failed_run_goes_on_where_it_stopped_once_the_cause_is_gone(desk: Desk
     assert (desk.folder / "made.txt").read_text() == "made\n"
 
 
+def test_a_restart_tells_of_its_own_generation_only(desk: Desk) -> None:
+    desk.type("run", desk.schedule(TWO))
+    _, printed, _ = desk.type("restart", "etl")
+    ends = [line.split()[1:3] for line in printed.splitlines() if line[2:3] == ":"]
+    assert ends == [["FAILED", "use:"], ["UPSTREAM_FAILED", "tell:"]]
+    _, printed, _ = desk.type("watch", "etl")
+    assert [line for line in printed.splitlines() if line[2:3] == ":"] == []
+
+
 def test_a_passed_job_lets_a_restart_end_well_without_running_it(desk: Desk) -> None:
     desk.type("run", desk.schedule(TWO))
     code, printed, _ = desk.type("pass", "use", "--reason", "done by hand")

@@ -49,8 +49,18 @@ def test_a_run_that_succeeded_leaves_its_history() -> None:
 
 def test_every_command_for_a_job_names_job_and_run() -> None:
     advice = advise_job(header(), "a", JobStatus.FAILED)
-    assert advice[0].words == ("rerun", "a", "--run", "etl/2026")
-    assert advice[-1].words == ("mark", "a", "succeeded", "--run", "etl/2026")
+    assert advice[0].in_full == ("rerun", "a", "--run", "etl/2026")
+    assert advice[-1].in_full == ("mark", "a", "succeeded", "--run", "etl/2026")
+
+
+def test_a_command_for_a_job_can_leave_out_the_run_where_no_other_is_meant() -> None:
+    advice = advise_job(header(), "a", JobStatus.FAILED)[0]
+    assert (advice.words, advice.job, advice.run) == (("rerun", "a"), "a", "etl/2026")
+
+
+def test_a_command_for_a_run_is_in_full_as_it_is() -> None:
+    advice = advise_run(header(status=RunStatus.FAILED))[0]
+    assert (advice.in_full, advice.run) == (advice.words, "")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +77,7 @@ def test_every_command_for_a_job_names_job_and_run() -> None:
     ],
 )
 def test_a_job_is_offered_what_its_status_allows(status: JobStatus, expected: list[str]) -> None:
-    assert [told.removesuffix(" --run etl/2026") for told in verbs(status)] == expected
+    assert verbs(status) == expected
 
 
 def test_no_job_is_touched_while_its_run_is_being_cancelled() -> None:

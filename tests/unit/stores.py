@@ -1,0 +1,26 @@
+"""Ports in memory for the tests of services, and runs put on record there."""
+
+from typing import Any
+
+from chalicelib.core.lifecycle import JobStatus
+from chalicelib.core.run import JobState, RunHeader
+from chalicelib.core.schedule import JobSpec
+from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
+from chalicelib.local.memory_store import MemoryStore
+from chalicelib.ports import Ports
+from tests.unit.runs import NOW, run_of
+
+
+def world(queue: Any = None, store: Any = None) -> Ports:
+    """Ports in memory; their clock stands at NOW."""
+    clock = VirtualClock(NOW)
+    kept = store or MemoryStore()
+    return Ports(schedules=kept, runs=kept, queue=queue or MemoryQueue(clock), clock=clock)
+
+
+def record_run(
+    ports: Ports, *specs: JobSpec, run: RunHeader | None = None, **states: JobStatus | JobState
+) -> None:
+    """Put a run on record; see `tests.unit.runs.run_of`."""
+    made = run_of(*specs, run=run, **states)
+    ports.runs.create_run(made.header, specs, made.states)
