@@ -1,8 +1,9 @@
-"""Published workflows run to the end, in order, and as the oracle says when jobs of them fail."""
+"""Real-shaped workflows run to the end, in order, and as the oracle says when jobs of them fail."""
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,37 +12,45 @@ from chalicelib.core.schedule import JobSpec, TriggerRule
 from tests.simulation.chance import Chance
 from tests.simulation.oracle import judge, predict
 from tests.simulation.scenarios import Scenario, job
+from tests.simulation.shapes import Workflow, lanes, mosaic, populations
 from tests.simulation.world import World
 
-WORKFLOWS = Path(__file__).parents[2].parent / "shared" / "workflows"
-FILES = sorted(WORKFLOWS.glob("*.json"))
+# Published ones are no part of this repository; what is generated has their shapes.
+PUBLISHED = Path(__file__).parents[2].parent / "shared" / "workflows"
 SCALE = 1000  # runtimes are divided by this: queues and order stay what they are
 CAPACITY = 64.0  # vCPU
 
-each_workflow = pytest.mark.parametrize(
-    "path",
-    [pytest.param(path, id=path.stem) for path in FILES]
-    or [pytest.param(None, marks=pytest.mark.skip(f"the workflows are not there: {WORKFLOWS}"))],
-)
 
-
-def jobs_of(path: Path) -> tuple[list[JobSpec], dict[str, float]]:
-    """The jobs of a workflow, and how long each takes, in s."""
+def read(path: Path) -> Workflow:
+    """A published workflow."""
+    made = Workflow(path.stem)
     tasks: Sequence[Mapping[str, object]] = json.loads(path.read_text())["tasks"]
-    jobs, seconds = [], {}
     for task in tasks:
-        name, parents, runtime = str(task["id"]), task["parents"], task["runtimeSeconds"]
+        parents, runtime = task["parents"], task["runtimeSeconds"]
         assert isinstance(parents, list)
         assert isinstance(runtime, int | float)
-        jobs.append(job(name, *parents))
-        seconds[name] = runtime / SCALE
-    return jobs, seconds
+        made.add(str(task["id"]), parents, runtime / SCALE)
+    return made
+
+
+each_workflow = pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(partial(mosaic, 6, 4), id="mosaic"),
+        pytest.param(partial(lanes, 25), id="lanes"),
+        pytest.param(partial(populations, 3, 22, 7), id="populations"),
+        *(pytest.param(partial(read, path), id=path.stem)
+          for path in sorted(PUBLISHED.glob("*.json"))),
+    ],
+)  # fmt: skip
 
 
 @each_workflow
-def test_a_published_workflow_runs_to_the_end_in_order(path: Path) -> None:
-    jobs, seconds = jobs_of(path)
-    world = World(Scenario(name=path.stem, jobs=jobs, seconds=seconds), vcpus=CAPACITY)
+def test_a_workflow_runs_to_the_end_in_order(make: Callable[[], Workflow]) -> None:
+    workflow = make()
+    jobs = workflow.jobs
+    scenario = Scenario(name=workflow.name, jobs=jobs, seconds=workflow.seconds)
+    world = World(scenario, vcpus=CAPACITY)
     world.drive()
     judge(world.evidence())
     assert world.header.status == "SUCCEEDED"
@@ -52,16 +61,15 @@ def test_a_published_workflow_runs_to_the_end_in_order(path: Path) -> None:
 @pytest.mark.parametrize("rules", [(TriggerRule.ALL_SUCCEEDED,), tuple(TriggerRule)],
                          ids=["as-published", "with-every-rule"])  # fmt: skip
 @each_workflow
-def test_a_published_workflow_with_failures_ends_as_the_oracle_predicts(
-    path: Path, rules: Sequence[TriggerRule]
+def test_a_workflow_with_failures_ends_as_the_oracle_predicts(
+    make: Callable[[], Workflow], rules: Sequence[TriggerRule]
 ) -> None:
-    jobs, seconds = jobs_of(path)
-    chance = Chance(path.stem)
-    jobs = [ruled(spec, chance.choice(rules)) for spec in jobs]
+    workflow = make()
+    chance = Chance(workflow.name)
+    jobs = [ruled(spec, chance.choice(rules)) for spec in workflow.jobs]
     failing = {spec.name for spec in jobs if chance.one_in(8)}
-    scenario = Scenario(
-        name=path.stem, jobs=jobs, seconds=seconds, fails=dict.fromkeys(failing, (1,))
-    )
+    fails = dict.fromkeys(failing, (1,))
+    scenario = Scenario(name=workflow.name, jobs=jobs, seconds=workflow.seconds, fails=fails)
     world = World(scenario, vcpus=CAPACITY)
     world.drive()
     evidence = world.evidence()

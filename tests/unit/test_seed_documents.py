@@ -13,8 +13,7 @@ from chalicelib.core.schedule import JobSpec, TriggerRule
 from chalicelib.errors import InvalidInputError
 from tests.builders import old_document
 
-SEED = Path(__file__).parents[2].parent / "shared" / "seed"
-needs_seed = pytest.mark.skipif(not SEED.is_dir(), reason="the old documents are not here")
+SEED = Path(__file__).parents[1] / "seed"
 
 
 def seed(name: str) -> ScheduleDocument:
@@ -22,7 +21,6 @@ def seed(name: str) -> ScheduleDocument:
     return load(parse(path.read_bytes(), path.name))
 
 
-@needs_seed
 @pytest.mark.parametrize(
     "name",
     ["sample_schedule", "sample_edw_schedule", "failed_example_schedule",
@@ -37,13 +35,11 @@ def test_an_old_document_becomes_a_schedule_that_can_run(name: str) -> None:
     assert values == {}
 
 
-@needs_seed
 def test_a_skipped_job_of_an_old_history_counts_as_done() -> None:
     schedule, _ = resolve(seed("successful_final_document"), {})
     assert [job.name for job in schedule.jobs if job.passed] == ["Cleanse"]
 
 
-@needs_seed
 @pytest.mark.parametrize(
     ("name", "reason"),
     [("api_start_message", "its `input` is no schedule"),
