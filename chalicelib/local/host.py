@@ -5,9 +5,9 @@ itself when nobody is connected and no job is live. SIGTERM makes it leave at on
 asked to end and are, to the next host, what a host's death leaves behind.
 
 A round is: read what clients ask, reap what ended, take what may start; keep all that in one
-transaction; only then answer, and start. So no answer is given that is not on disk, and an attempt
-that was begun is known before its process exists: whatever the instant of a crash, it is not
-begun twice.
+line of the journal, or in a transaction; only then answer, and start. So no answer is given that
+is not kept, and an attempt that was begun is known before its process exists: whatever the instant
+of a crash, it is not begun twice.
 """
 
 import contextlib
@@ -26,17 +26,19 @@ from chalicelib.local.batch_records import QueuedJob
 from chalicelib.local.batch_rules import RETENTION, Batch
 from chalicelib.local.host_connections import Connections
 from chalicelib.local.host_desk import Desk
+from chalicelib.local.host_journal import Entry
 from chalicelib.local.host_logs import log_name
 from chalicelib.local.host_processes import MARKER, NOT_FOUND, Processes
 from chalicelib.local.host_protocol import HostSettings, address, encode, marker
 from chalicelib.local.host_recovery import ANNOUNCED, recover
-from chalicelib.local.host_store import HostStore
+from chalicelib.local.host_store import HostStore, begun, standing
 from chalicelib.local.host_watch import Watch
 from chalicelib.local.slots import Capacity
 
 _RETRY = 1.0  # s between two tries to write to a full disk
 _LOCK_PATIENCE = 2.0  # s that another host may take to leave
 _SWEEP = 3600.0  # s between two looks for jobs that are old enough to be forgotten
+_SETTLE = 0.1  # s that what happened may be in the journal alone
 _AHEAD = 128  # jobs that one write to the disk itself allows to start
 _DAMAGED = 3  # the exit code that says: the last line of the log is for the user
 
@@ -60,6 +62,7 @@ class Host:
         self._unkept = False  # the last round could not be written
         self._news_in: float | None = None
         self._sweep_at = 0.0
+        self._settle_at = 0.0
         self._quiet_since = time.monotonic()
         self.leaving = False
 
@@ -88,6 +91,7 @@ class Host:
             self._desk.confirm(kept=not self._unkept)
         if not self._unkept:
             self._act(at)
+        self._settle(time.monotonic())
         self._tell()
 
     def _keep(self, at: int, *, durable: bool) -> bool:
@@ -96,9 +100,14 @@ class Host:
         if not touched and not self._starting:
             return True
         announced = self._announce()
+        entries = [standing(job) for job in touched.values()]
+        entries += [begun(job, at, self._processes.slate(job)) for job in self._starting]
         try:
-            self._write(at, announced, durable=durable or bool(announced))
-        except sqlite3.Error as error:
+            if durable or announced:
+                self._write(entries, announced)
+            else:
+                self._store.note(entries, touched)
+        except (sqlite3.Error, OSError) as error:
             self._store.rollback()
             if not self._unkept:
                 _say(f"the state can't be written: {error}")
@@ -106,6 +115,18 @@ class Host:
         self._announced = announced or self._announced
         touched.clear()
         return True
+
+    def _settle(self, now: float) -> None:
+        """Let a transaction take up what is in the journal, if it is time."""
+        if self._store.is_settled or now < self._settle_at:
+            return
+        self._settle_at = now + _SETTLE
+        try:
+            self._store.settle()
+        except sqlite3.Error as error:
+            self._store.rollback()
+            self._settle_at = now + _RETRY
+            _say(f"the state can't be written: {error}")
 
     def _announce(self) -> set[int]:
         """The numbers of the jobs that may start from now on; empty if the disk knows enough.
@@ -118,21 +139,15 @@ class Host:
             return set()
         return starting.union(self._batch.slots.ahead(_AHEAD))
 
-    def _write(self, at: int, announced: set[int], *, durable: bool) -> None:
-        if durable:
-            self._store.sync_commits(durable=True)
+    def _write(self, entries: list[Entry], announced: set[int]) -> None:
+        """Keep what happened on the disk itself."""
+        self._store.sync_commits(durable=True)
         self._store.begin()
         if announced:
             self._store.put_fact(ANNOUNCED, encode(sorted(announced)))
-        if self._batch.touched:
-            self._store.keep(self._batch.touched.values())
-        if self._starting:
-            self._store.begin_attempts(
-                (job.attempt, at, self._processes.slate(job), job.number) for job in self._starting
-            )
+        self._store.keep(entries)
         self._store.commit()
-        if durable:
-            self._store.sync_commits(durable=False)
+        self._store.sync_commits(durable=False)
 
     def _act(self, at: int) -> None:
         """Do what is written down: stop, then start."""
@@ -162,6 +177,8 @@ class Host:
             return 0.0
         now = time.monotonic()
         waits = [self._news_in, self._watch.wait(now)]
+        if not self._store.is_settled:
+            waits.append(max(0.0, self._settle_at - now))
         deadline = self._batch.next_deadline()
         if deadline is not None:
             waits.append(max(0.0, (deadline - _now()) / 1000))

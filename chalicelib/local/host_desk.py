@@ -108,8 +108,7 @@ class Desk:
         try:
             self._check_fence(connection, "SubmitJob")
             request = self._parse(text, members)
-            missing = self._batch.missing(request)
-            known = self._store.statuses(missing) if missing else {}
+            known = self._known(self._batch.missing(request))
             self._batch.check_upstream(request, known)
         except BackendError as error:
             connection.owe(encode(error_reply(members["id"], error)))
@@ -118,6 +117,15 @@ class Desk:
         intake = _Intake(connection, members["id"], new_id(), self._number, request, known, text)
         self._number += request.array_size
         intakes.append(intake)
+
+    def _known(self, missing: list[str]) -> dict[str, str]:
+        """The statuses of these ended jobs and of their children."""
+        if not missing:
+            return {}
+        known = self._store.statuses(missing)
+        for job in filter(None, map(self._at_hand, missing)):
+            known |= {each.job_id: each.status for each in (job, *job.children)}
+        return known
 
     def _parse(self, text: str, members: dict[str, Any]) -> JobRequest:
         request = members.get("request")
@@ -200,7 +208,8 @@ class Desk:
 
     def _at_hand(self, job_id: str) -> QueuedJob | None:
         # An ended job that the store has not got yet is still to be kept.
-        return self._batch.live.get(job_id) or self._batch.touched.get(job_id)
+        batch = self._batch
+        return batch.live.get(job_id) or batch.touched.get(job_id) or self._store.noted.get(job_id)
 
     def _list(self, members: dict[str, Any]) -> str:
         query = parse_list(members)

@@ -12,8 +12,8 @@ from chalicelib.local.host_slates import Slates
 MARKER = "BATCH_SCHEDULER_HOST"
 COMPUTE_ENVIRONMENT = "batch-scheduler-host"
 NOT_FOUND = 127  # what a shell says of a command that it can't start
-# Python ignores these two, and what is ignored stays so in a new program.
-_DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)
+# Python ignores some, whoever started us others, and what is ignored stays so in a new program.
+_DEFAULT_SIGNALS = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
 
 class Processes:
@@ -27,6 +27,7 @@ class Processes:
             MARKER: marker,
             "AWS_BATCH_CE_NAME": COMPUTE_ENVIRONMENT,
         }
+        self._nothing = os.open(os.devnull, os.O_RDONLY)  # what jobs read
         self._directory = ""
         self._programs: dict[tuple[str, str], str] = {}
         self.running: dict[int, QueuedJob] = {}
@@ -111,7 +112,7 @@ class Processes:
 
     def _spawn(self, command: tuple[str, ...], environment: dict[str, str], log: int) -> int:
         actions = (
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, self._nothing, 0),
             (os.POSIX_SPAWN_DUP2, log, 1),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         )

@@ -12,7 +12,7 @@ from chalicelib.local.batch_records import ENDED, STARTED, QueuedJob, attempts_o
 from chalicelib.local.batch_requests import parse_submit
 from chalicelib.local.batch_rules import Batch
 from chalicelib.local.host_slates import adopt
-from chalicelib.local.host_store import HostStore, Row
+from chalicelib.local.host_store import HostStore, Row, standing
 from chalicelib.local.process_table import Process, boot_id, carries, look_at, processes
 
 PID = "pid"  # the fact that holds the last host's process id
@@ -142,7 +142,7 @@ def recover(batch: Batch, store: HostStore, logs: Path, variable: str, at: int) 
         _give_up_doubtful(batch, store, reason, at)
     batch.settle(at)
     store.begin()
-    store.keep(batch.touched.values())
+    store.keep([standing(job) for job in batch.touched.values()])
     lowest = min((job.number for job in batch.live.values()), default=store.last_number() + 1)
     store.raise_floor(lowest)
     store.put_fact(PID, str(os.getpid()))

@@ -2,17 +2,20 @@
 
 A live job's status is in the host's memory; what is here is what the next host must know. Rows of
 `jobs` and `ends` are only ever added, at the end of their table: to change a row in a full page
-costs several times as much, and this is done for every job.
+costs several times as much, and this is done for every job. What the journal holds is taken up by
+the next transaction, whatever that is for.
 """
 
+import contextlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from chalicelib.errors import BackendError
 from chalicelib.local.batch_listing import Listed, ListQuery
 from chalicelib.local.batch_records import QueuedJob, shown
+from chalicelib.local.host_journal import Entry, Journal
 from chalicelib.local.host_protocol import encode
 
 # Applied in order and never changed once released; PRAGMA user_version counts them.
@@ -106,6 +109,8 @@ _FORGET = (
     "DELETE FROM ends WHERE number = ?",
 )
 _FLOOR = "floor"  # the fact that holds a number below which every job has ended
+_MARK = "journal"  # the fact that holds the mark of the journal's lines that are not taken up
+_BEGUN, _MOVED, _ENDED = "begun", "moved", "ended"
 
 Row = tuple[Any, ...]
 
@@ -115,14 +120,18 @@ class HostStore:
 
     def __init__(self, path: Path) -> None:
         """Open or make the database. Raises BackendError if it is damaged or newer than we are."""
+        self.noted: dict[str, QueuedJob] = {}  # in the journal, and not in the database yet
+        self._entries: list[Entry] = []  # of the journal, to be taken up
+        self._journal = Journal(path.with_suffix(".journal"))
         self._database = sqlite3.connect(path, isolation_level=None)
         try:
             self._prepare()
+            self._read_journal()
         except sqlite3.Error as error:
-            self._database.close()
+            self._close()
             raise BackendError("host", "open", f"{path}: {error}", retryable=False) from error
         except BackendError:
-            self._database.close()
+            self._close()
             raise
 
     def _prepare(self) -> None:
@@ -145,15 +154,53 @@ class HostStore:
             )
         execute("PRAGMA synchronous = NORMAL")
 
+    def _read_journal(self) -> None:
+        self._entries = self._journal.read(self.fact(_MARK))
+        self.begin()
+        self.put_fact(_MARK, self._journal.mark)
+        self._database.execute("COMMIT")
+        self._entries.clear()
+
     def close(self) -> None:
+        """Take up the journal and close; what the disk doesn't take is left to the next host."""
+        with contextlib.suppress(sqlite3.Error):
+            self.settle()
+        self._close()
+
+    def _close(self) -> None:
         self._database.close()
+        self._journal.close()
+
+    def note(self, entries: Sequence[Entry], jobs: Mapping[str, QueuedJob]) -> None:
+        """Keep what happened to these jobs, in the journal for now. Raises OSError."""
+        self._journal.write(entries)
+        self._entries += entries
+        self.noted.update(jobs)
+
+    @property
+    def is_settled(self) -> bool:
+        """True when the database holds all that is kept."""
+        return not self._entries
+
+    def settle(self) -> None:
+        """Take up the journal."""
+        if self._entries:
+            self.begin()
+            self.commit()
 
     def begin(self) -> None:
-        """Open a round: what follows is kept whole or not at all."""
+        """Open a transaction with all that the journal holds; it is kept whole or not at all."""
         self._database.execute("BEGIN IMMEDIATE")
+        if self._entries:
+            self.keep(self._entries)
+            self.put_fact(_MARK, self._journal.next_mark)
 
     def commit(self) -> None:
         self._database.execute("COMMIT")
+        if self._entries:
+            self._entries.clear()
+            self.noted.clear()
+            self._journal.turn()
 
     def rollback(self) -> None:
         if self._database.in_transaction:
@@ -166,19 +213,16 @@ class HostStore:
     def insert(self, rows: Iterable[Row]) -> None:
         self._database.executemany(_INSERT, rows)
 
-    def begin_attempts(self, rows: Iterable[Row]) -> None:
-        self._database.executemany(_BEGIN_ATTEMPT, rows)
-
-    def keep(self, jobs: Iterable[QueuedJob]) -> None:
-        """Write what changed of these and must outlive the host."""
-        for job in jobs:
-            if job.stopped_at is None:
-                self._database.execute(_KEEP_PROGRESS, _progress(job))
-            else:
-                self._database.execute(
-                    _KEEP_END,
-                    (job.number, job.status, job.stopped_at, job.attempt, encode(shown(job))),
-                )
+    def keep(self, entries: Sequence[Entry]) -> None:
+        """Write down what happened, in order; of a job that ended, the end is enough."""
+        ends = [row for what, row in entries if what == _ENDED]
+        ended = {row[0] for row in ends}
+        for what, row in entries:
+            if what == _BEGUN and row[-1] not in ended:
+                self._database.execute(_BEGIN_ATTEMPT, row)
+            elif what == _MOVED and row[0] not in ended:
+                self._database.execute(_KEEP_PROGRESS, row)
+        self._database.executemany(_KEEP_END, ends)
 
     def keep_process(self, number: int, pid: int, started: int) -> None:
         self._database.execute(_PROCESS, (pid, started, number))
@@ -233,13 +277,15 @@ class HostStore:
         return [(job_id, attempts) for _, job_id, attempts in rows]
 
 
-def _progress(job: QueuedJob) -> Row:
-    return (
-        job.number,
-        job.status,
-        job.attempt,
-        job.cancelled,
-        job.terminated,
-        job.timed_out,
-        encode(shown(job)),
-    )
+def begun(job: QueuedJob, at: int, slate: str) -> Entry:
+    """That the job's current attempt begins, its output on that slate."""
+    return _BEGUN, (job.attempt, at, slate, job.number)
+
+
+def standing(job: QueuedJob) -> Entry:
+    """What is to outlive the host of how far a job came, or of how it ended."""
+    detail = encode(shown(job))
+    if job.stopped_at is not None:
+        return _ENDED, (job.number, job.status, job.stopped_at, job.attempt, detail)
+    asked = (job.cancelled, job.terminated, job.timed_out)
+    return _MOVED, (job.number, job.status, job.attempt, *asked, detail)

@@ -181,6 +181,7 @@ def cut_power(state: Path) -> None:
         database.execute("DELETE FROM progress")
         database.execute("UPDATE facts SET value = 'another' WHERE name = 'boot'")
     database.close()
+    (state / "host.journal").unlink()
 
 
 def test_an_attempt_whose_start_a_power_cut_took_from_the_record_is_not_started_again(
