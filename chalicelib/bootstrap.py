@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from chalicelib.config import Settings
@@ -18,6 +19,8 @@ from chalicelib.local.host_protocol import HostSettings, inherited
 from chalicelib.local.lease import Lease
 from chalicelib.local.sqlite_store import SqliteStore
 from chalicelib.ports import JobLogs, Ports
+
+_ENDURANCE = timedelta(seconds=10)  # of a full disk, say: then a person is told, and may resume
 
 
 class Edition:
@@ -69,7 +72,7 @@ class Edition:
         )
         store = self._store.fenced(lease.epoch)
         ports = Ports(schedules=store, runs=store, queue=queue, clock=self.ports.clock)
-        return Engine(ports, queue, store.data_version), lease, queue
+        return Engine(ports, queue, store.data_version, _ENDURANCE), lease, queue
 
 
 @contextmanager

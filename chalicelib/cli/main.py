@@ -1,6 +1,7 @@
 """The program `batch-scheduler`: its verbs, and how it is entered."""
 
 import gc
+import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
@@ -65,6 +66,8 @@ def entry() -> None:
     """What the installed command calls."""
     # A run is many objects and little garbage: looking at all of them each time costs a fifth.
     gc.set_threshold(50_000, 20, 100)
+    # What is worth a person's attention is told by the verbs; without this, warnings would be too.
+    logging.getLogger("chalicelib").addHandler(logging.NullHandler())
     sys.exit(main(sys.argv[1:]))
 
 

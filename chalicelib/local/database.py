@@ -15,7 +15,7 @@ from chalicelib.local.store_words import fence_passed, storable
 FILE_NAME = "batch-scheduler.db"
 _BUSY_SECONDS = 10.0  # longer than any transaction of ours, shorter than a person's patience
 
-_FULL = "the disk is full; nothing was written: make room and go on"
+_FULL = "the disk is full; nothing was written: make room, then: batch-scheduler resume"
 _BUSY = "another process is writing for too long; nothing was written"
 _READ_ONLY = "it can't be written here; check the owner and permissions of the directory"
 _DAMAGED = "it is damaged or no SQLite database; move it away or put a copy of it back"

@@ -32,12 +32,21 @@ class Engine:
     """Drives every unfinished run of a state directory.
 
     `data_version` gives a number that moves when another process has written to the store.
+    `endurance` is how long failures that may pass are waited out; None: for ever.
     """
 
-    def __init__(self, ports: Ports, wakes: Wakes, data_version: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        wakes: Wakes,
+        data_version: Callable[[], int],
+        endurance: timedelta | None = None,
+    ) -> None:
         self._ports = ports
         self._wakes = wakes
         self._data_version = data_version
+        self._endurance = endurance
+        self._failing_since: datetime | None = None
         self._seen_version: int | None = None
         self._held: dict[str, _Held] = {}
 
@@ -54,7 +63,8 @@ class Engine:
     def step(self, longest: float = _LOOK_ROUND) -> None:
         """Wait for something to do, at most `longest` seconds, and do it.
 
-        A failure of store or queue that may pass is waited out; another raises BackendError.
+        A failure of store or queue that may pass is waited out, as long as the endurance lasts;
+        another raises BackendError.
         Raises ConflictError when another engine has taken over.
         """
         try:
@@ -62,8 +72,12 @@ class Engine:
             changed = self._wakes.wait(min(longest, self._seconds_to_next()))
             for run_id, held in list(self._held.items()):
                 self._drive(run_id, held, changed)
+            self._failing_since = None
         except BackendError as error:
-            if not error.retryable:
+            now = self._ports.clock()
+            self._failing_since = self._failing_since or now
+            worn_out = self._endurance and now - self._failing_since > self._endurance
+            if worn_out or not error.retryable:
                 raise
             logger.warning("%s; trying again", error, extra={"action": "step"})
             self._seen_version = None
