@@ -97,7 +97,7 @@ def test_ten_megabytes_are_enough() -> None:
 
 
 def test_a_mistake_in_json_is_placed() -> None:
-    assert refusal(b'{\n "a": 1,\n}').startswith("line 3, column 1: is not JSON")
+    assert refusal(b'{\n "a": 1,\n "b" 2\n}').startswith("line 3, column 6: is not JSON")
 
 
 def test_a_mistake_in_yaml_is_placed() -> None:
