@@ -34,8 +34,10 @@ check: $(VENV)/.installed-dev
 prove: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m prove tests/prove
 	$(BIN)/python -m pytest --hypothesis-profile prove -n $(WORKERS) tests/unit
-	$(BIN)/mutmut run
+	$(BIN)/mutmut run --max-children $(WORKERS) | tail -n 1
+	$(BIN)/mutmut export-cicd-stats
 	$(BIN)/mutmut results
+	$(BIN)/python -m tests.prove.mutants
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run
