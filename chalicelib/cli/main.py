@@ -2,8 +2,11 @@
 
 import gc
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TextIO
 
 import typer
 
@@ -58,6 +61,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         app(_shared_last(list(argv)), prog_name="batch-scheduler")
     except SystemExit as ending:
+        if isinstance(ending.__context__, BrokenPipeError):
+            return Exit.DONE  # the reader of --help has left, which is no failure of ours
         return ending.code if isinstance(ending.code, int) else 1
     return 0
 
@@ -68,7 +73,14 @@ def entry() -> None:
     gc.set_threshold(50_000, 20, 100)
     # What is worth a person's attention is told by the verbs; without this, warnings would be too.
     logging.getLogger("chalicelib").addHandler(logging.NullHandler())
+    # Who closed them, as `>&-` does, wants to hear nothing.
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     sys.exit(main(sys.argv[1:]))
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _shared_last(argv: list[str]) -> list[str]:

@@ -16,7 +16,8 @@ def version_exists(schedule: StoredSchedule) -> ConflictError:
 
 
 def no_schedule(schedule_id: str, version: int | None) -> NotFoundError:
-    hint = "" if version is None else f"Version {version} was asked for."
+    asked = "" if version is None else f"Version {version} was asked for. "
+    hint = f"{asked}The schedules there are: batch-scheduler list."
     return NotFoundError("schedule", schedule_id, hint)
 
 

@@ -21,7 +21,7 @@ def find_run(ports: Ports, text: str = "") -> RunHeader:
     if not text or text == "latest":
         found = ports.runs.find_headers(limit=1)
         if not found:
-            raise NotFoundError("run", "latest", "Start one: batch-scheduler run FILE.")
+            raise _no_runs()
         return found[0]
     latest = ports.runs.find_headers(schedule_id=text, limit=1)
     if latest:
@@ -46,6 +46,8 @@ def find_run_of_jobs(
     latest: dict[str, RunHeader] = {}
     for header in ports.runs.find_headers(limit=_RECENT):
         latest.setdefault(header.schedule_id, header)
+    if not latest:
+        raise _no_runs()
     meant = [header for header in latest.values() if _has(ports, header, patterns, statuses)]
     if len(meant) == 1:
         return meant[0]
@@ -54,6 +56,10 @@ def find_run_of_jobs(
         raise ConflictError(f"Several runs have such jobs: {several}. Say which: --run RUN.")
     words = " ".join([*patterns, *statuses])
     raise NotFoundError("job", words, "The latest runs have none such; --run RUN names another.")
+
+
+def _no_runs() -> NotFoundError:
+    return NotFoundError("run", "latest", "Start one: batch-scheduler run FILE.")
 
 
 def _has(

@@ -37,6 +37,11 @@ def test_without_any_run_it_is_said_how_to_start_one(ports: Ports, text: str) ->
         find_run(ports, text)
 
 
+def test_without_any_run_no_job_is_looked_for(ports: Ports) -> None:
+    with pytest.raises(NotFoundError, match="batch-scheduler run FILE"):
+        find_run_of_jobs(ports, ["a"])
+
+
 def test_a_schedule_means_its_latest_run(ports: Ports) -> None:
     put_runs(ports, "etl/1", "etl/2", "other/1")
     assert find_run(ports, "etl").run_id == "etl/2"
