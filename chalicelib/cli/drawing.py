@@ -105,9 +105,9 @@ def _nodes_of_document(document: "ScheduleDocument") -> "list[Node]":
 
 def _print_text(session: Session, title: str, nodes: "Sequence[Node]") -> None:
     from chalicelib.cli.tables import print_line, style_of
-    from chalicelib.core.drawing import measure, text
+    from chalicelib.core.drawing import measure, named_upstream, text
 
-    size = measure({node.name: node.upstream for node in nodes})
+    size = measure(named_upstream(nodes))
     head = f"{title}: {size.jobs} jobs, {size.dependencies} dependencies, depth {size.depth}"
     lines = text(nodes)
     if not session.console.is_terminal:

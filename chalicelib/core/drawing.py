@@ -36,10 +36,14 @@ FILL: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A job to draw. `status` is empty unless it is of a run; `note` is what is unusual of it."""
+    """A job to draw. `status` is empty unless it is of a run; `note` is what is unusual of it.
+
+    `is_implied` says that its upstream is drawn although the document does not name it.
+    """
 
     name: str
     upstream: tuple[str, ...] = ()
+    is_implied: bool = False
     status: str = ""
     note: str = ""
 
@@ -59,15 +63,24 @@ def nodes_of(specs: Iterable[JobSpec], statuses: Mapping[str, str]) -> list[Node
     main = [spec for spec in specs if not spec.is_finally]
     waited_for = {up for spec in main for up in spec.upstream}
     last = tuple(spec.name for spec in main if spec.name not in waited_for)
-    return [
-        Node(
-            name=spec.name,
-            upstream=last if spec.is_finally and not spec.upstream else spec.upstream,
-            status=statuses.get(spec.name, ""),
-            note=_note(spec),
+    nodes = []
+    for spec in specs:
+        waits_for_all = spec.is_finally and not spec.upstream
+        nodes.append(
+            Node(
+                name=spec.name,
+                upstream=last if waits_for_all else spec.upstream,
+                is_implied=waits_for_all,
+                status=statuses.get(spec.name, ""),
+                note=_note(spec),
+            )
         )
-        for spec in specs
-    ]
+    return nodes
+
+
+def named_upstream(nodes: Iterable[Node]) -> dict[str, tuple[str, ...]]:
+    """The upstream names that the document gives, for `measure`: nothing that is only implied."""
+    return {node.name: () if node.is_implied else node.upstream for node in nodes}
 
 
 def _note(spec: JobSpec) -> str:

@@ -11,6 +11,7 @@ from chalicelib.core.drawing import (
     layers,
     measure,
     mermaid,
+    named_upstream,
     nodes_of,
     text,
 )
@@ -194,6 +195,14 @@ def test_every_status_has_a_colour() -> None:
     assert set(FILL) == set(JobStatus)
 
 
+def test_what_a_finally_job_waits_for_without_naming_it_is_no_dependency() -> None:
+    specs = (spec("a"), spec("b", "a"), spec("tidy", is_finally=True),
+             spec("tell", "tidy", is_finally=True))  # fmt: skip
+    named = named_upstream(nodes_of(specs, {}))
+    assert named == {"a": (), "b": ("a",), "tidy": (), "tell": ("tidy",)}
+    assert measure(named) == Measures(jobs=4, dependencies=2, depth=2)
+
+
 def test_a_finally_job_is_drawn_below_the_jobs_that_nothing_waits_for() -> None:
     nodes = nodes_of(
         [
@@ -205,7 +214,7 @@ def test_a_finally_job_is_drawn_below_the_jobs_that_nothing_waits_for() -> None:
         ],
         {},
     )
-    assert nodes[3] == Node(name="tidy", upstream=("b", "c"), note="finally")
+    assert nodes[3] == Node(name="tidy", upstream=("b", "c"), is_implied=True, note="finally")
     assert nodes[4] == Node(name="tell", upstream=("tidy",), note="finally")
 
 
