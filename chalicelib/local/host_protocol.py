@@ -19,7 +19,8 @@ VERSION = 1
 MAX_FRAME = 1024 * 1024  # bytes; a SubmitJob has at most 30 KiB (service_limits)
 # What a job inherits; the rest of the host's environment is not its business.
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV")
-_ENCODER = json.JSONEncoder(separators=(",", ":"))  # dumps would make one at every call
+# Made once: dumps would make one at every call. Nothing that is sent holds itself.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 _MAX_ADDRESS = 100  # bytes; the kernel takes 107 on Linux, 103 on macOS (unix(7))
 # Not where TMPDIR points: host and clients may have different ones, and it may be long itself.

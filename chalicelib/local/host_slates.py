@@ -59,17 +59,17 @@ class Slates:
         """Name the slate after the attempt that writes on it, if it has written anything."""
         slate = self._used[job_id]
         if not slate.log and slate.size:
-            with contextlib.suppress(OSError):  # a full disk: it is tried again
-                slate.log = name_log(self._logs, slate.path, job_id, attempt)
+            self._name(slate, job_id, attempt)
 
     def give_back(self, job_id: str, attempt: int) -> None:
         """Take the slate from a job whose attempt has ended; what it wrote becomes its log."""
-        if job_id not in self._used:
+        slate = self._used.pop(job_id, None)
+        if slate is None:
             return  # none could be had
-        self.show(job_id, attempt)
-        slate = self._used.pop(job_id)
         size = slate.size
-        if not size and not slate.log:
+        if size and not slate.log:
+            self._name(slate, job_id, attempt)
+        elif not slate.log:
             self._clean.append(slate)
             return
         with contextlib.suppress(OSError):
@@ -77,6 +77,10 @@ class Slates:
             if size and os.pread(slate.descriptor, 1, size - 1) != b"\n":
                 os.write(slate.descriptor, b"\n")
         os.close(slate.descriptor)
+
+    def _name(self, slate: Slate, job_id: str, attempt: int) -> None:
+        with contextlib.suppress(OSError):  # a full disk: what runs still is tried again
+            slate.log = name_log(self._logs, slate.path, job_id, attempt)
 
     def _make(self) -> Slate:
         self._made += 1
