@@ -97,7 +97,7 @@ def _decided(ports: Ports, run_id: str, decide: Callable[[Run], Result]) -> Resu
     """Decide on what is stored, again for as long as it moves under us."""
     for _ in range(_TRIES - 1):
         run = ports.runs.load_run(run_id)
-        seen = run.header.revision, {name: state.version for name, state in run.states.items()}
+        seen = _seen(run)
         try:
             return decide(run)
         except ConflictError:

@@ -352,3 +352,11 @@ def test_everything_wrong_is_told_at_once() -> None:
         "$.jobList[2]",
         "$.finally[0].command[0]",
     ]
+
+
+def test_a_job_that_is_no_object_is_told_by_its_place() -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        load({"scheduleId": "etl", "jobList": ["a", {"jobName": 5}]})
+    reasons = {problem.path: problem.reason for problem in caught.value.problems}
+    assert "$.jobList[0]" in reasons
+    assert not any(reason.startswith("job ") for reason in reasons.values())

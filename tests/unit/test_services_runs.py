@@ -1,0 +1,107 @@
+"""Starting runs and keeping schedules, as the services do it over any store and queue."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.core.lifecycle import JobStatus, RunStatus
+from chalicelib.errors import ConflictError, InvalidInputError
+from chalicelib.ports import Ports, StoredSchedule
+from chalicelib.services.runs import StartRequest, start
+from chalicelib.services.schedules import put
+from tests.builders import job, loaded
+from tests.unit.runs import NOW
+from tests.unit.stores import world
+
+ADA = StartRequest(actor="ada")
+
+
+@pytest.fixture
+def ports() -> Ports:
+    return world()
+
+
+def stored(ports: Ports, *jobs: dict[str, Any], **fields: Any) -> StoredSchedule:
+    return put(ports, loaded(*jobs, **fields), "ada")
+
+
+def test_a_schedule_s_versions_count_from_one(ports: Ports) -> None:
+    assert [stored(ports, job(name)).version for name in "ab"] == [1, 2]
+    assert ports.schedules.get_schedule("nightly", 1).digest != (
+        ports.schedules.get_schedule("nightly").digest
+    )
+
+
+def test_a_document_equal_to_the_newest_version_is_not_stored_again(ports: Ports) -> None:
+    first = stored(ports, job("a"))
+    assert stored(ports, job("a")) == first
+
+
+def test_a_document_equal_to_an_older_version_is_a_new_version(ports: Ports) -> None:
+    assert [stored(ports, job(name)).version for name in "aba"] == [1, 2, 3]
+
+
+def test_a_version_counts_its_finally_jobs_too(ports: Ports) -> None:
+    assert stored(ports, job("a"), finally_jobs=[job("tidy")]).jobs == 2
+
+
+def test_a_run_freezes_the_version_it_was_started_from(ports: Ports) -> None:
+    first = stored(ports, job("a"))
+    stored(ports, job("b"))
+    run = ports.runs.load_run(start(ports, first, ADA).run_id)
+    assert list(run.specs) == ["a"]
+    assert (run.header.schedule_version, run.header.schedule_digest) == (1, first.digest)
+    assert (run.header.status, run.header.started_by) == (RunStatus.RUNNING, "ada")
+    assert run.states["a"].status is JobStatus.WAITING
+
+
+def test_the_values_of_a_run_are_kept_with_it(ports: Ports) -> None:
+    schedule = stored(
+        ports,
+        job("a"),
+        parameters={"date": {"type": "date"}, "n": {"type": "integer", "default": 3}},
+    )
+    header = start(ports, schedule, StartRequest(actor="ada", parameters={"date": "2026-11-23"}))
+    assert dict(header.parameters) == {"date": "2026-11-23", "n": 3}
+
+
+def test_a_relative_working_directory_is_below_where_the_run_was_started(ports: Ports) -> None:
+    schedule = stored(ports, job("a"), workingDirectory="etl")
+    header = start(ports, schedule, StartRequest(actor="ada", working_directory="/home/ada"))
+    assert header.working_directory == "/home/ada/etl"
+
+
+def test_runs_started_in_the_same_moment_get_starts_of_their_own(ports: Ports) -> None:
+    schedule = stored(ports)
+    runs = [start(ports, schedule, ADA) for _ in range(3)]
+    assert [run.started_at for run in runs] == [
+        NOW, NOW.replace(microsecond=1), NOW.replace(microsecond=2),
+    ]  # fmt: skip
+
+
+def test_more_runs_than_microseconds_are_looked_at_are_refused(ports: Ports) -> None:
+    schedule = stored(ports)
+    for _ in range(100):
+        start(ports, schedule, ADA)
+    with pytest.raises(ConflictError, match="100 runs of nightly start in the same microsecond"):
+        start(ports, schedule, ADA)
+
+
+def test_jobs_that_the_queue_could_never_run_are_all_told_and_nothing_is_stored(
+    ports: Ports,
+) -> None:
+    foreign = {"command": None, "jobDefinition": "clean:3"}
+    schedule = stored(
+        ports, job("a"), job("b", **foreign), job("c"), finally_jobs=[job("tidy", **foreign)]
+    )
+    with pytest.raises(InvalidInputError) as caught:
+        start(ports, schedule, ADA)
+    told = [(problem.path, problem.found) for problem in caught.value.problems]
+    assert told == [("$.jobList[1]", "clean:3"), ("$.finally[0]", "clean:3")]
+    assert caught.value.reason.startswith("job 'b' can't run here: it needs ")
+    assert ports.runs.find_headers() == []
+
+
+def test_a_job_that_is_passed_needs_nothing_of_the_queue(ports: Ports) -> None:
+    schedule = stored(ports, job("a", command=None, jobDefinition="clean:3", jobStatus="PASS"))
+    assert start(ports, schedule, ADA).status is RunStatus.RUNNING
