@@ -134,3 +134,12 @@ def test_the_end_of_a_huge_log_is_read_without_the_rest(connect: Connect, state:
     end(client, job_id)
     tail = HostLogs(state).tail(job_id, 1, 2)
     assert tail.lines == ("999999", "1000000")
+
+
+def test_what_has_only_just_ended_can_be_waited_for(connect: Connect) -> None:
+    client = connect()
+    ended = [accept(client, job(f"first-{number}", ["true"])) for number in range(5)]
+    for job_id in ended:
+        end(client, job_id)
+    after = job("after", ["true"], dependsOn=[{"jobId": job_id} for job_id in ended])
+    assert end(client, accept(client, after)).status is JobStatus.SUCCEEDED

@@ -94,6 +94,22 @@ def test_no_host_writes_under_the_mark_of_another(rounds: list[list[Entry]]) -> 
         assert other.read(other.mark) == []
 
 
+def test_what_a_full_disk_cut_off_is_written_over() -> None:
+    resource = pytest.importorskip("resource")
+    whole: Entry = ("ended", (1,))
+    with journals() as (path, journal):
+        journal.write([whole])
+        unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, unlimited[1]))
+        try:
+            with pytest.raises(OSError, match="the journal took 10 of"):
+                journal.write([("ended", (2,))])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+        journal.write([("ended", (3,))])
+        assert journal.read(journal.mark) == [whole, ("ended", (3,))]
+
+
 def test_a_journal_that_can_not_be_made_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match="missing"):
         Journal(tmp_path / "missing" / "host.journal")
