@@ -2,7 +2,7 @@
 
 from chalicelib.cli.commands import print_advice
 from chalicelib.cli.session import Session
-from chalicelib.cli.tables import one_line
+from chalicelib.cli.tables import one_line, printable
 from chalicelib.core.advising import Advice, advise_run
 from chalicelib.core.facts import telling
 from chalicelib.core.lifecycle import RunStatus
@@ -45,4 +45,4 @@ def _tell_failure(session: Session, record: JobRecord) -> None:
     details = session.edition.peek_details([state.job_id])
     attempt = max(len(details[0].attempts), 1) if details else 1
     for line in session.edition.logs.tail(state.job_id, attempt, _LOG_LINES).lines:
-        session.say(f"    | {line}")
+        session.say(f"    | {printable(line)}")

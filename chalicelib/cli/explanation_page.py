@@ -9,7 +9,7 @@ from chalicelib.cli.log_source import newest_attempt
 from chalicelib.cli.meant import find_job
 from chalicelib.cli.session import Session
 from chalicelib.cli.shapes import cause_shape
-from chalicelib.cli.tables import one_line, style_of
+from chalicelib.cli.tables import one_line, printable, style_of
 from chalicelib.core.advising import Advice, advise_job, advise_run
 from chalicelib.core.batch import MAX_ATTEMPT_LOG_LINES, JobDetail
 from chalicelib.core.explaining import Cause, Circumstances, explain_job, explain_run
@@ -175,8 +175,3 @@ def _lines_of(found: Explanation, job: str) -> Iterator[str]:
         elif name.rpartition(":")[0] == job:
             yield f"(child {name.rpartition(':')[2]})"
             yield from lines
-
-
-def printable(line: str) -> str:
-    """A line of a log as it may stand in a page of ours: tabs as blanks, no escape sequences."""
-    return "".join(c if c.isprintable() else "�" for c in line.expandtabs())

@@ -149,6 +149,11 @@ def one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
+def printable(line: str) -> str:
+    """A line of a log as it may stand in a page of ours: tabs as blanks, no escape sequences."""
+    return "".join(c if c.isprintable() else "�" for c in line.expandtabs())
+
+
 def moment_text(moment: datetime | None) -> str:
     """A time in UTC to the second: 2026-11-23 14:55:01Z; `-` for none."""
     return f"{moment:%Y-%m-%d %H:%M:%S}Z" if moment else "-"

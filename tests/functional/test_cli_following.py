@@ -132,7 +132,7 @@ def test_the_end_is_told_with_reasons_that_tell_and_what_to_type(
     why = "exit 137: Essential container in task exited: OutOfMemoryError"
     failed = state("a", JobStatus.FAILED, started_at=NOW, exit_code=137, reason=why)
     desk.record_run(specs=(spec("a"),), states={"a": failed})
-    desk.write_log("id-a", "".join(f"line {number}\n" for number in range(9)))
+    desk.write_log("id-a", "".join(f"\x1b[31mline {number}\n" for number in range(9)))
     desk.end(RUN, RunStatus.FAILED)
     with session_of(desk) as session:
         tell_end(session, session.find_run(RUN))
@@ -140,7 +140,7 @@ def test_the_end_is_told_with_reasons_that_tell_and_what_to_type(
     assert lines[:3] == [
         f"Run {RUN} FAILED after 7200.0 s: 1 FAILED",
         "  a: FAILED, attempt 1: exit 137: OutOfMemoryError",
-        "    | line 4",
+        "    | �[31mline 4",
     ]
     assert [line.partition("  # ")[0].strip() for line in lines[7:]] == [
         "", "Possible now:",
