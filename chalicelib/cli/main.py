@@ -69,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
 
 def entry() -> None:
     """What the installed command calls."""
-    # A run is many objects and little garbage: looking at all of them each time costs a fifth.
+    # A run is many objects and little garbage: to look at all of them each time costs its share.
     gc.set_threshold(50_000, 20, 100)
     # What is worth a person's attention is told by the verbs; without this, warnings would be too.
     logging.getLogger("chalicelib").addHandler(logging.NullHandler())
