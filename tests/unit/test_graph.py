@@ -117,3 +117,14 @@ def test_a_chain_of_ten_thousand_is_no_trouble() -> None:
 def test_a_ring_of_ten_thousand_is_one_cycle() -> None:
     ring = {str(i): [str((i + 1) % 10_000)] for i in range(10_000)}
     assert [len(cycle) for cycle in find_cycles(ring)] == [10_000]
+
+
+def test_the_way_around_a_cycle_goes_from_each_name_to_what_it_waits_for() -> None:
+    ring = {"a": ["c"], "b": ["a"], "c": ["d"], "d": ["b"]}
+    assert find_cycles(ring) == [["a", "c", "d", "b"]]
+
+
+def test_an_order_that_a_cycle_forbids_is_refused_with_the_way_around_it() -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        topological_order({"a": ["c"], "b": ["a"], "c": ["b"]})
+    assert str(caught.value) == "$: these wait for each other: a -> c -> b -> a"
