@@ -189,6 +189,11 @@ class Run:
         return [up for up in self.upstream[name] if self.states[up].status not in FINAL]
 
     @property
+    def versions(self) -> tuple[int, list[int]]:
+        """What moves with every write to the run: equal to that of a later load if none came."""
+        return self.header.revision, [state.version for state in self.states.values()]
+
+    @property
     def occupied(self) -> int:
         """How many jobs the queue has or may have: what `maxConcurrency` limits."""
         return len(self.live) + len(self.reserved)

@@ -46,12 +46,6 @@ def look_at(pid: int) -> Process | None:
     return Process(pid, int(fields[2]), state, int(fields[19]), int(fields[21]) * _PAGE)
 
 
-def start_ticks(pid: int) -> int | None:
-    """When that process began, in ticks since boot; None if it is gone."""
-    process = look_at(pid)
-    return None if process is None else process.started
-
-
 def carries(pid: int, variable: str) -> bool:
     """Say whether `NAME=value` was in the environment that the process began with."""
     try:

@@ -97,18 +97,13 @@ def _decided(ports: Ports, run_id: str, decide: Callable[[Run], Result]) -> Resu
     """Decide on what is stored, again for as long as it moves under us."""
     for _ in range(_TRIES - 1):
         run = ports.runs.load_run(run_id)
-        seen = _seen(run)
+        seen = run.versions
         try:
             return decide(run)
         except ConflictError:
-            now = ports.runs.load_run(run_id)
-            if seen == _seen(now):
+            if seen == ports.runs.load_run(run_id).versions:
                 raise
     return decide(ports.runs.load_run(run_id))
-
-
-def _seen(run: Run) -> tuple[int, dict[str, int]]:
-    return run.header.revision, {name: state.version for name, state in run.states.items()}
 
 
 def _run_change(before: RunHeader, after: RunHeader, order: Order) -> list[RunChange]:

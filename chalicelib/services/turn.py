@@ -41,16 +41,12 @@ def take_turn(ports: Ports, driven: Driven, changed: Iterable[str] | None = None
         poll(ports, driven, changed)
         advance(ports, driven)
     except ConflictError:
-        seen = _versions(driven.run)
+        seen = driven.run.versions
         driven.run = ports.runs.load_run(driven.run.header.run_id)
         driven.wake_at = ports.clock()
         driven.undecided = tuple(driven.run.live)  # what the queue told this turn is lost
-        if _versions(driven.run) == seen:
+        if driven.run.versions == seen:
             raise
-
-
-def _versions(run: Run) -> tuple[int, list[int]]:
-    return run.header.revision, [state.version for state in run.states.values()]
 
 
 def poll(ports: Ports, driven: Driven, changed: Iterable[str] | None = None) -> None:

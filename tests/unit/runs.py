@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib.core.batch import AttemptDetail, JobDetail, QueueLimits
+from chalicelib.core.folding import fold
 from chalicelib.core.lifecycle import FINAL, LIVE, Act, JobStatus
 from chalicelib.core.operating import Order
 from chalicelib.core.planning import Plan, plan
@@ -100,3 +101,15 @@ def settle_changes(run: Run, *, at: datetime = NOW, limits: QueueLimits = LIMITS
 def with_intent(name: str, status: JobStatus, intent: Any, **members: Any) -> JobState:
     """A live job of which an operator wants something."""
     return replace(state(name, status), intent=intent, **members)
+
+
+def folded(run: Run, *details: JobDetail) -> dict[str, Change]:
+    return {change.job: change for change in fold(run, details, NOW).changes}
+
+
+def becomes(run: Run, *details: JobDetail) -> dict[str, tuple[Act, JobStatus]]:
+    return {name: (item.act, item.after.status) for name, item in folded(run, *details).items()}
+
+
+def unstarted(job_id: str) -> JobDetail:
+    return described(job_id, JobStatus.FAILED, started=False, status_reason="Dependent Job failed")

@@ -5,35 +5,25 @@ from datetime import datetime
 
 import pytest
 
-from chalicelib.core.batch import JobDetail
 from chalicelib.core.folding import Folded, fold
 from chalicelib.core.lifecycle import Act, JobStatus
-from chalicelib.core.run import Change, Intent, Run
+from chalicelib.core.run import Intent
 from chalicelib.core.schedule import RetryPolicy, TriggerRule
 from tests.unit.runs import (
     EARLIER,
     NOW,
     after,
+    becomes,
     described,
+    folded,
     run_of,
     spec,
     state,
+    unstarted,
     with_intent,
 )
 
 J = JobStatus
-
-
-def folded(run: Run, *details: JobDetail) -> dict[str, Change]:
-    return {change.job: change for change in fold(run, details, NOW).changes}
-
-
-def becomes(run: Run, *details: JobDetail) -> dict[str, tuple[Act, JobStatus]]:
-    return {name: (item.act, item.after.status) for name, item in folded(run, *details).items()}
-
-
-def unstarted(job_id: str) -> JobDetail:
-    return described(job_id, J.FAILED, started=False, status_reason="Dependent Job failed")
 
 
 @pytest.mark.parametrize("upstream", [J.FAILED, J.UPSTREAM_FAILED, J.NOTFOUND, J.CANCELLED])

@@ -7,33 +7,24 @@ import pytest
 from chalicelib.core.batch import AttemptDetail, JobDetail
 from chalicelib.core.folding import Folded, describe_failure, fold, has_started
 from chalicelib.core.lifecycle import Act, JobStatus
-from chalicelib.core.run import Change, Intent, JobState, Run, RunHeader
+from chalicelib.core.run import Change, Intent, JobState, RunHeader
 from chalicelib.core.schedule import RetryPolicy
 from tests.unit.runs import (
     EARLIER,
     NOW,
     after,
+    becomes,
     described,
+    folded,
     header,
     run_of,
     spec,
     state,
+    unstarted,
     with_intent,
 )
 
 J = JobStatus
-
-
-def folded(run: Run, *details: JobDetail) -> dict[str, Change]:
-    return {change.job: change for change in fold(run, details, NOW).changes}
-
-
-def becomes(run: Run, *details: JobDetail) -> dict[str, tuple[Act, JobStatus]]:
-    return {name: (item.act, item.after.status) for name, item in folded(run, *details).items()}
-
-
-def unstarted(job_id: str) -> JobDetail:
-    return described(job_id, J.FAILED, started=False, status_reason="Dependent Job failed")
 
 
 def test_a_job_that_moved_on_is_seen() -> None:
