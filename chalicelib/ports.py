@@ -99,6 +99,19 @@ class RunStore(Protocol):
     def load_run(self, run_id: str) -> Run:
         """The whole run. Raises NotFoundError."""
 
+    def load_for_turn(self, run_id: str) -> Run:
+        """The run as a turn needs it; what is final may be told by its status alone.
+
+        What it says may be behind only where the next write then conflicts: after a conflict a
+        driver goes on with `load_run`. Raises NotFoundError.
+        """
+
+    def close_turn(self, run: Run) -> None:
+        """Write what a turn leaves to its end: the counts in the header follow here at the latest.
+
+        Raises ConflictError unless the stored header has the revision of the run's.
+        """
+
     def find_jobs(
         self, run_id: str, *, statuses: Iterable[JobStatus] | None = None, limit: int | None = None
     ) -> list[JobRecord]:
@@ -119,14 +132,12 @@ class RunStore(Protocol):
 
         Raises ConflictError, and writes nothing, unless the stored header has the revision of
         `before` and every job the version of its change's `before`. `after` None leaves the header
-        as it is but for its counts, which always follow the changes.
+        as it is but for its counts, which follow the changes now or with `close_turn`; then many
+        changes may be written in parts, in order, and a conflict leaves the parts before it.
         """
 
     def events(self, run_id: str, *, job: str | None = None, after: int = 0) -> list[Event]:
         """Events with a sequence above `after`, oldest first, of one job unless None."""
-
-    def revision_of(self, run_ids: Iterable[str]) -> dict[str, int]:
-        """The stored revision of each run: tells a driver that an operator has acted."""
 
 
 class JobQueue(Protocol):
@@ -195,3 +206,89 @@ class Ports:
     runs: RunStore
     queue: JobQueue
     clock: Clock
+
+
+class WakeMarks(Protocol):
+    """Who waits for a change of which run. A mark is a hint, as a wake is."""
+
+    def arm(self, run_id: str, token: str) -> bool:
+        """Keep the token of one who begins to wait; False when the run has moved since the last.
+
+        Then nothing is kept, the mark is cleared, and the caller must not wait.
+        """
+
+    def mark(self, run_id: str) -> str:
+        """Take the token that is to be woken; with none there, mark the run and give nothing.
+
+        A run that is marked already is not written again: a burst of marks writes once.
+        """
+
+
+class Executions(Protocol):
+    """The executions of the state machine that drives runs."""
+
+    def start(self, name: str, payload: Mapping[str, Any]) -> None:
+        """Start one; the same name again is the same execution, and no error."""
+
+    def is_running(self, name: str) -> bool | None:
+        """None when no execution of that name is known."""
+
+    def wake(self, token: str) -> None:
+        """Let the one that waits with this token go on; a token past its time does nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A message to people. `id` is the same when it is sent again; `topic` empty: the default."""
+
+    id: str
+    subject: str
+    message: str
+    topic: str = ""
+
+
+class Notices(Protocol):
+    """Tells people."""
+
+    def publish(self, notice: Notice) -> None:
+        """At least once. What is too long is cut. Raises BackendError."""
+
+
+class Archive(Protocol):
+    """Keeps finished runs for analysis."""
+
+    def write(self, header: RunHeader, lines: Iterable[str]) -> str:
+        """Write JSON lines under the run's own address and give it; again is the same."""
+
+
+class SubmitBudget(Protocol):
+    """The submissions that all runs of the account share."""
+
+    def take(self, count: int) -> float:
+        """Take that many; the seconds to wait before the first of them may be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file as it is now."""
+
+    content: bytes
+    version: str
+
+
+class Uploads(Protocol):
+    """The files that people put where schedules are taken from."""
+
+    def read(self, key: str) -> Upload:
+        """The newest version. Raises NotFoundError, and InvalidInputError for one too large."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrivingPorts(Ports):
+    """What the handlers of a driver outside the process touch besides."""
+
+    marks: WakeMarks
+    executions: Executions
+    notices: Notices
+    archive: Archive
+    uploads: Uploads

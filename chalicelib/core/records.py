@@ -159,6 +159,8 @@ _HEADER = _members(
         "reason": ("reason", str, str),
         "cancelling": ("cancelling", str, str),
         "working_directory": ("workingDirectory", str, str),
+        "driver": ("driver", str, str),
+        "handovers": ("handovers", int, int),
         "ended_at": ("lastDateTime", encode_time, decode_time),
         "counts": ("counts", dict, dict),
     },

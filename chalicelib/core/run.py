@@ -76,6 +76,8 @@ class RunHeader:
 
     `revision` grows with every operator's act and with every change of status: a reservation is
     written on the condition that it has not moved. `cancelling` is the reason of a cancel.
+    `driver` is the execution of the state machine that may act, empty while there is none, and
+    `handovers` counts those that the generation has had before; neither is used on one machine.
     """
 
     run_id: str
@@ -93,6 +95,8 @@ class RunHeader:
     reason: str = ""
     cancelling: str = ""
     working_directory: str = ""
+    driver: str = ""
+    handovers: int = 0
     ended_at: datetime | None = None
     counts: Mapping[str, int] = field(default_factory=dict)  # jobs per status
 

@@ -140,6 +140,17 @@ class MemoryStore:
         specs = [_spec(record) for record in stored.specs.values()]
         return Run(self.get_header(run_id), specs, stored.states)
 
+    def load_for_turn(self, run_id: str) -> Run:
+        """The whole run here too: it costs little to read. Raises NotFoundError."""
+        return self.load_run(run_id)
+
+    def close_turn(self, run: Run) -> None:
+        """Nothing is left to write: every record has moved the counts.
+
+        Raises ConflictError unless the stored header has the revision of the run's.
+        """
+        self.record(run.header, [])
+
     def find_jobs(
         self, run_id: str, *, statuses: Iterable[JobStatus] | None = None, limit: int | None = None
     ) -> list[JobRecord]:
@@ -192,11 +203,6 @@ class MemoryStore:
         stored = self._contents.runs.get(run_id)
         events = stored.events[max(after, 0) :] if stored else []
         return [event for event in events if job is None or event.job == job]
-
-    def revision_of(self, run_ids: Iterable[str]) -> dict[str, int]:
-        """The stored revision of each run that exists."""
-        runs = self._contents.runs
-        return {run_id: runs[run_id].header.revision for run_id in run_ids if run_id in runs}
 
     def _stored(self, run_id: str) -> _StoredRun:
         if run_id not in self._contents.runs:

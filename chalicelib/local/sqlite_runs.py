@@ -76,9 +76,6 @@ _NEWEST_FIRST = "ORDER BY started_at DESC, run DESC LIMIT :limit"
 _HEADER = "SELECT status, revision, counts, header, run FROM runs WHERE run_id = ?"
 _UPDATE_RUN = "UPDATE runs SET status = ?, revision = ?, counts = ?, header = ? WHERE run = ?"
 _UPDATE_COUNTS = "UPDATE runs SET counts = ? WHERE run = ?"
-_REVISIONS = """
-SELECT run_id, revision FROM runs WHERE run_id IN (SELECT value FROM json_each(?))
-"""
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _LAST_EVENT = "SELECT coalesce(max(sequence), 0) FROM events WHERE run = ?"
 _EVENTS = """
@@ -144,6 +141,17 @@ class SqliteRuns:
             states = {name: state_of(row) for name, *row in connection.execute(_STATES, key)}
         return Run(header, specs, {spec.name: states[spec.name] for spec in specs})
 
+    def load_for_turn(self, run_id: str) -> Run:
+        """The whole run here too: it costs little to read. Raises NotFoundError."""
+        return self.load_run(run_id)
+
+    def close_turn(self, run: Run) -> None:
+        """Nothing is left to write: every record has moved the counts.
+
+        Raises ConflictError unless the stored header has the revision of the run's.
+        """
+        self.record(run.header, [])
+
     def find_jobs(
         self, run_id: str, *, statuses: Iterable[JobStatus] | None = None, limit: int | None = None
     ) -> list[JobRecord]:
@@ -194,11 +202,6 @@ class SqliteRuns:
         values = {"run_id": run_id, "after": after, "job": job}
         with self._runs.reading("events") as connection:
             return [event_of(row) for row in connection.execute("\n".join(query), values)]
-
-    def revision_of(self, run_ids: Iterable[str]) -> dict[str, int]:
-        """The stored revision of each run that exists."""
-        with self._runs.reading("revision of") as connection:
-            return dict(connection.execute(_REVISIONS, (to_json(list(run_ids)),)))
 
     def _job_records(self, query: str, values: Mapping[str, Any]) -> list[JobRecord]:
         with self._runs.reading("find jobs") as connection:

@@ -231,14 +231,7 @@ def test_named_jobs_come_in_the_documents_order_and_unknown_ones_are_absent(stor
     assert [(each.spec.name, each.position) for each in found] == [("make", 0), ("approve", 2)]
 
 
-def test_a_run_that_does_not_exist_has_no_jobs_events_or_revision(store: Store) -> None:
+def test_a_run_that_does_not_exist_has_no_jobs_or_events(store: Store) -> None:
     assert store.find_jobs("none") == []
     assert store.get_jobs("none", ["make"]) == []
     assert store.events("none") == []
-    assert store.revision_of(["none"]) == {}
-
-
-def test_revisions_are_those_of_the_stored_headers(store: Store) -> None:
-    store.create_run(header("a", revision=4), (), {})
-    store.create_run(header("b"), (), {})
-    assert store.revision_of(iter(["a", "none", "b"])) == {"a": 4, "b": 0}

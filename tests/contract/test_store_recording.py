@@ -251,3 +251,29 @@ def test_the_data_version_moves_when_another_view_writes_and_not_for_own_writes(
     assert engine.data_version() == at_first
     store.record(about, [change(made.after, Act.ACCEPT, status=JobStatus.SUBMITTED)])
     assert engine.data_version() != at_first
+
+
+def test_what_a_turn_loads_is_the_run(store: Store) -> None:
+    begin(store)
+    loaded, whole = store.load_for_turn("etl-1"), store.load_run("etl-1")
+    assert loaded.header == whole.header
+    assert loaded.specs == whole.specs
+    assert loaded.states == whole.states
+
+
+def test_counts_follow_the_changes_when_the_turn_is_closed(store: Store) -> None:
+    before = begin(store)
+    run = store.load_for_turn("etl-1")
+    reserved = change(run.states["make"], Act.RESERVE, status=JobStatus.RESERVED)
+    store.record(before, [reserved])
+    run.apply([reserved])
+    store.close_turn(run)
+    assert store.get_header("etl-1").counts[JobStatus.RESERVED] == 1
+
+
+def test_a_turn_is_not_closed_on_a_run_that_has_moved(store: Store) -> None:
+    before = begin(store)
+    run = store.load_for_turn("etl-1")
+    store.record(before, [], after=replace(before, revision=before.revision + 1))
+    with pytest.raises(ConflictError):
+        store.close_turn(run)

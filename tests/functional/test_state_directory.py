@@ -323,9 +323,9 @@ def test_a_write_that_does_not_know_of_the_hand_conflicts(
 
 def test_an_engine_sees_that_a_hand_was_at_work(store: SqliteStore, tmp_path: Path) -> None:
     begin(store)
-    before = store.data_version(), store.revision_of(["etl-1"])
+    before = store.data_version(), store.get_header("etl-1").revision
     by_hand(tmp_path, "UPDATE jobs SET status = 'PASS' WHERE name = 'make'")
-    after = store.data_version(), store.revision_of(["etl-1"])
+    after = store.data_version(), store.get_header("etl-1").revision
     assert before[0] != after[0]
     assert before[1] != after[1]
 

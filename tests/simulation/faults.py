@@ -132,8 +132,11 @@ class TappedStore:
     def events(self, run_id: str, *, job: str | None = None, after: int = 0) -> list[Event]:
         return self._tap.call("events", lambda: self._store.events(run_id, job=job, after=after))
 
-    def revision_of(self, run_ids: Iterable[str]) -> dict[str, int]:
-        return self._tap.call("revision_of", lambda: self._store.revision_of(run_ids))
+    def load_for_turn(self, run_id: str) -> Run:
+        return self._tap.call("load_for_turn", lambda: self._store.load_for_turn(run_id))
+
+    def close_turn(self, run: Run) -> None:
+        self._tap.call("close_turn", lambda: self._store.close_turn(run))
 
 
 @dataclass(frozen=True, slots=True)
