@@ -175,6 +175,7 @@ TRANSITIONS: Mapping[JobStatus, _Row] = MappingProxyType(
             Act.RERUN: _to(_J.WAITING, _J.HELD),
             Act.PASS: _to(_J.PASS),
             Act.RESTART: _to(_J.WAITING, _J.HELD),
+            Act.REVIVE: _to(_J.WAITING, _J.HELD),
         },
         _J.NOTFOUND: {**_AGAIN, Act.MARK_FAILED: _to(_J.FAILED)},
     }

@@ -3,11 +3,12 @@
 Every verb takes any number of jobs and decides for each alone; nothing of it is done here.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.core.lifecycle import (
+    BROKEN,
     FINAL,
     LIVE,
     TRANSITIONS,
@@ -18,6 +19,7 @@ from chalicelib.core.lifecycle import (
 )
 from chalicelib.core.readiness import Standing, Verdict, judge, standing_of
 from chalicelib.core.run import Change, Intent, JobState, Run, RunHeader
+from chalicelib.core.schedule import OnFailure
 
 _DONE: Mapping[Act, JobStatus] = {
     Act.HOLD: JobStatus.HELD,
@@ -29,7 +31,9 @@ _DONE: Mapping[Act, JobStatus] = {
     Act.RERUN: JobStatus.WAITING,
 }
 _ASKED = {Act.HOLD: Intent.HOLD, Act.PASS: Intent.PASS, Act.TERMINATE: Intent.CANCEL}
-_FREES_DOWNSTREAM = frozenset({Act.PASS, Act.MARK_SUCCEEDED, Act.RERUN})
+_FREES_DOWNSTREAM = frozenset({Act.PASS, Act.MARK_SUCCEEDED, Act.MARK_FAILED, Act.RERUN})
+_NEVER_RAN = frozenset({JobStatus.UPSTREAM_FAILED, JobStatus.SKIPPED})
+_SHOWN = 3  # jobs that a sentence names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,17 +66,53 @@ class Operation:
 
 def operate(run: Run, names: Iterable[str], order: Order) -> Operation:
     """Decide an order over jobs of `run`, in the order given; unknown names raise KeyError."""
-    changes: dict[str, Change] = {}
-    refusals: list[Refusal] = []
-    for name in dict.fromkeys(names):
-        sentence = _refuse(run, name, order)
-        if sentence:
-            refusals.append(Refusal(name, sentence))
-        else:
-            changes[name] = _change(run, name, order)
+    refused = {name: _refuse(run, name, order) for name in dict.fromkeys(names)}
+    operation = _operate(run, refused, order)
+    stoppers = _stoppers(run, operation.changes) if order.act is Act.RERUN else []
+    if not stoppers:
+        return operation
+    for name, sentence in refused.items():
+        if not sentence and not run.specs[name].is_finally:
+            refused[name] = _stopped_at_once(run, name, stoppers)
+    return _operate(run, refused, order)
+
+
+def _operate(run: Run, refused: Mapping[str, str], order: Order) -> Operation:
+    """What the order comes to for those named that no sentence refuses."""
+    refusals = [Refusal(name, sentence) for name, sentence in refused.items() if sentence]
+    changes = {
+        name: _change(run, name, order) for name, sentence in refused.items() if not sentence
+    }
     header = _header(run, changes, order)
     changes |= _consequences(run, changes, order, header)
     return Operation(changes=tuple(changes.values()), refusals=tuple(refusals), header=header)
+
+
+def _stoppers(run: Run, changes: Iterable[Change]) -> list[str]:
+    """The jobs that would stop the run at once if the changes were made, the causes if there are.
+
+    A failure that `onFailure: stop` has answered already is no reason to run a job for nothing.
+    """
+    if run.header.policy.on_failure is not OnFailure.STOP:
+        return []
+    statuses = {name: state.status for name, state in run.states.items()}
+    statuses |= {change.job: change.after.status for change in changes}
+    broken = [
+        name
+        for name, status in statuses.items()
+        if status in BROKEN and not run.specs[name].is_finally
+    ]
+    return [name for name in broken if statuses[name] is not JobStatus.UPSTREAM_FAILED] or broken
+
+
+def _stopped_at_once(run: Run, name: str, stoppers: Sequence[str]) -> str:
+    shown = ", ".join(f"{other!r} is {run.states[other].status}" for other in stoppers[:_SHOWN])
+    more = f", so are {len(stoppers) - _SHOWN} more" if len(stoppers) > _SHOWN else ""
+    them = "it" if len(stoppers) == 1 else "them"
+    return (
+        f"{name!r} would be stopped at once: onFailure is stop, and {shown}{more}; "
+        f"rerun {them} in the same command, pass {them} first, or restart the run."
+    )
 
 
 def _consequences(
@@ -205,7 +245,7 @@ def finally_again(run: Run, changes: Mapping[str, Change], order: Order) -> Iter
 
 
 def revive(run: Run, changes: Mapping[str, Change], order: Order) -> Iterator[Change]:
-    """Jobs downstream that were UPSTREAM_FAILED and no longer need to be."""
+    """Jobs downstream that were UPSTREAM_FAILED or SKIPPED and no longer need to be."""
     revived: dict[str, Change] = {}
 
     def status_of(name: str) -> JobStatus:
@@ -216,12 +256,12 @@ def revive(run: Run, changes: Mapping[str, Change], order: Order) -> Iterator[Ch
     while front:
         name = front.pop(0)
         for down in run.downstream[name]:
-            if status_of(down) is not JobStatus.UPSTREAM_FAILED:
+            if status_of(down) not in _NEVER_RAN:
                 continue
             tally = [0] * len(Standing)
             for up in run.upstream[down]:
                 tally[standing_of(status_of(up))] += 1
-            if judge(run.specs[down].trigger_rule, tally) is Verdict.DOOMED:
+            if judge(run.specs[down].trigger_rule, tally) in (Verdict.DOOMED, Verdict.UNMET):
                 continue
             before = run.states[down]
             reason = f"possible again: {words(order, order.act)} on {name!r}"

@@ -1,13 +1,14 @@
 """Going on with a run where it stopped: the plan of a restart, which can be read before it is done.
 
 What is SUCCEEDED, PASS or SKIPPED stays; what the queue has is adopted as it is; the rest becomes
-WAITING in the next generation of the same run.
+WAITING in the next generation of the same run. So does a SKIPPED job whose upstream runs again: it
+was skipped because of an end that counts no more.
 """
 
 from dataclasses import dataclass, replace
 
 from chalicelib.core.lifecycle import FINAL, LIVE, SATISFIED, Act, JobStatus, RunStatus
-from chalicelib.core.operating import Order, again, finally_again, words
+from chalicelib.core.operating import Order, again, finally_again, revive, words
 from chalicelib.core.run import Change, Run, RunHeader
 from chalicelib.errors import ConflictError
 
@@ -48,6 +49,8 @@ def plan_restart(run: Run, order: Order) -> RestartPlan:
     if not changes and header.status in (RunStatus.RUNNING, RunStatus.SUCCEEDED):
         raise ConflictError(_nothing(run), status=header.status, event=Act.RESTART)
     for change in finally_again(run, changes, order):
+        changes[change.job] = change
+    for change in revive(run, changes, order):
         changes[change.job] = change
     in_doubt = [name for name in changes if run.states[name].status is JobStatus.NOTFOUND]
     kept = [name for name, state in run.states.items() if name not in changes]

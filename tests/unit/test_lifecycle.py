@@ -79,7 +79,10 @@ def test_an_end_is_left_only_by_operators_and_by_what_follows_from_them() -> Non
 
 
 def test_only_a_job_that_never_ran_is_revived() -> None:
-    assert {before for before, act, _ in ROWS if act is Act.REVIVE} == {JobStatus.UPSTREAM_FAILED}
+    assert {before for before, act, _ in ROWS if act is Act.REVIVE} == {
+        JobStatus.UPSTREAM_FAILED,
+        JobStatus.SKIPPED,
+    }
 
 
 def test_nothing_reaches_the_queue_but_through_a_reservation() -> None:

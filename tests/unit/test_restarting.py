@@ -155,3 +155,15 @@ def test_a_finally_job_that_was_passed_stays_passed() -> None:
 def test_only_what_the_queue_has_is_adopted() -> None:
     run = run_of(spec("a"), spec("b"), spec("c"), a=J.FAILED, b=J.RUNNING, c=J.HELD)
     assert restart(run).adopt == ("b",)
+
+
+def test_what_was_skipped_is_looked_at_again_if_what_it_looks_at_runs_again() -> None:
+    run = run_of(
+        spec("a"), spec("alarm", "a", trigger_rule=TriggerRule.ANY_FAILED),
+        spec("b"), spec("calm", "b", trigger_rule=TriggerRule.ANY_FAILED), run=FAILED,
+        a=J.CANCELLED, alarm=J.SKIPPED, b=J.SUCCEEDED, calm=J.SKIPPED,
+    )  # fmt: skip
+    plan = restart(run)
+    assert (plan.keep, plan.again) == (("b", "calm"), ("a", "alarm"))
+    run.apply(plan.changes)
+    assert run.states["alarm"].status is J.WAITING

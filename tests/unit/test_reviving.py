@@ -78,12 +78,10 @@ def test_a_job_that_is_named_and_revived_has_one_change() -> None:
     assert became(operation) == {"a": (Act.RERUN, J.WAITING), "b": (Act.RERUN, J.WAITING)}
 
 
-@pytest.mark.parametrize("act", [Act.MARK_FAILED, Act.HOLD])
-def test_an_act_that_frees_nothing_revives_nothing(act: Act) -> None:
-    before = J.NOTFOUND if act is Act.MARK_FAILED else J.WAITING
+def test_an_act_that_frees_nothing_revives_nothing() -> None:
     either = spec("b", "a", "x", trigger_rule=TriggerRule.ANY_SUCCEEDED)
-    run = run_of(spec("a"), spec("x"), either, a=before, x=J.SUCCEEDED, b=J.UPSTREAM_FAILED)
-    assert set(became(operate(run, ["a"], order(act)))) == {"a"}
+    run = run_of(spec("a"), spec("x"), either, x=J.SUCCEEDED, b=J.UPSTREAM_FAILED)
+    assert set(became(operate(run, ["a"], order(Act.HOLD)))) == {"a"}
 
 
 def test_nothing_is_revived_in_a_run_that_stays_ended() -> None:
@@ -94,3 +92,27 @@ def test_nothing_is_revived_in_a_run_that_stays_ended() -> None:
 def test_a_rerun_that_wakes_an_ended_run_revives() -> None:
     run = run_of(spec("a"), spec("b", "a"), run=FAILED, a=J.FAILED, b=J.UPSTREAM_FAILED)
     assert became(operate(run, ["a"], order(Act.RERUN)))["b"] == (Act.REVIVE, J.WAITING)
+
+
+def test_a_skipped_job_is_looked_at_again_when_its_upstream_runs_again() -> None:
+    run = run_of(
+        spec("a"), spec("alarm", "a", trigger_rule=TriggerRule.ANY_FAILED), spec("z", "alarm"),
+        a=J.SUCCEEDED, alarm=J.SKIPPED, z=J.SUCCEEDED,
+    )  # fmt: skip
+    run.apply(operate(run, ["a"], order(Act.RERUN)).changes)
+    assert {name: item.status for name, item in run.states.items()} == {
+        "a": J.WAITING, "alarm": J.WAITING, "z": J.SUCCEEDED,
+    }  # fmt: skip
+
+
+def test_a_skipped_job_runs_when_its_upstream_is_marked_failed_while_the_run_moves() -> None:
+    alarm = spec("alarm", "a", trigger_rule=TriggerRule.ANY_FAILED)
+    run = run_of(spec("a"), alarm, spec("b"), a=J.SUCCEEDED, alarm=J.SKIPPED, b=J.RUNNING)
+    operation = operate(run, ["a"], order(Act.MARK_FAILED))
+    assert became(operation)["alarm"] == (Act.REVIVE, J.WAITING)
+
+
+def test_a_skipped_job_stays_so_while_nothing_upstream_has_failed_or_runs_again() -> None:
+    alarm = spec("alarm", "a", trigger_rule=TriggerRule.ANY_FAILED)
+    run = run_of(spec("a"), alarm, a=J.CANCELLED, alarm=J.SKIPPED)
+    assert set(became(operate(run, ["a"], order(Act.PASS)))) == {"a"}
