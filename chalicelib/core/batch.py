@@ -10,6 +10,7 @@ from typing import Any
 
 from chalicelib.core.lifecycle import JobStatus
 
+DEFAULT_QUEUE = "default"  # where jobs go that name no queue
 MAX_ATTEMPT_LOG_LINES = 20  # what an explanation of a failure shows
 
 

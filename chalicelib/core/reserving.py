@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from chalicelib.core.batch import (
+    DEFAULT_QUEUE,
     Accepted,
     Deferred,
     JobDetail,
@@ -25,8 +26,6 @@ from chalicelib.core.lifecycle import Act, JobStatus
 from chalicelib.core.naming import queue_name
 from chalicelib.core.planning import HandOver
 from chalicelib.core.run import Change, Intent, JobState, Run
-
-DEFAULT_QUEUE = "default"  # where jobs go that name no queue
 
 
 def queue_of(run: Run, job: str) -> str:

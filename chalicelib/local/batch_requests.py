@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chalicelib.core.batch import DEFAULT_QUEUE
 from chalicelib.errors import BackendError
 from chalicelib.local.batch_records import N_TO_N, SEQUENTIAL, JobRequest, RetryRule, Upstream
 
-DEFAULT_QUEUE = "default"
 MAX_PAYLOAD = 30 * 1024  # bytes of a SubmitJob (service_limits)
 MAX_UPSTREAM = 20  # dependsOn (service_limits)
 MAX_DESCRIBED = 100  # API_DescribeJobs

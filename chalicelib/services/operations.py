@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
-from chalicelib.core.operating import Operation, Order, operate
+from chalicelib.core.operating import Operation, Order, operate, words
 from chalicelib.core.restarting import RestartPlan, plan_restart
 from chalicelib.core.run import Run, RunHeader
 from chalicelib.core.selecting import select
@@ -54,11 +54,16 @@ def preview_restart(ports: Ports, run_id: str, order: Order) -> RestartPlan:
     return plan_restart(ports.runs.load_run(run_id), order)
 
 
-def restart(ports: Ports, run_id: str, order: Order) -> RestartPlan:
-    """Begin the next generation of the run with what is not done yet."""
+def restart(ports: Ports, run_id: str, order: Order, driver: str = "") -> RestartPlan:
+    """Begin the next generation of the run with what is not done yet.
+
+    `driver` is the execution that will drive it, if it is there already.
+    """
 
     def decide(run: Run) -> RestartPlan:
         plan = plan_restart(run, order)
+        if driver and not run.header.driver:
+            plan = replace(plan, header=replace(plan.header, driver=driver))
         moved = _run_change(run.header, plan.header, order)
         ports.runs.record(run.header, plan.changes, after=plan.header, run_changes=moved)
         return plan
@@ -85,8 +90,8 @@ def cancel(ports: Ports, run_id: str, order: Order) -> RunHeader:
             raise ConflictError(
                 f"Run {run_id} is being cancelled already.", status=header.status, event=Act.CANCEL
             )
-        words = f"cancelled by {order.actor}" + (f": {order.reason}" if order.reason else "")
-        after = replace(header, cancelling=words, reason=words, revision=header.revision + 1)
+        why = words(order, Act.CANCEL)
+        after = replace(header, cancelling=why, reason=why, revision=header.revision + 1)
         ports.runs.record(header, [], after=after, run_changes=[_told(header, after, order)])
         return after
 

@@ -188,7 +188,7 @@ def test_status_shows_twenty_jobs_of_a_kind_and_all_with_all(bare: Desk) -> None
 
 
 def test_status_says_that_a_run_is_being_cancelled(bare: Desk) -> None:
-    bare.record_run(cancelling="cancelled by ada")
+    bare.record_run(cancelling="cancel by ada")
     assert bare.read("status").startswith(f"{RUN}  RUNNING, being cancelled for ")
 
 

@@ -106,9 +106,9 @@ def test_a_held_job_says_who_must_release_it_and_what_it_waits_for_besides() -> 
 
 
 def test_nothing_more_starts_in_a_run_that_is_being_cancelled() -> None:
-    run = run_of(spec("a"), spec("z", is_finally=True), run=header(cancelling="cancelled by ada"))
-    assert sentence(run, "a") == "will not run any more: cancelled by ada"
-    assert sentence(run, "z") == "will not run any more: cancelled by ada"
+    run = run_of(spec("a"), spec("z", is_finally=True), run=header(cancelling="cancel by ada"))
+    assert sentence(run, "a") == "will not run any more: cancel by ada"
+    assert sentence(run, "z") == "will not run any more: cancel by ada"
 
 
 def test_a_run_that_stops_at_a_failure_still_runs_its_finally_jobs() -> None:
@@ -339,12 +339,10 @@ def test_an_ended_run_needs_no_engine() -> None:
 
 
 def test_a_cancelled_run_tells_why() -> None:
-    ended = header(status=RunStatus.CANCELLED, cancelling="cancelled by ada: wrong date")
+    ended = header(status=RunStatus.CANCELLED, cancelling="cancel by ada: wrong date")
     run = run_of(spec("a"), run=ended, a=JobStatus.CANCELLED)
     cause = explain_run(run, HERE)
-    assert cause.sentence == (
-        "is CANCELLED, generation 1: 1 CANCELLED; cancelled by ada: wrong date"
-    )
+    assert cause.sentence == ("is CANCELLED, generation 1: 1 CANCELLED; cancel by ada: wrong date")
     assert [link.job for link in cause.because] == ["a"]
 
 

@@ -99,14 +99,14 @@ def test_a_cancel_is_on_record_with_who_and_why() -> None:
     record_run(ports, spec("a"))
     operations.cancel(ports, RUN, order(Act.CANCEL, reason="wrong day"))
     stored = ports.runs.get_header(RUN)
-    assert (stored.cancelling, stored.revision) == ("cancelled by ada: wrong day", 1)
+    assert (stored.cancelling, stored.revision) == ("cancel by ada: wrong day", 1)
     assert ports.runs.events(RUN)[-1].act == "CANCEL"
 
 
 def test_a_cancel_without_a_reason_says_who() -> None:
     ports = world()
     record_run(ports, spec("a"))
-    assert operations.cancel(ports, RUN, order(Act.CANCEL)).cancelling == "cancelled by ada"
+    assert operations.cancel(ports, RUN, order(Act.CANCEL)).cancelling == "cancel by ada"
 
 
 def test_a_run_is_cancelled_once() -> None:

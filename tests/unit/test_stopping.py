@@ -1,13 +1,26 @@
 """How a run is stopped, by a person's cancel or by its first failure."""
 
-from chalicelib.core.lifecycle import Act, JobStatus
+import pytest
+
+from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
+from chalicelib.core.operating import operate
 from chalicelib.core.planning import HandOver, stopping
 from chalicelib.core.run import Intent, Run
 from chalicelib.core.schedule import TriggerRule
-from tests.unit.runs import gate, header, planned, run_of, settle_changes, spec, with_intent
+from tests.unit.runs import (
+    gate,
+    header,
+    order,
+    planned,
+    run_of,
+    settle_changes,
+    spec,
+    with_intent,
+)
 
 J = JobStatus
-CANCELLING = header(cancelling="cancelled by ada")
+CANCELLING = header(cancelling="cancel by ada")
+STOPPED = header(stop=True, status=RunStatus.FAILED)
 
 
 def statuses(run: Run) -> dict[str, JobStatus]:
@@ -32,7 +45,7 @@ def test_cancelling_ends_what_waits_and_wants_back_what_the_queue_has() -> None:
         "d": (J.RUNNING, Intent.CANCEL),
     }
     assert {(item.act, item.after.reason) for item in changes.values()} == {
-        (Act.CANCEL, "cancelled by ada")
+        (Act.CANCEL, "cancel by ada")
     }
     assert {item.after.version for item in changes.values()} == {1}
 
@@ -138,3 +151,59 @@ def test_a_failure_stops_nothing_by_default() -> None:
 
 def test_a_cancelled_job_stops_nothing() -> None:
     assert stopping(run_of(spec("a"), run=header(stop=True), a=J.CANCELLED)) == ""
+
+
+def test_a_rerun_that_another_failure_would_stop_at_once_is_refused() -> None:
+    run = run_of(*map(spec, "abc"), run=STOPPED, a=J.FAILED, b=J.FAILED, c=J.CANCELLED)
+    operation = operate(run, ["a"], order(Act.RERUN))
+    assert operation.changes == ()
+    (refusal,) = operation.refusals
+    assert refusal.sentence == (
+        "'a' would be stopped at once: onFailure is stop, and 'b' is FAILED; "
+        "rerun it in the same command, pass it first, or restart the run."
+    )
+
+
+def test_a_refused_rerun_names_three_failures_and_counts_the_rest() -> None:
+    run = run_of(*map(spec, "abcdef"), run=STOPPED, **dict.fromkeys("abcdef", J.FAILED))
+    (refusal,) = operate(run, ["a"], order(Act.RERUN)).refusals
+    assert refusal.sentence == (
+        "'a' would be stopped at once: onFailure is stop, and 'b' is FAILED, 'c' is FAILED, "
+        "'d' is FAILED, so are 2 more; "
+        "rerun them in the same command, pass them first, or restart the run."
+    )
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ["a", "b", "c"]])
+def test_all_failed_jobs_can_run_again_together(names: list[str]) -> None:
+    run = run_of(
+        spec("a"), spec("b"), spec("c", "b"), run=STOPPED,
+        a=J.FAILED, b=J.FAILED, c=J.UPSTREAM_FAILED,
+    )  # fmt: skip
+    operation = operate(run, names, order(Act.RERUN))
+    assert operation.refusals == ()
+    run.header = operation.header
+    run.apply(operation.changes)
+    assert stopping(run) == ""
+    assert set(statuses(run).values()) == {J.WAITING}
+
+
+def test_what_a_terminated_job_has_doomed_stops_a_rerun_too() -> None:
+    run = run_of(
+        spec("a"), spec("x"), spec("y", "x"), run=STOPPED,
+        a=J.CANCELLED, x=J.CANCELLED, y=J.UPSTREAM_FAILED,
+    )  # fmt: skip
+    (refusal,) = operate(run, ["a"], order(Act.RERUN)).refusals
+    assert "'y' is UPSTREAM_FAILED" in refusal.sentence
+    assert operate(run, ["x"], order(Act.RERUN)).refusals == ()
+
+
+def test_finally_jobs_neither_stop_a_rerun_nor_are_stopped() -> None:
+    run = run_of(
+        spec("a"), spec("b"), spec("z", is_finally=True), run=STOPPED,
+        a=J.FAILED, b=J.FAILED, z=J.FAILED,
+    )  # fmt: skip
+    operation = operate(run, ["a", "z"], order(Act.RERUN))
+    assert [refusal.job for refusal in operation.refusals] == ["a"]
+    assert [change.job for change in operation.changes] == ["z"]
+    assert operate(run, ["a", "b"], order(Act.RERUN)).refusals == ()

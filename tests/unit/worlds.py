@@ -186,7 +186,7 @@ class World:
 
     def cancel(self) -> None:
         if self.run.header.status is RunStatus.RUNNING:
-            self.run.header = replace(self.run.header, cancelling="cancelled by ada")
+            self.run.header = replace(self.run.header, cancelling="cancel by ada")
 
     def name_of(self, job_id: str) -> str:
         """The job's name: those of these tests have one letter, which begins the queue's name."""
