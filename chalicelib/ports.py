@@ -4,7 +4,7 @@ Every adapter raises the errors of chalicelib.errors and no other; times are awa
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -133,7 +133,7 @@ class RunStore(Protocol):
         Raises ConflictError, and writes nothing, unless the stored header has the revision of
         `before` and every job the version of its change's `before`. `after` None leaves the header
         as it is but for its counts, which follow the changes now or with `close_turn`; then many
-        changes may be written in parts, in order, and a conflict leaves the parts before it.
+        changes may be written in parts, in order, and an error leaves the parts before it.
         """
 
     def events(self, run_id: str, *, job: str | None = None, after: int = 0) -> list[Event]:
@@ -198,6 +198,20 @@ class Wakes(Protocol):
         """Wait at most that long; the job ids that may have changed since the last call."""
 
 
+class Drivers(Protocol):
+    """Whatever drives runs, as the services that move a run know it."""
+
+    def nudge(self, header: RunHeader) -> None:
+        """Say that the run may have something to do. A hint, as a wake is."""
+
+
+class WatchingDrivers:
+    """Drivers that look at the store themselves, as on one machine: they need no word."""
+
+    def nudge(self, header: RunHeader) -> None:
+        """Do nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """Everything a service may touch."""
@@ -206,6 +220,7 @@ class Ports:
     runs: RunStore
     queue: JobQueue
     clock: Clock
+    drivers: Drivers = field(default_factory=WatchingDrivers)
 
 
 class WakeMarks(Protocol):

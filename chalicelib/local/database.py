@@ -10,7 +10,7 @@ from pathlib import Path
 from chalicelib.errors import BackendError, InvalidInputError
 from chalicelib.local.migrations import APPLICATION_ID, LATEST, migrate
 from chalicelib.local.state_directory import make_private, make_private_file, one_at_a_time
-from chalicelib.local.store_words import fence_passed, storable
+from chalicelib.store_words import fence_passed, storable
 
 FILE_NAME = "batch-scheduler.db"
 _BUSY_SECONDS = 10.0  # longer than any transaction of ours, shorter than a person's patience

@@ -8,7 +8,8 @@ from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.records import Record, decode_spec, encode_spec, event_of, is_event
 from chalicelib.core.run import Change, Event, JobState, Run, RunHeader
 from chalicelib.core.schedule import JobSpec
-from chalicelib.local.store_words import (
+from chalicelib.ports import JobRecord, RunChange, StoredSchedule
+from chalicelib.store_words import (
     counts_after,
     counts_of,
     event_of_run,
@@ -22,7 +23,6 @@ from chalicelib.local.store_words import (
     storable,
     version_exists,
 )
-from chalicelib.ports import JobRecord, RunChange, StoredSchedule
 
 
 @dataclass(slots=True)

@@ -17,8 +17,8 @@ from chalicelib.core.records import (
 )
 from chalicelib.core.run import Change, Event, Intent, JobState, RunHeader
 from chalicelib.core.schedule import JobSpec
-from chalicelib.local.store_words import storable
 from chalicelib.ports import JobRecord, RunChange
+from chalicelib.store_words import storable
 
 Row = tuple[Any, ...]
 

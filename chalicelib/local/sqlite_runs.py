@@ -21,7 +21,8 @@ from chalicelib.local.sqlite_rows import (
     to_json,
     update_row,
 )
-from chalicelib.local.store_words import (
+from chalicelib.ports import JobRecord, RunChange
+from chalicelib.store_words import (
     counts_after,
     counts_of,
     job_moved,
@@ -30,7 +31,6 @@ from chalicelib.local.store_words import (
     run_moved,
     start_of,
 )
-from chalicelib.ports import JobRecord, RunChange
 
 _INSERT_RUN = """
 INSERT INTO runs (run_id, schedule_id, started_at, status, revision, counts, header)

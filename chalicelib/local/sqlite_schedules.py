@@ -4,8 +4,8 @@ from typing import Any
 
 from chalicelib.core.records import decode_time, encode_time
 from chalicelib.local.database import Database
-from chalicelib.local.store_words import no_schedule, version_exists
 from chalicelib.ports import StoredSchedule
+from chalicelib.store_words import no_schedule, version_exists
 
 _INSERT = "INSERT INTO schedules VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _EXISTS = "SELECT 1 FROM schedules WHERE id = ? AND version = ?"

@@ -1,4 +1,4 @@
-"""What both stores of one machine say alike: their refusals and the run's own events."""
+"""What every store says alike: its refusals and the run's own events."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
