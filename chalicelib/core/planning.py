@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chalicelib.core.batch import QueueLimits
+from chalicelib.core.batch import MAX_REASON, QueueLimits
 from chalicelib.core.lifecycle import BROKEN, FINAL, Act, JobStatus, RunStatus
 from chalicelib.core.readiness import Verdict
 from chalicelib.core.run import Change, Intent, JobState, Run
@@ -166,7 +166,13 @@ def _withdrawals(run: Run) -> Iterator[Withdrawal]:
     for name in run.with_intent:
         state = run.states[name]
         only_unstarted = state.intent is not Intent.CANCEL
-        yield Withdrawal(name, state.job_id, only_unstarted, state.reason or state.intent.value)
+        yield Withdrawal(name, state.job_id, only_unstarted, _reason(state))
+
+
+def _reason(state: JobState) -> str:
+    """What the queue is told. What it would refuse is left out, for then the job would go on."""
+    said = (state.reason or state.intent.value).replace("\0", "?")[:MAX_REASON]
+    return said.encode("utf-8", "replace").decode()  # a lone surrogate is no text
 
 
 def _wake_at(run: Run, now: datetime) -> datetime | None:

@@ -7,14 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chalicelib.core.batch import DEFAULT_QUEUE
+from chalicelib.core.batch import DEFAULT_QUEUE, MAX_REASON
 from chalicelib.errors import BackendError
 from chalicelib.local.batch_records import N_TO_N, SEQUENTIAL, JobRequest, RetryRule, Upstream
 
 MAX_PAYLOAD = 30 * 1024  # bytes of a SubmitJob (service_limits)
 MAX_UPSTREAM = 20  # dependsOn (service_limits)
 MAX_DESCRIBED = 100  # API_DescribeJobs
-MAX_REASON = 1024  # API_TerminateJob
 _MAX_RULES = 5  # API_RetryStrategy
 _MAX_PATTERN = 512  # API_EvaluateOnExit
 _MIN_TIMEOUT = 60  # s (API_JobTimeout)

@@ -7,6 +7,7 @@ from chalicelib.core.operating import operate
 from chalicelib.core.planning import HandOver, stopping
 from chalicelib.core.run import Intent, Run
 from chalicelib.core.schedule import TriggerRule
+from chalicelib.local.batch_requests import check_reason
 from tests.unit.runs import (
     gate,
     header,
@@ -207,3 +208,18 @@ def test_finally_jobs_neither_stop_a_rerun_nor_are_stopped() -> None:
     assert [refusal.job for refusal in operation.refusals] == ["a"]
     assert [change.job for change in operation.changes] == ["z"]
     assert operate(run, ["a", "b"], order(Act.RERUN)).refusals == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("cancel by ada: " + "x" * 3000, "cancel by ada: " + "x" * 1009),
+        ("cancel by ada: \udcff", "cancel by ada: ?"),
+        ("cancel by ada: \0", "cancel by ada: ?"),
+    ],
+)
+def test_the_queue_is_given_no_reason_that_it_would_refuse(said: str, told: str) -> None:
+    run = run_of(spec("a"), a=with_intent("a", J.RUNNING, Intent.CANCEL, reason=said))
+    (withdrawal,) = planned(run).withdraw
+    assert withdrawal.reason == told
+    assert check_reason("TerminateJob", withdrawal.reason) == told
