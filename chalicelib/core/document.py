@@ -8,6 +8,7 @@ from chalicelib.core.fields import WHOLE, Scalar
 from chalicelib.core.job_document import Job, JobDefaults, JobDefinition, Model, Tags
 
 MAX_JOBS = 10_000  # of a run, finally jobs included
+SCHEDULE_ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"
 
 ParameterType = Literal["string", "integer", "number", "boolean", "date"]
 
@@ -34,7 +35,7 @@ class ScheduleDocument(Model):
     """A named graph of jobs with its policies."""
 
     schedule_id: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$",
+        pattern=SCHEDULE_ID,
         description="Names the schedule everywhere; letters, digits, `_`, `.` and `-`.",
     )
     schedule_name: str | None = Field(None, max_length=256, description="For people.")

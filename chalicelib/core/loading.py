@@ -33,7 +33,7 @@ def load(value: object) -> ScheduleDocument:
     unsound = unsound_parts(value)
     if unsound:
         raise InvalidInputError(unsound)
-    root, content = _unwrap(value)
+    root, content = unwrap(value)
     document = _normalise(content)
     speller = Speller()
     problems: list[Problem] = []
@@ -51,8 +51,11 @@ def load(value: object) -> ScheduleDocument:
     return model
 
 
-def _unwrap(value: object) -> tuple[str, Mapping[str, Any]]:
-    """The document itself and where it is: histories of old runs hold it as their output."""
+def unwrap(value: object) -> tuple[str, Mapping[str, Any]]:
+    """The document itself and its JSON path: histories of old runs hold it as their output.
+
+    Raises InvalidInputError for what holds no document.
+    """
     if not isinstance(value, Mapping):
         found = shown(value)
         raise InvalidInputError([Problem("$", "is no schedule", found, "an object with jobList")])
