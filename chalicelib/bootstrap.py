@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from chalicelib.local.host_peek import peek
 from chalicelib.local.host_protocol import HostSettings, inherited
 from chalicelib.local.lease import Lease
 from chalicelib.local.sqlite_store import SqliteStore
-from chalicelib.ports import JobLogs, Ports
+from chalicelib.ports import DrivingPorts, JobLogs, Ports
+
+_given: ContextVar[DrivingPorts | None] = ContextVar("_given", default=None)
 
 _ENDURANCE = timedelta(seconds=10)  # of a full disk, say: then a person is told, and may resume
 
@@ -94,3 +97,21 @@ def _host_settings(settings: Settings) -> HostSettings:
         idle_seconds=settings.host_idle,
         environment=inherited(settings.environment),
     )
+
+
+def driving_ports() -> DrivingPorts:
+    """What the handlers of app.py work with: what `serving` gives, else the stage on AWS."""
+    ports = _given.get()
+    if ports is None:
+        raise NotImplementedError
+    return ports
+
+
+@contextmanager
+def serving(ports: DrivingPorts) -> Iterator[None]:
+    """Let the handlers work with these for a while, as a rehearsal does."""
+    token = _given.set(ports)
+    try:
+        yield
+    finally:
+        _given.reset(token)

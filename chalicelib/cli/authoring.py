@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chalicelib.cli.exits import Exit
-from chalicelib.cli.session import Session, read_file
+from chalicelib.cli.session import LARGEST, Session, read_file
 
 if TYPE_CHECKING:
     from chalicelib.core.document import ScheduleDocument
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 File = Annotated[Path, typer.Argument(help="A schedule, JSON or YAML; - reads it from stdin.")]
 Named = Annotated[str, typer.Argument(metavar="SCHEDULE", help="The id of a schedule.")]
-Version = Annotated[int | None, typer.Option("--version", help="A version of it [the newest].")]
+Version = Annotated[
+    int | None, typer.Option("--version", max=LARGEST, help="A version of it [the newest].")
+]
 AsDocument = Annotated[
     bool, typer.Option("--document", help="The JSON document as it is stored, nothing else.")
 ]
@@ -45,7 +47,7 @@ def validate(session: Session, file: File) -> Exit:
 
 def put(session: Session, file: File) -> Exit:
     """Store a schedule as the newest version of its id, if it differs from that."""
-    from chalicelib.cli.shapes import schedule_shape
+    from chalicelib.services.shapes import schedule_shape
     from chalicelib.services.schedules import put as put_schedule
 
     stored = put_schedule(session.edition.ports, read_document(file), session.actor)
@@ -56,7 +58,7 @@ def put(session: Session, file: File) -> Exit:
 
 def list_(session: Session) -> Exit:
     """List the newest version of every schedule."""
-    from chalicelib.cli.shapes import schedule_shape
+    from chalicelib.services.shapes import schedule_shape
 
     schedules = session.edition.ports.schedules.list_schedules()
     session.answer(
@@ -70,7 +72,7 @@ def show(
     session: Session, schedule: Named, version: Version = None, document: AsDocument = False
 ) -> Exit:
     """Show a schedule: its jobs, what they wait for and what they run."""
-    from chalicelib.cli.shapes import schedule_shape
+    from chalicelib.services.shapes import schedule_shape
 
     stored = session.edition.ports.schedules.get_schedule(schedule, version)
     content: dict[str, Any] = json.loads(stored.document)

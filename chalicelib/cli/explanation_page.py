@@ -8,7 +8,7 @@ from chalicelib.cli.commands import advice_shape, print_advice
 from chalicelib.cli.log_source import newest_attempt
 from chalicelib.cli.meant import find_job
 from chalicelib.cli.session import Session
-from chalicelib.cli.shapes import cause_shape
+from chalicelib.services.shapes import cause_shape
 from chalicelib.cli.tables import one_line, printable, style_of
 from chalicelib.core.advising import Advice, advise_job, advise_run
 from chalicelib.core.batch import MAX_ATTEMPT_LOG_LINES, JobDetail

@@ -3,11 +3,12 @@
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from chalicelib.cli.session import Session
-from chalicelib.cli.shapes import event_shape, job_shape, run_shape
+from chalicelib.services.shapes import event_shape, job_shape, run_shape
 from chalicelib.core.run import RunHeader
 from chalicelib.core.schedule import OnFailure
 from chalicelib.errors import InvalidInputError
@@ -19,14 +20,18 @@ def export_run(session: Session, header: RunHeader, output: Path | None) -> None
     if output is None or str(output) == "-":
         _write(session, header, sys.stdout)
         return
+    if not output.name:
+        raise InvalidInputError.at(str(output), "can't be written: it is a directory")
     # Written beside it first: a full disk must not leave half an export under the name asked for.
     draft = output.with_name(f".{output.name}.part")
     try:
-        with draft.open("w", encoding="utf-8") as file:
+        # A lone surrogate, left by a byte that was no UTF-8, becomes the escape that JSON has.
+        with draft.open("w", encoding="utf-8", errors="backslashreplace") as file:
             _write(session, header, file)
         draft.replace(output)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         reason = f"can't be written: {error.strerror or error}"
         raise InvalidInputError.at(str(output), reason) from error
     session.warn([f"Wrote {output}"])

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from chalicelib.cli.exits import Exit
-from chalicelib.cli.session import Session
+from chalicelib.cli.session import LARGEST, Session
 
 AnyRun = Annotated[
     str,
@@ -35,11 +35,11 @@ def runs(
     session: Session,
     schedule: Annotated[str, typer.Argument(metavar="[SCHEDULE]", help="Only of this one.")] = "",
     status: Annotated[str, typer.Option(help="Only runs of this status.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=LARGEST, help="How many at most.")] = 20,
 ) -> Exit:
     """List runs, the newest first."""
     from chalicelib.cli.run_pages import parse_run_status, print_runs
-    from chalicelib.cli.shapes import run_shape
+    from chalicelib.services.shapes import run_shape
 
     headers = session.edition.ports.runs.find_headers(
         schedule_id=schedule or None, status=parse_run_status(status), limit=limit
@@ -55,7 +55,7 @@ def history(
 ) -> Exit:
     """Show everything that happened in a run, the oldest first: who, what and why."""
     from chalicelib.cli.run_pages import events_of, print_events
-    from chalicelib.cli.shapes import event_shape
+    from chalicelib.services.shapes import event_shape
 
     events = events_of(session, session.find_run(run).run_id, job)
     session.answer([event_shape(event) for event in events], lambda: print_events(session, events))

@@ -92,7 +92,7 @@ def _operate(
     *,
     downstream: bool = False,
 ) -> Exit:
-    from chalicelib.cli.shapes import operation_shape
+    from chalicelib.services.shapes import operation_shape
     from chalicelib.core.lifecycle import Act, RunStatus
     from chalicelib.core.operating import Order
     from chalicelib.core.selecting import parse_statuses

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chalicelib.cli.exits import Exit
-from chalicelib.cli.session import Session, read_file
+from chalicelib.cli.session import LARGEST, Session, read_file
 from chalicelib.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ def start(
     session: Session,
     schedule: Annotated[str, typer.Argument(help="The id of a schedule that was put.")],
     param: Parameters = None,
-    version: Annotated[int | None, typer.Option(help="A version of it [the newest].")] = None,
+    version: Annotated[
+        int | None, typer.Option(max=LARGEST, help="A version of it [the newest].")
+    ] = None,
     detach: Detach = False,
     reason: Reason = "",
 ) -> Exit:
@@ -73,7 +75,7 @@ def resume(session: Session, detach: Detach = False) -> Exit:
     from chalicelib.core.lifecycle import RunStatus
 
     edition = session.edition
-    unfinished = edition.ports.runs.find_headers(status=RunStatus.RUNNING)
+    unfinished = edition.ports.runs.find_headers(status=RunStatus.RUNNING, limit=LARGEST)
     ids = [header.run_id for header in unfinished]
     if not ids:
         session.answer({"resumed": {}}, lambda: session.say("Nothing is unfinished."))
@@ -109,7 +111,7 @@ def restart(
 ) -> Exit:
     """Go on with a run where it stopped: run what is not done, and only that."""
     from chalicelib.cli.progress import last_event
-    from chalicelib.cli.shapes import restart_shape
+    from chalicelib.services.shapes import restart_shape
     from chalicelib.services import operations
 
     header, ports = session.find_run(run), session.edition.ports
@@ -166,7 +168,7 @@ def _stay(session: Session, header: "RunHeader", *, detach: bool, since: int = 0
     from chalicelib.cli.accompanying import accompany
     from chalicelib.cli.ending import tell_end
     from chalicelib.cli.operating import ensure_driven
-    from chalicelib.cli.shapes import run_shape
+    from chalicelib.services.shapes import run_shape
 
     if not session.as_json:
         session.say(f"Run {header.run_id}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.cli.commands import advice_shape, print_advice
 from chalicelib.cli.session import Session
-from chalicelib.cli.shapes import Shape, job_shape, run_shape
+from chalicelib.services.shapes import Shape, job_shape, run_shape
 from chalicelib.cli.tables import (
     Column,
     duration_text,

@@ -7,6 +7,7 @@ from hashlib import sha256
 from chalicelib.errors import InvalidInputError
 
 MAX_QUEUE_NAME = 128  # jobName of SubmitJob; first alphanumeric, then [A-Za-z0-9_-]
+MAX_EXECUTION_NAME = 80  # name of StartExecution
 _DIGEST = 16  # hexadecimal digits: 64 bits, so that two attempts never share a name by chance
 _NOT_ALLOWED = re.compile(r"[^a-z0-9_-]+")
 
@@ -38,6 +39,17 @@ def queue_name(run_id: str, job: str, attempt: int) -> str:
     Lower case, because ListJobs compares JOB_NAME without regard to case.
     """
     digest = sha256(f"{run_id}\n{job}\n{attempt}".encode()).hexdigest()[:_DIGEST]
-    tail = f"-{digest}-{attempt}"
-    slug = _NOT_ALLOWED.sub("-", job.lower()).strip("-_")[: MAX_QUEUE_NAME - len(tail)] or "job"
-    return slug + tail
+    return _slug(job, f"-{digest}-{attempt}", MAX_QUEUE_NAME) or f"job-{digest}-{attempt}"
+
+
+def execution_name(run_id: str, generation: int, handovers: int) -> str:
+    """The name of one execution that drives a run: known before it is started, and never reused."""
+    digest = sha256(run_id.encode()).hexdigest()[:_DIGEST]
+    tail = f"-{digest}-{generation}-{handovers}"
+    return _slug(run_id.partition("/")[0], tail, MAX_EXECUTION_NAME) or f"run{tail}"
+
+
+def _slug(text: str, tail: str, longest: int) -> str:
+    """`text` in letters that AWS allows everywhere, then `tail`; empty if nothing is left of it."""
+    slug = _NOT_ALLOWED.sub("-", text.lower()).strip("-_")[: longest - len(tail)]
+    return slug and slug + tail

@@ -1,7 +1,7 @@
 """The operators' verbs: decided on the stored run, written on the condition that it stood still.
 
 Nothing is asked of the queue here. The act is durable when the verb returns, and whoever drives the
-run carries it out at its next turn.
+run is told, and carries it out at its next turn.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,6 +44,7 @@ def act_on_jobs(ports: Ports, selection: Selection, order: Order) -> Operation:
             ports.runs.record(
                 run.header, operation.changes, after=operation.header, run_changes=moved
             )
+            ports.drivers.nudge(operation.header)
         return operation
 
     return _decided(ports, selection.run_id, decide)
@@ -66,6 +67,8 @@ def restart(ports: Ports, run_id: str, order: Order, driver: str = "") -> Restar
             plan = replace(plan, header=replace(plan.header, driver=driver))
         moved = _run_change(run.header, plan.header, order)
         ports.runs.record(run.header, plan.changes, after=plan.header, run_changes=moved)
+        if plan.header.driver != driver or not driver:
+            ports.drivers.nudge(plan.header)
         return plan
 
     return _decided(ports, run_id, decide)
@@ -93,6 +96,7 @@ def cancel(ports: Ports, run_id: str, order: Order) -> RunHeader:
         why = words(order, Act.CANCEL)
         after = replace(header, cancelling=why, reason=why, revision=header.revision + 1)
         ports.runs.record(header, [], after=after, run_changes=[_told(header, after, order)])
+        ports.drivers.nudge(after)
         return after
 
     return _decided(ports, run_id, decide)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from posixpath import join
 
 from chalicelib.core.document import ScheduleDocument
@@ -20,12 +20,18 @@ _TRIES = 100  # starts of one schedule within the same microsecond
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartRequest:
-    """Who starts a run, with which parameters, and where its jobs work."""
+    """Who starts a run, with which parameters, and where its jobs work.
+
+    `at` is the start that was asked for, now for None; `driver` the execution that is there to
+    drive it: the same request with the same driver gives the run that it gave before.
+    """
 
     actor: str
     parameters: Mapping[str, object] = field(default_factory=dict)
     reason: str = ""
     working_directory: str = ""
+    at: datetime | None = None
+    driver: str = ""
 
 
 def start(
@@ -43,9 +49,9 @@ def start(
     resolved, values = resolve(document, request.parameters)
     _check_runnable(ports, resolved)
     states = initial_states(resolved.jobs)
-    now = ports.clock()
+    first = request.at or ports.clock()
     for tick in range(_TRIES):
-        started_at = now + timedelta(microseconds=tick)
+        started_at = first + timedelta(microseconds=tick)
         header = RunHeader(
             run_id=run_id(resolved.schedule_id, started_at),
             schedule_id=resolved.schedule_id,
@@ -58,13 +64,23 @@ def start(
             started_by=request.actor,
             reason=request.reason,
             working_directory=join(request.working_directory, document.working_directory or ""),
+            driver=request.driver,
         )
         try:
             ports.runs.create_run(header, resolved.jobs, states)
         except ConflictError:
+            if request.driver and _is_drivers(ports, header):
+                return ports.runs.get_header(header.run_id)
             continue
+        if not request.driver:
+            ports.drivers.nudge(header)
         return header
     raise ConflictError(f"{_TRIES} runs of {resolved.schedule_id} start in the same microsecond.")
+
+
+def _is_drivers(ports: Ports, header: RunHeader) -> bool:
+    """Say whether the run that is there was made for the same driver: by this request, before."""
+    return ports.runs.get_header(header.run_id).driver == header.driver
 
 
 def _check_runnable(ports: Ports, schedule: Schedule) -> None:

@@ -4,7 +4,7 @@ A turn may be repeated, doubled, cut off anywhere or lost, and the next one make
 starts from what is stored and what the queue says, never from what an earlier turn meant to do.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -77,10 +77,20 @@ def _look_for(ports: Ports, run: Run, missing: Iterable[str]) -> None:
     dispatch.commit(ports, run, changes)
 
 
-def advance(ports: Ports, driven: Driven) -> None:
-    """Plan and act until there is nothing left to do now."""
+def in_no_hurry() -> bool:
+    """Of a driver whose time is its own: it is never late."""
+    return False
+
+
+def advance(ports: Ports, driven: Driven, is_late: Callable[[], bool] = in_no_hurry) -> bool:
+    """Plan and act until there is nothing left to do now.
+
+    False when the driver's time ran out before: what is left is done by the next turn.
+    """
     run = driven.run
     while run.header.status is RunStatus.RUNNING:
+        if is_late():
+            return False
         plan = planning.plan(run, ports.clock(), ports.queue.limits)
         driven.wake_at = plan.wake_at
         if plan.changes:
@@ -91,13 +101,14 @@ def advance(ports: Ports, driven: Driven) -> None:
         if plan.outcome is not None:
             _end(ports, run, plan.outcome)
         if not plan.hand_over:
-            return
+            break
         dispatch.hand_over(ports, run, plan.hand_over)
+    return True
 
 
 def _end(ports: Ports, run: Run, outcome: RunStatus) -> None:
     now, header = ports.clock(), run.header
-    after = replace(header, status=outcome, ended_at=now, revision=header.revision + 1)
+    after = replace(header, status=outcome, ended_at=now, driver="", revision=header.revision + 1)
     change = RunChange(
         act="END", before=header.status, after=outcome, at=now, actor="engine", reason=""
     )

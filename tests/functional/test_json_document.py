@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.cli.main import app
-from chalicelib.cli.shapes import operation_shape, restart_shape
+from chalicelib.services.shapes import operation_shape, restart_shape
 from chalicelib.core.lifecycle import Act, RunStatus
 from chalicelib.core.operating import operate
 from chalicelib.core.restarting import plan_restart

@@ -21,7 +21,7 @@ from tests.simulation.faults import Crash, Fault, Taken, Tap, TappedQueue, Tappe
 from tests.simulation.oracle import IN_QUEUE, Evidence, Facts
 from tests.simulation.scenarios import Deed, Scenario
 
-RUN = "etl/2026"
+RUN = "etl/2026-01-01T00:00:00.000000Z"
 BOUND = timedelta(hours=2)  # of virtual time, in which every run must have ended
 _STEPS = 100  # an engine that takes more turns than this in no time spins
 _LONGEST = 1.0  # s of virtual time that a step may wait

@@ -1,0 +1,96 @@
+"""Everything that AWS can call, and where it goes: a table of contents, no logic.
+
+The first six are the states of stepfunctions/batch-scheduler.asl.json; the next three are told by
+EventBridge; the last one looks after runs that nobody drives.
+"""
+
+from typing import Any
+
+from chalice.app import Chalice, CloudWatchEvent, Rate
+
+from chalicelib.bootstrap import driving_ports
+from chalicelib.core.messages import parse_message
+from chalicelib.core.naming import parse_start
+from chalicelib.services import arrivals, driving, steps
+from chalicelib.services.steps import Leg
+
+Json = dict[str, Any]
+
+app = Chalice(app_name="batch-scheduler")
+
+_JOBS = {
+    "source": ["aws.batch"],
+    "$or": [
+        {"detail-type": ["Batch Job State Change"], "detail": {"status": ["SUCCEEDED", "FAILED"]}},
+        {"detail-type": ["Batch Job Queue Blocked"]},
+    ],
+}
+_EXECUTIONS = {
+    "source": ["aws.states"],
+    "detail-type": ["Step Functions Execution Status Change"],
+    "detail": {"status": ["ABORTED", "TIMED_OUT"]},
+}
+_UPLOADS = {"source": ["aws.s3"], "detail-type": ["Object Created"]}
+
+
+@app.lambda_function()
+def get_schedule(event: Json, context: Any) -> Json:
+    """Make or find the run that a message means."""
+    message, started_at = parse_message(event["input"]), parse_start(event["startedAt"])
+    return steps.get_schedule(driving_ports(), message, event["execution"], started_at).to_json()
+
+
+@app.lambda_function()
+def submit_jobs(event: Json, context: Any) -> Json:
+    """Hand over every job that can go now."""
+    return steps.submit_jobs(
+        driving_ports(), Leg.of_json(event), context.get_remaining_time_in_millis
+    ).to_json()
+
+
+@app.lambda_function()
+def wait_for_change(event: Json, context: Any) -> None:
+    """Keep the token that wakes the state machine."""
+    steps.wait_for_change(driving_ports(), Leg.of_json(event["leg"]), event["token"])
+
+
+@app.lambda_function()
+def poll_jobs(event: Json, context: Any) -> Json:
+    """Ask AWS Batch about every live job."""
+    return steps.poll_jobs(driving_ports(), Leg.of_json(event)).to_json()
+
+
+@app.lambda_function()
+def record_history(event: Json, context: Any) -> Json:
+    """Close the turn; hand over in time."""
+    return steps.record_history(driving_ports(), Leg.of_json(event)).to_json()
+
+
+@app.lambda_function()
+def notify(event: Json, context: Any) -> Json:
+    """Tell of the end of the run, or of its driver's."""
+    return steps.notify(driving_ports(), Leg.of_json(event), event.get("error")).to_json()
+
+
+@app.on_cw_event(_JOBS)
+def job_state_changed(event: CloudWatchEvent) -> None:
+    """Wake the run of a job that ended or is stuck."""
+    arrivals.job_state_changed(driving_ports(), event.detail)
+
+
+@app.on_cw_event(_EXECUTIONS)
+def execution_ended(event: CloudWatchEvent) -> None:
+    """Take up what an aborted or timed-out execution left."""
+    arrivals.execution_ended(driving_ports(), event.detail)
+
+
+@app.on_cw_event(_UPLOADS)
+def schedule_uploaded(event: CloudWatchEvent) -> None:
+    """Store an uploaded schedule."""
+    arrivals.schedule_uploaded(driving_ports(), event.detail)
+
+
+@app.schedule(Rate(5, unit=Rate.MINUTES))
+def reconcile(event: CloudWatchEvent) -> Json:
+    """Start what no execution drives, and take up what one has left."""
+    return {"found": driving.reconcile(driving_ports())}

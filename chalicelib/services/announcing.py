@@ -1,0 +1,89 @@
+"""What people are told of a run: what failed, why, and the command that repairs it."""
+
+from chalicelib.core.lifecycle import FINAL, JobStatus, RunStatus
+from chalicelib.core.loading import load
+from chalicelib.core.reading import parse
+from chalicelib.core.run import Run, RunHeader
+from chalicelib.errors import NotFoundError
+from chalicelib.ports import DrivingPorts, JobRecord, Notice
+from chalicelib.services.finding import counts_of
+from chalicelib.services.overview import FAILED
+
+_SHOWN = 10  # failed jobs that one message tells of
+
+
+def tell_first_failure(ports: DrivingPorts, run: Run) -> bool:
+    """Tell that a job has failed while the run goes on; False when none has."""
+    header = run.header
+    if not any(run.counts[status] for status in FAILED):
+        return False
+    records = ports.runs.find_jobs(header.run_id, statuses=FAILED, limit=_SHOWN)
+    if not records:
+        return False
+    first = records[0]
+    lines = [
+        f"Job {first.spec.name} of run {header.run_id} has failed.",
+        "The run goes on with what does not depend on it.",
+        *_failures(records),
+        "",
+        f"Why: batch-scheduler explain {first.spec.name} --run {header.run_id}",
+    ]
+    _publish(ports, header, "failure", f"{header.schedule_id}: {first.spec.name} failed", lines)
+    return True
+
+
+def tell_end(ports: DrivingPorts, header: RunHeader) -> None:
+    """Tell how the run ended."""
+    counts = ", ".join(f"{count} {status}" for status, count in counts_of(header).items())
+    lines = [f"Run {header.run_id} is {header.status}.", f"Jobs: {counts or 'none'}."]
+    if header.status is not RunStatus.SUCCEEDED:
+        records = ports.runs.find_jobs(header.run_id, statuses=FAILED, limit=_SHOWN)
+        lines += [*_failures(records), "", *_repairs(header)]
+    _publish(ports, header, "end", f"{header.schedule_id}: run {header.status}", lines)
+
+
+def tell_driver_failed(ports: DrivingPorts, header: RunHeader, reason: str) -> None:
+    """Tell that nobody drives the run for now."""
+    lines = [
+        f"The driver of run {header.run_id} has failed: {reason}",
+        "What is on AWS Batch goes on. The next reconciliation gives the run to another driver.",
+    ]
+    _publish(ports, header, f"driver-{header.handovers}", f"{header.schedule_id}: driver failed",
+             lines)  # fmt: skip
+
+
+def _failures(records: list[JobRecord]) -> list[str]:
+    lines = [f"- {each.spec.name}: {each.state.reason or each.state.status}" for each in records]
+    return [*lines, "- and perhaps more"] if len(records) == _SHOWN else lines
+
+
+def _repairs(header: RunHeader) -> list[str]:
+    unfinished = [status for status in header.counts if JobStatus(status) not in FINAL]
+    if unfinished:
+        return []
+    return [
+        f"What would run again: batch-scheduler restart {header.run_id} --plan",
+        f"Repair, then go on:   batch-scheduler restart {header.run_id}",
+    ]
+
+
+def _publish(
+    ports: DrivingPorts, header: RunHeader, what: str, subject: str, lines: list[str]
+) -> None:
+    """Publish under an id that is the same when the same is told again."""
+    notice = Notice(
+        id=f"{header.run_id}/{header.generation}/{what}",
+        subject=subject,
+        message="\n".join(lines),
+        topic=_topic(ports, header),
+    )
+    ports.notices.publish(notice)
+
+
+def _topic(ports: DrivingPorts, header: RunHeader) -> str:
+    """The topic that the schedule's document names; empty for the default one."""
+    try:
+        stored = ports.schedules.get_schedule(header.schedule_id, header.schedule_version or None)
+    except NotFoundError:
+        return ""  # a run of older times, whose schedule is gone
+    return load(parse(stored.document.encode(), "schedule.json")).schedule_sns_topic or ""

@@ -1,0 +1,166 @@
+"""Who drives a run: taking it, handing it on, and making good the loss of a driver.
+
+The header names the one execution that may act. It is changed only on the condition that the run
+stood still, so an old driver and a new one never both act: the old one's next write conflicts.
+"""
+
+import logging
+from dataclasses import replace
+
+from chalicelib.core.lifecycle import RunStatus
+from chalicelib.core.messages import CONTINUE
+from chalicelib.core.naming import execution_name, start_text
+from chalicelib.core.run import ENGINE, RunHeader
+from chalicelib.errors import BackendError, ConflictError
+from chalicelib.ports import DrivingPorts, Executions, RunChange, WakeMarks
+
+logger = logging.getLogger(__name__)
+
+_MANY = 10_000  # unfinished runs looked through at once
+_ENDED_FROM_OUTSIDE = frozenset({"ABORTED", "TIMED_OUT"})
+
+
+def claim(ports: DrivingPorts, header: RunHeader, execution: str) -> RunHeader | None:
+    """Make `execution` the driver of a run that has none; None when it is not to drive it."""
+    if header.status is not RunStatus.RUNNING:
+        return None
+    if header.driver == execution:
+        return header
+    if header.driver:
+        return None
+    return _drive_by(ports, header, execution, header.handovers)
+
+
+def hand_over(ports: DrivingPorts, header: RunHeader) -> None:
+    """Let a fresh execution drive on, before the history of this one is full.
+
+    Raises ConflictError when the run moved meanwhile; then this driver is still the one.
+    """
+    handovers = header.handovers + 1
+    name = execution_name(header.run_id, header.generation, handovers)
+    start(ports.executions, _drive_by(ports, header, name, handovers))
+
+
+def take_up(ports: DrivingPorts, header: RunHeader, why: str) -> None:
+    """Give a run whose driver is gone to a fresh execution.
+
+    Raises ConflictError when the run moved meanwhile: then somebody else has seen to it.
+    """
+    handovers = header.handovers + 1
+    name = execution_name(header.run_id, header.generation, handovers)
+    start(ports.executions, _drive_by(ports, header, name, handovers, why))
+
+
+class ExecutionDrivers:
+    """ports.Drivers: the executions of the state machine, woken or started."""
+
+    def __init__(self, marks: WakeMarks, executions: Executions) -> None:
+        self._marks = marks
+        self._executions = executions
+
+    def nudge(self, header: RunHeader) -> None:
+        """Wake the run's driver, or start it.
+
+        A failure is only logged: the act that moved the run is done, and the driver's poll of
+        last resort, or `reconcile`, finds what it missed.
+        """
+        if header.status is not RunStatus.RUNNING:
+            return
+        try:
+            if header.driver:
+                wake(self._marks, self._executions, header.run_id)
+            else:
+                start(self._executions, header)
+        except BackendError as error:
+            logger.warning("can't nudge the driver of %s: %s", header.run_id, error)
+
+
+def start(executions: Executions, header: RunHeader) -> None:
+    """Start the execution that the header names, or would name first; again is no harm."""
+    payload = {
+        "scheduleId": header.schedule_id,
+        "startDateTime": start_text(header.started_at),
+        "scheduleStatus": CONTINUE,
+    }
+    executions.start(_driver_of(header), payload)
+
+
+def wake(marks: WakeMarks, executions: Executions, run_id: str) -> None:
+    """Wake the driver of a run if it waits, else let it not begin to wait."""
+    token = marks.mark(run_id)
+    if token:
+        executions.wake(token)
+
+
+def give_up(ports: DrivingPorts, header: RunHeader, reason: str) -> None:
+    """Leave a run without a driver, saying why in its history; `reconcile` finds it another.
+
+    Not at once: what made this one fail would most likely make the next one fail as well.
+    """
+    after = replace(header, driver="", handovers=header.handovers + 1, revision=header.revision + 1)
+    change = _change(ports, header, "DRIVER_FAILED", reason)
+    ports.runs.record(header, [], after=after, run_changes=[change])
+
+
+def execution_ended(ports: DrivingPorts, execution: str, status: str) -> int:
+    """Take up what an execution that was ended from outside has left; the number of runs.
+
+    What failed by itself is left to `reconcile`: taken up at once it might fail without end.
+    """
+    if status not in _ENDED_FROM_OUTSIDE:
+        return 0
+    unfinished = ports.runs.find_headers(status=RunStatus.RUNNING, limit=_MANY)
+    left = [header for header in unfinished if _driver_of(header) == execution]
+    return sum(_taken_up(ports, header, status) for header in left)
+
+
+def reconcile(ports: DrivingPorts) -> int:
+    """Start what no execution drives, and take up what an execution has left; how many runs."""
+    found = 0
+    for header in ports.runs.find_headers(status=RunStatus.RUNNING, limit=_MANY):
+        try:
+            found += _reconcile(ports, header)
+        except BackendError as error:  # one run that can't be helped now keeps none from help
+            logger.warning("can't reconcile %s: %s", header.run_id, error)
+    return found
+
+
+def _reconcile(ports: DrivingPorts, header: RunHeader) -> bool:
+    is_running = ports.executions.is_running(_driver_of(header))
+    if is_running:
+        return False
+    if is_running is None:
+        # Named, and never started: whoever named it was cut off before.
+        start(ports.executions, header)
+        return True
+    return _taken_up(ports, header, "no longer running")
+
+
+def _taken_up(ports: DrivingPorts, header: RunHeader, status: str) -> bool:
+    try:
+        take_up(ports, header, f"execution {_driver_of(header)} is {status}")
+    except ConflictError:
+        return False  # an operator or another of us was quicker; the next look sees to the rest
+    return True
+
+
+def _driver_of(header: RunHeader) -> str:
+    """The execution that drives the run, or that is to take it first."""
+    return header.driver or execution_name(header.run_id, header.generation, header.handovers)
+
+
+def _drive_by(
+    ports: DrivingPorts, header: RunHeader, name: str, handovers: int, why: str = ""
+) -> RunHeader:
+    after = replace(header, driver=name, handovers=handovers, revision=header.revision + 1)
+    reason = f"driven by execution {name}" + (f": {why}" if why else "")
+    change = _change(ports, header, "DRIVE", reason)
+    ports.runs.record(header, [], after=after, run_changes=[change])
+    return after
+
+
+def _change(ports: DrivingPorts, header: RunHeader, act: str, reason: str) -> RunChange:
+    status = header.status
+    return RunChange(
+        act=act, before=status, after=status, at=ports.clock(), actor=ENGINE, reason=reason
+    )

@@ -1,0 +1,220 @@
+"""The states of a run that Step Functions drives: one function a state, and what travels between.
+
+Every step may be repeated, cut off anywhere, or come twice at once: it starts from what is stored.
+One execution drives a run, the one that the header names; a step of any other does nothing.
+"""
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from chalicelib.core.lifecycle import Act, RunStatus
+from chalicelib.core.messages import StartMessage
+from chalicelib.core.naming import run_id
+from chalicelib.core.operating import Order
+from chalicelib.core.run import RunHeader
+from chalicelib.errors import ConflictError, InvalidInputError
+from chalicelib.ports import DrivingPorts
+from chalicelib.services import announcing, archiving, dispatch, driving, operations, runs
+from chalicelib.services.turn import Driven, advance, poll
+
+logger = logging.getLogger(__name__)
+
+# Turns of one execution: a turn leaves about 30 events in its history, which ends at 25,000
+# (Step Functions quotas).
+MAX_TURNS = 600
+_TRIES = 3  # of one step, when an operator or another driver moves the run meanwhile
+_LEAVE = 60_000  # ms before its end in which a function begins nothing new
+_LOOK_AGAIN = 30  # s until a reservation without an answer is looked for again
+_LONGEST_REASON = 1024  # characters of an error that the history keeps
+_IDLE = 3600  # s to wait where only an operator, who wakes us, can move anything
+
+Remaining = Callable[[], int]  # the milliseconds that the function may still take
+
+
+class Next(StrEnum):
+    """Where the state machine goes from a step."""
+
+    SUBMIT = "submit"
+    WAIT = "wait"
+    RECORD = "record"
+    NOTIFY = "notify"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """What travels from state to state: the run's key and a few numbers, whatever its size."""
+
+    run_id: str
+    driver: str  # the execution that this leg belongs to
+    generation: int = 1
+    status: RunStatus = RunStatus.RUNNING
+    turn: int = 0
+    wait: int = 60  # s until the poll of last resort
+    told: bool = False  # of the first failure
+    next: Next = Next.SUBMIT
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, members: Mapping[str, Any]) -> "Leg":
+        """Read what a step of this or another version wrote. Raises InvalidInputError."""
+        known = {each.name: members[each.name] for each in fields(cls) if each.name in members}
+        try:
+            status, following = RunStatus(known["status"]), Next(known["next"])
+            return cls(**{**known, "status": status, "next": following})
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidInputError.at("$", f"this is no leg of a run: {error!r}") from error
+
+
+def get_schedule(
+    ports: DrivingPorts, message: StartMessage, execution: str, started_at: datetime
+) -> Leg:
+    """Make or find the run that a message means, and take it.
+
+    Raises NotFoundError, InvalidInputError, and ConflictError for a restart of nothing.
+    """
+    header = _meant(ports, message, execution, started_at)
+    leg = Leg(run_id=header.run_id, driver=execution, generation=header.generation)
+    claimed = driving.claim(ports, header, execution)
+    if claimed is None:
+        logger.info("%s is not ours to drive", header.run_id, extra={"driver": header.driver})
+        ports.drivers.nudge(header)
+        return replace(leg, status=header.status, next=Next.END)
+    return replace(leg, wait=claimed.policy.wait_time)
+
+
+def _meant(
+    ports: DrivingPorts, message: StartMessage, execution: str, started_at: datetime
+) -> RunHeader:
+    actor = f"execution {execution}"
+    if message.started_at is None:
+        stored = ports.schedules.get_schedule(message.schedule_id)
+        request = runs.StartRequest(
+            actor=actor,
+            parameters=message.parameters,
+            reason=message.reason,
+            at=started_at,
+            driver=execution,
+        )
+        return runs.start(ports, stored, request)
+    header = ports.runs.get_header(run_id(message.schedule_id, message.started_at))
+    if not message.restart or header.driver == execution:
+        return header
+    order = Order(act=Act.RESTART, actor=actor, reason=message.reason, at=ports.clock())
+    return operations.restart(ports, header.run_id, order, driver=execution).header
+
+
+def submit_jobs(ports: DrivingPorts, leg: Leg, remaining: Remaining) -> Leg:
+    """Hand over every job that can go now; `submit` again when the time was too short."""
+
+    def act(driven: Driven, leg: Leg) -> Leg:
+        dispatch.recover(ports, driven.run)
+        done = advance(ports, driven, lambda: remaining() < _LEAVE)
+        header = driven.run.header
+        if header.status is not RunStatus.RUNNING:
+            return replace(leg, status=header.status, next=Next.NOTIFY)
+        if not done:
+            return replace(leg, next=Next.SUBMIT)
+        return replace(leg, wait=_seconds_to_wait(driven, ports.clock()), next=Next.WAIT)
+
+    return _on_run(ports, leg, act)
+
+
+def wait_for_change(ports: DrivingPorts, leg: Leg, token: str) -> None:
+    """Keep the token that wakes the state machine; wake it now if the run has moved meanwhile."""
+    if not ports.marks.arm(leg.run_id, token):
+        ports.executions.wake(token)
+
+
+def poll_jobs(ports: DrivingPorts, leg: Leg) -> Leg:
+    """Ask the queue about every live job, and fold in what it says."""
+
+    def act(driven: Driven, leg: Leg) -> Leg:
+        poll(ports, driven)
+        return replace(leg, next=Next.RECORD)
+
+    return _on_run(ports, leg, act)
+
+
+def record_history(ports: DrivingPorts, leg: Leg) -> Leg:
+    """Close the turn: write what it left open, tell of a first failure, hand over in time."""
+
+    def act(driven: Driven, leg: Leg) -> Leg:
+        run = driven.run
+        ports.runs.close_turn(run)
+        told = leg.told or announcing.tell_first_failure(ports, run)
+        following = replace(leg, turn=leg.turn + 1, told=told, next=Next.SUBMIT)
+        if following.turn < MAX_TURNS:
+            return following
+        driving.hand_over(ports, run.header)
+        return replace(following, next=Next.END)
+
+    return _on_run(ports, leg, act)
+
+
+def notify(ports: DrivingPorts, leg: Leg, error: Mapping[str, Any] | None = None) -> Leg:
+    """Tell of the end of the run, and archive it; with an `error`, of the end of its driver.
+
+    The first changes nothing of the run; the second leaves it to another driver, which `reconcile`
+    finds.
+    """
+    header = ports.runs.get_header(leg.run_id)
+    if error is not None:
+        if header.driver == leg.driver and header.status is RunStatus.RUNNING:
+            reason = f"{error.get('Error', 'an error')}: {error.get('Cause', '')}"[:_LONGEST_REASON]
+            driving.give_up(ports, header, reason)
+            announcing.tell_driver_failed(ports, header, reason)
+    elif header.status is not RunStatus.RUNNING and header.generation == leg.generation:
+        try:
+            announcing.tell_end(ports, header)
+        finally:  # people who can't be told are no reason to lose the history
+            archiving.archive(ports, header)
+    return replace(leg, status=header.status, next=Next.END)
+
+
+def _on_run(ports: DrivingPorts, leg: Leg, act: Callable[[Driven, Leg], Leg]) -> Leg:
+    """Do one step of the leg's run, on what is true now, if it is ours."""
+    run = ports.runs.load_for_turn(leg.run_id)
+    for tries_left in reversed(range(_TRIES)):
+        header = run.header
+        if header.status is not RunStatus.RUNNING:
+            over = Next.NOTIFY if header.generation == leg.generation else Next.END
+            return replace(leg, status=header.status, next=over)
+        if header.driver != leg.driver:
+            _see_off(ports, header)
+            return replace(leg, next=Next.END)
+        known = replace(leg, generation=header.generation, wait=header.policy.wait_time)
+        try:
+            return act(Driven(run), known)
+        except ConflictError:
+            if not tries_left:
+                raise
+        # What a turn loads may have been behind: look at everything, and write down what is true.
+        run = ports.runs.load_run(leg.run_id)
+        ports.runs.close_turn(run)
+    raise AssertionError("the last try returns or raises")
+
+
+def _see_off(ports: DrivingPorts, header: RunHeader) -> None:
+    """Make sure that the execution which we may have handed the run to was started as well."""
+    if header.handovers:
+        driving.start(ports.executions, header)
+
+
+def _seconds_to_wait(driven: Driven, now: datetime) -> int:
+    run = driven.run
+    waits = [float(run.header.policy.wait_time)]
+    if not (run.live or run.reserved or run.delayed):
+        waits = [_IDLE]
+    if run.reserved:
+        waits.append(_LOOK_AGAIN)
+    if driven.wake_at is not None:
+        waits.append((driven.wake_at - now).total_seconds())
+    return max(1, math.ceil(min(waits)))

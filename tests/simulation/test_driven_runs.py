@@ -1,0 +1,107 @@
+"""Runs driven by the state machine as it is deployed: the same scenarios, oracle and faults."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import pytest
+
+from tests.simulation.chance import Chance
+from tests.simulation.driven_world import DrivenWorld
+from tests.simulation.faults import Fault
+from tests.simulation.oracle import judge
+from tests.simulation.scenarios import BY_NAME, SCENARIOS, Scenario
+
+_SAMPLED = 25  # single faults of each kind, a scenario: the rest is `make prove`
+_PAIRS = 25
+
+each_scenario = pytest.mark.parametrize("name", [scenario.name for scenario in SCENARIOS])
+
+
+@cache
+def undisturbed(name: str) -> DrivenWorld:
+    world = DrivenWorld(BY_NAME[name])
+    world.drive()
+    return world
+
+
+def is_certain(scenario: Scenario) -> bool:
+    """Say whether the end must be that of the undisturbed run.
+
+    After a lost reply a job waits for the fence, longer than operators wait with what they do.
+    """
+    return scenario.is_settled and not scenario.deeds
+
+
+def suffer(scenario: Scenario, faults: Sequence[tuple[int, Fault]]) -> DrivenWorld:
+    """Run with these faults, and let the oracle judge."""
+    world = DrivenWorld(scenario, dict(faults))
+    try:
+        world.drive()
+        judge(world.evidence())
+        if is_certain(scenario):
+            assert world.statuses() == undisturbed(scenario.name).statuses()
+            assert world.header.status == undisturbed(scenario.name).header.status
+    except AssertionError as error:
+        told = ", ".join(
+            f"{fault.value} at call {index} ({world.tap.calls[index]})"
+            for index, fault in faults
+            if index < len(world.tap.calls)
+        )
+        raise AssertionError(f"{scenario.name}, {told}: {error}") from error
+    return world
+
+
+@each_scenario
+def test_an_undisturbed_run_ends_and_breaks_nothing(name: str) -> None:
+    judge(undisturbed(name).evidence())
+
+
+@pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name.lower())
+@each_scenario
+def test_no_single_fault_loses_or_doubles_anything(name: str, fault: Fault) -> None:
+    calls = len(undisturbed(name).tap.calls)
+    chance = Chance(f"{name} {fault}")
+    for _ in range(min(calls, _SAMPLED)):
+        suffer(BY_NAME[name], [(chance.randrange(calls), fault)])
+
+
+@each_scenario
+def test_no_pair_of_faults_loses_or_doubles_anything(name: str) -> None:
+    calls = len(undisturbed(name).tap.calls)
+    chance = Chance(name)
+    for _ in range(_PAIRS):
+        first, second = sorted(chance.sample(range(calls), 2))
+        faults = [(first, chance.choice(list(Fault))), (second, chance.choice(list(Fault)))]
+        suffer(BY_NAME[name], faults)
+
+
+def disturbed_at(name: str, index: int, act: Callable[[DrivenWorld], object]) -> DrivenWorld:
+    """Run with something done in the middle of a function, before that call of a port."""
+    world = DrivenWorld(BY_NAME[name])
+    world.tap.hooks[index] = lambda: act(world)
+    world.drive()
+    judge(world.evidence())
+    return world
+
+
+@each_scenario
+def test_a_function_that_runs_twice_at_once_doubles_nothing(name: str) -> None:
+    for index in range(len(undisturbed(name).tap.calls)):
+        world = disturbed_at(name, index, DrivenWorld.invoke_again)
+        if is_certain(BY_NAME[name]):
+            assert world.statuses() == undisturbed(name).statuses(), f"at call {index}"
+
+
+@each_scenario
+def test_an_execution_that_is_aborted_anywhere_is_taken_up_again(name: str) -> None:
+    for index in range(len(undisturbed(name).tap.calls)):
+        world = disturbed_at(name, index, DrivenWorld.abort)
+        if is_certain(BY_NAME[name]):
+            assert world.statuses() == undisturbed(name).statuses(), f"at call {index}"
+
+
+@pytest.mark.parametrize("name", [each.name for each in SCENARIOS if not each.deeds])
+def test_a_cancel_at_any_moment_holds(name: str) -> None:
+    for index in range(len(undisturbed(name).tap.calls)):
+        world = disturbed_at(name, index, lambda world: world.try_to(DrivenWorld.cancel))
+        assert not world.queue.wait(0), f"at call {index}"
