@@ -1,5 +1,6 @@
 """Keeping schedules: every accepted version of a document stays readable."""
 
+from dataclasses import replace
 from hashlib import sha256
 
 from chalicelib.core.document import ScheduleDocument, to_json
@@ -12,25 +13,29 @@ def put(ports: Ports, document: ScheduleDocument, actor: str) -> StoredSchedule:
 
     Raises ConflictError when somebody else stores a version at the same moment.
     """
-    text = to_json(document)
-    digest = sha256(text.encode()).hexdigest()
+    schedule = first_version(ports, document, actor)
     try:
         newest = ports.schedules.get_schedule(document.schedule_id)
     except NotFoundError:
-        version = 1
+        pass
     else:
-        if newest.digest == digest:
+        if newest.digest == schedule.digest:
             return newest
-        version = newest.version + 1
-    schedule = StoredSchedule(
+        schedule = replace(schedule, version=newest.version + 1)
+    ports.schedules.put_schedule(schedule)
+    return schedule
+
+
+def first_version(ports: Ports, document: ScheduleDocument, actor: str) -> StoredSchedule:
+    """The document as it is stored where none of its id is yet; nothing is stored here."""
+    text = to_json(document)
+    return StoredSchedule(
         schedule_id=document.schedule_id,
-        version=version,
-        digest=digest,
+        version=1,
+        digest=sha256(text.encode()).hexdigest(),
         document=text,
         stored_at=ports.clock(),
         stored_by=actor,
         name=document.schedule_name or "",
         jobs=len(document.job_list) + len(document.finally_jobs or ()),
     )
-    ports.schedules.put_schedule(schedule)
-    return schedule
