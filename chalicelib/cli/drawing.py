@@ -54,7 +54,7 @@ def _find(session: Session, what: str) -> "tuple[str, list[Node]]":
     from chalicelib.cli.authoring import document_of, read_document
 
     path = Path(what)
-    if what == "-" or path.suffix.lower() in _FILE_ENDINGS or path.is_file():
+    if what == "-" or path.suffix.lower() in _FILE_ENDINGS or _is_file(path):
         document = read_document(path)
         return document.schedule_id, _nodes_of_document(document)
     try:
@@ -62,6 +62,13 @@ def _find(session: Session, what: str) -> "tuple[str, list[Node]]":
     except NotFoundError:
         return _nodes_of_run(session, what)
     return stored.schedule_id, _nodes_of_document(document_of(stored))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False  # what is too long for a name of a file
 
 
 def _nodes_of_run(session: Session, what: str) -> "tuple[str, list[Node]]":

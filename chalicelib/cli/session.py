@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from chalicelib.bootstrap import Edition
     from chalicelib.core.run import RunHeader
 
+LARGEST = 2**31 - 1  # number that may be typed: no store has to take a larger one
+
 
 class Session:
     """One use of the program. Opens nothing until it is needed."""
@@ -93,9 +95,13 @@ class Session:
 
 def read_file(path: Path) -> bytes:
     """The content of a file that was named on the command line; `-` is the standard input."""
+    from chalicelib.core.reading import MAX_BYTES
+
+    most = MAX_BYTES + 1  # by which the reader sees that it is too large; a device has no end
     if str(path) == "-":
-        return sys.stdin.buffer.read()
+        return sys.stdin.buffer.read(most)
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(most)
     except OSError as error:
         raise InvalidInputError.at(str(path), f"can't be read: {error.strerror}") from error

@@ -23,10 +23,8 @@ def parse(content: bytes, name: str = "") -> object:
     Raises InvalidInputError that names a JSON path or a line and a column.
     """
     if len(content) > MAX_BYTES:
-        found = f"{len(content):,} bytes"
-        raise InvalidInputError(
-            [Problem("$", "the document is too large", found, f"at most {MAX_BYTES:,} bytes")]
-        )
+        allowed = f"at most {MAX_BYTES:,} bytes"
+        raise InvalidInputError.at("$", "the document is too large", allowed=allowed)
     text = _decode(content)
     if not text.strip():
         raise InvalidInputError.at("$", "the document is empty")

@@ -139,3 +139,47 @@ def test_an_output_that_is_closed_is_no_failure(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(closed, env=environment, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (Exit.DONE, "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "runs --limit 99999999999999999999",
+        "show x --version 9223372036854775808",
+        "start x --version 99999999999999999999",
+    ],
+)
+def test_a_number_that_no_store_takes_is_refused(tmp_path: Path, words: str) -> None:
+    code, out, err = typed(tmp_path, words)
+    assert (code, out) == (Exit.INVALID, "")
+    assert "2147483647" in err
+
+
+@pytest.mark.parametrize("output", ["/", ".", "x" * 252, "x" * 300])
+def test_an_export_that_can_not_be_written_there_is_refused(desk: Desk, output: str) -> None:
+    desk.record_run()
+    code, out, err = desk.type("export", "-o", output)
+    assert (code, out) == (Exit.INVALID, "")
+    assert "can't be written" in err
+
+
+def test_what_is_too_long_for_a_file_is_no_graph(tmp_path: Path) -> None:
+    code, out, err = typed(tmp_path, "graph " + "q" * 5000)
+    assert (code, out) == (Exit.NOT_FOUND, "")
+    assert "There is no schedule, file or run" in err
+
+
+def test_a_file_without_end_is_too_large_a_document(tmp_path: Path) -> None:
+    code, out, err = typed(tmp_path, "validate /dev/zero")
+    assert (code, out) == (Exit.INVALID, "")
+    assert err == "$: the document is too large; allowed: at most 10,000,000 bytes\n"
+
+
+def test_what_the_encoding_of_the_output_has_not_is_escaped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x.json").write_text(SCHEDULE.replace('"a"', '"caf\u00e9"'), encoding="utf-8")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    code, out, err = typed(tmp_path, "graph x.json")
+    assert (code, err) == (Exit.DONE, "")
+    assert r"caf\xe9" in out
