@@ -47,8 +47,8 @@ def validate(session: Session, file: File) -> Exit:
 
 def put(session: Session, file: File) -> Exit:
     """Store a schedule as the newest version of its id, if it differs from that."""
-    from chalicelib.services.shapes import schedule_shape
     from chalicelib.services.schedules import put as put_schedule
+    from chalicelib.services.shapes import schedule_shape
 
     stored = put_schedule(session.edition.ports, read_document(file), session.actor)
     sentence = f"{stored.schedule_id}: version {stored.version}, {stored.jobs} jobs"

@@ -8,7 +8,6 @@ from chalicelib.cli.commands import advice_shape, print_advice
 from chalicelib.cli.log_source import newest_attempt
 from chalicelib.cli.meant import find_job
 from chalicelib.cli.session import Session
-from chalicelib.services.shapes import cause_shape
 from chalicelib.cli.tables import one_line, printable, style_of
 from chalicelib.core.advising import Advice, advise_job, advise_run
 from chalicelib.core.batch import MAX_ATTEMPT_LOG_LINES, JobDetail
@@ -16,6 +15,7 @@ from chalicelib.core.explaining import Cause, Circumstances, explain_job, explai
 from chalicelib.core.lifecycle import JobStatus
 from chalicelib.core.run import Run, RunHeader
 from chalicelib.errors import NotFoundError
+from chalicelib.services.shapes import cause_shape
 
 if TYPE_CHECKING:
     from rich.console import Console

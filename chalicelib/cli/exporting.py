@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from chalicelib.cli.session import Session
-from chalicelib.services.shapes import event_shape, job_shape, run_shape
 from chalicelib.core.run import RunHeader
 from chalicelib.core.schedule import OnFailure
 from chalicelib.errors import InvalidInputError
 from chalicelib.ports import JobRecord
+from chalicelib.services.shapes import event_shape, job_shape, run_shape
 
 
 def export_run(session: Session, header: RunHeader, output: Path | None) -> None:

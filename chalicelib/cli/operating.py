@@ -92,12 +92,12 @@ def _operate(
     *,
     downstream: bool = False,
 ) -> Exit:
-    from chalicelib.services.shapes import operation_shape
     from chalicelib.core.lifecycle import Act, RunStatus
     from chalicelib.core.operating import Order
     from chalicelib.core.selecting import parse_statuses
     from chalicelib.services.finding import find_run_of_jobs
     from chalicelib.services.operations import Selection, act_on_jobs
+    from chalicelib.services.shapes import operation_shape
 
     jobs, run, texts = which
     statuses = parse_statuses(texts or [])

@@ -111,8 +111,8 @@ def restart(
 ) -> Exit:
     """Go on with a run where it stopped: run what is not done, and only that."""
     from chalicelib.cli.progress import last_event
-    from chalicelib.services.shapes import restart_shape
     from chalicelib.services import operations
+    from chalicelib.services.shapes import restart_shape
 
     header, ports = session.find_run(run), session.edition.ports
     order = _order(session, "RESTART", reason)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from chalicelib.cli.commands import advice_shape, print_advice
 from chalicelib.cli.session import Session
-from chalicelib.services.shapes import Shape, job_shape, run_shape
 from chalicelib.cli.tables import (
     Column,
     duration_text,
@@ -24,6 +23,7 @@ from chalicelib.core.run import RunHeader
 from chalicelib.ports import JobRecord
 from chalicelib.services.finding import counts_of
 from chalicelib.services.overview import FAILED, WAITING, Overview, Waiting, overview
+from chalicelib.services.shapes import Shape, job_shape, run_shape
 
 if TYPE_CHECKING:
     from rich.console import Console
