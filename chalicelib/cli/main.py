@@ -11,7 +11,7 @@ from typing import TextIO
 
 import typer
 
-from chalicelib.cli import authoring, drawing, looking, operating, running
+from chalicelib.cli import authoring, drawing, looking, migrating, operating, running
 from chalicelib.cli.exits import Exit
 from chalicelib.cli.verb import verb
 
@@ -49,6 +49,7 @@ _VERBS: Mapping[str, Callable[..., Exit]] = {
     "terminate": operating.terminate,
     "rerun": operating.rerun,
     "mark": operating.mark,
+    "migrate": migrating.migrate,
 }
 for _name, _function in _VERBS.items():
     app.command(_name)(verb(_function))

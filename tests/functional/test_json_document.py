@@ -57,6 +57,8 @@ def printed(desk: Desk, directory: Path) -> dict[str, dict[str, Any]]:
         "Exported job": without_request(export["jobList"][3]),
         "Error": failure,
         "Problem": failure["problems"][0],
+        "Migration": (migration := desk.json("migrate", "--from-files", str(directory))),
+        "Migrated item": migration["items"][0],
     } | operated()
 
 

@@ -1,0 +1,96 @@
+"""The first version's tables, in the tables of moto."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from chalicelib.aws.clients import Clients
+from chalicelib.aws.old_tables import OldTables
+from chalicelib.errors import InvalidInputError, NotFoundError
+from chalicelib.services.migrating import Kind, Migration, OldItem, migrate
+from tests.unit.stores import world
+
+SEED = Path(__file__).parents[1] / "seed"
+FAILED = "daily-am-load/2018-09-22T19:55:26.747498Z"
+
+
+def seed(name: str) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads((SEED / f"{name}.json").read_text(encoding="utf-8"))
+    return value
+
+
+@pytest.fixture
+def session() -> Iterator[Any]:
+    with mock_aws():
+        yield boto3.Session("key", "secret", region_name="eu-central-1")
+
+
+@pytest.fixture
+def database(session: Any) -> Any:
+    """The resource of a region that has both old tables, empty."""
+    database = session.resource("dynamodb")
+    for table, *keys in (
+        ("BatchSchedules", "scheduleId"),
+        ("BatchScheduleHistory", "scheduleId", "startDateTime"),
+    ):
+        kinds = ("HASH", "RANGE")
+        database.create_table(
+            TableName=table,
+            KeySchema=[
+                {"AttributeName": key, "KeyType": kind}
+                for key, kind in zip(keys, kinds, strict=False)
+            ],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    return database
+
+
+def items_of(session: Any) -> list[OldItem]:
+    return list(OldTables(Clients(session)).items())
+
+
+def test_old_tables_are_read_whole_and_taken_over(session: Any, database: Any) -> None:
+    database.Table("BatchSchedules").put_item(Item=seed("sample_schedule"))
+    database.Table("BatchScheduleHistory").put_item(Item=seed("failed_example_schedule"))
+    items = items_of(session)
+    assert [(item.kind, item.place) for item in items] == [
+        (Kind.SCHEDULE, "BatchSchedules[0]"),
+        (Kind.RUN, "BatchScheduleHistory[0]"),
+    ]
+    assert [item.value for item in items] == [
+        seed("sample_schedule"),
+        seed("failed_example_schedule"),
+    ]
+    ports = world()
+    judged = list(migrate(ports, items, Migration(actor="ada", apply=True)))
+    assert [each.id for each in judged] == ["daily-pm-load", FAILED]
+    assert ports.runs.get_header(FAILED).counts == {"SUCCEEDED": 3, "FAILED": 2}
+
+
+def test_pages_are_followed_to_the_last_item(session: Any, database: Any) -> None:
+    table = database.Table("BatchScheduleHistory")
+    for number in range(9):  # 2.7 MB; a page of a Scan has 1 MB
+        table.put_item(
+            Item={"scheduleId": f"s{number}", "startDateTime": "x", "category": "x" * 300_000}
+        )
+    client = Clients(session)["dynamodb"]
+    assert "LastEvaluatedKey" in client.scan(TableName="BatchScheduleHistory")
+    found = sorted(item.value["scheduleId"] for item in items_of(session))
+    assert found == [f"s{number}" for number in range(9)]
+
+
+def test_a_table_that_is_not_there_is_named(session: Any) -> None:
+    with pytest.raises(NotFoundError, match="no table 'BatchSchedules'"):
+        items_of(session)
+
+
+@pytest.mark.parametrize("table", ["BatchSchedules-dev", "BatchScheduleHistory-prod"])
+def test_tables_of_a_stage_are_never_scanned(session: Any, table: str) -> None:
+    with pytest.raises(InvalidInputError, match="is a table of a stage"):
+        OldTables(Clients(session), history=table)
