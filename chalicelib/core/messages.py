@@ -19,7 +19,6 @@ from chalicelib.core.wording import shown
 from chalicelib.errors import InvalidInputError, Problem
 
 RESTART = "RESTART"
-CONTINUE = "CONTINUE"  # sent by us alone: drive the run as it is, in no new generation
 CONTINUE = "CONTINUE"  # our own word, from one execution that drives a run to the next
 
 _TIME = "2026-11-23T14:55:01.123456Z"
@@ -130,10 +129,6 @@ def _is_time(text: str) -> bool:
     except InvalidInputError:
         return False
     return True
-
-
-def _word(value: object) -> str:
-    return value.strip().upper() if isinstance(value, str) else ""
 
 
 def _or_nothing(value: Any, nothing: Any) -> Any:

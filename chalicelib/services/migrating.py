@@ -69,12 +69,9 @@ class Judged:
 def migrate(ports: Ports, items: Iterable[OldItem], migration: Migration) -> Iterator[Judged]:
     """Judge every item, in order, and take over those to be taken if `apply` says so."""
     for item in items:
+        judge = _schedule if item.kind is Kind.SCHEDULE else _run
         try:
-            match item.kind:
-                case Kind.SCHEDULE:
-                    yield _schedule(ports, item, migration)
-                case Kind.RUN:
-                    yield _run(ports, item, migration)
+            yield judge(ports, item, migration)
         except InvalidInputError as error:
             reasons = tuple(map(str, error.problems))
             yield Judged(kind=item.kind, place=item.place, fate=Fate.REFUSED, reasons=reasons)

@@ -7,11 +7,12 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.old_tables import OldTables
-from chalicelib.errors import InvalidInputError, NotFoundError
+from chalicelib.errors import BackendError, InvalidInputError, NotFoundError
 from chalicelib.services.migrating import Kind, Migration, OldItem, migrate
 from tests.unit.stores import world
 
@@ -88,6 +89,19 @@ def test_pages_are_followed_to_the_last_item(session: Any, database: Any) -> Non
 def test_a_table_that_is_not_there_is_named(session: Any) -> None:
     with pytest.raises(NotFoundError, match="no table 'BatchSchedules'"):
         items_of(session)
+
+
+def test_a_page_that_does_not_come_is_an_error_that_may_pass(session: Any, database: Any) -> None:
+    def throttle(**_: object) -> tuple[AWSResponse, dict[str, Any]]:
+        error = {"Code": "ThrottlingException", "Message": "slow down"}
+        answer = {"Error": error, "ResponseMetadata": {"HTTPStatusCode": 400}}
+        return AWSResponse("", 400, {}, None), answer
+
+    clients = Clients(session)
+    clients["dynamodb"].meta.events.register("before-call.dynamodb.Scan", throttle)
+    with pytest.raises(BackendError, match="slow down") as caught:
+        list(OldTables(clients).items())
+    assert caught.value.retryable
 
 
 @pytest.mark.parametrize("table", ["BatchSchedules-dev", "BatchScheduleHistory-prod"])

@@ -192,6 +192,11 @@ def test_a_live_job_without_an_id_is_refused_since_nobody_can_ask_for_it(status:
     assert wrong(value) == ["$.jobList[0].jobId"]
 
 
+@pytest.mark.parametrize("job_id", [5, {"jobId": 5}, {"id": "x"}])
+def test_an_id_that_is_none_is_told_of_once(job_id: object) -> None:
+    assert wrong(with_job(0, jobStatus="RUNNING", jobId=job_id)) == ["$.jobList[0].jobId"]
+
+
 def test_two_live_jobs_of_one_id_are_refused() -> None:
     value = with_job(0, jobStatus="RUNNING", jobId="same")
     value["jobList"][2] |= {"jobStatus": "PENDING", "jobId": "same"}
