@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from chalicelib.cli.main import app
-from chalicelib.services.shapes import operation_shape, restart_shape
 from chalicelib.core.lifecycle import Act, RunStatus
 from chalicelib.core.operating import operate
 from chalicelib.core.restarting import plan_restart
+from chalicelib.services.shapes import operation_shape, restart_shape
 from tests.builders import document, job
 from tests.functional.recorded import JOBS, STATES, Desk
 from tests.unit.runs import header, order, run_of
