@@ -110,6 +110,7 @@ def test_a_running_record_stays_live_with_its_ids() -> None:
     }
     assert states["job2"].job_id == "ad533318-3aa9-4d14-81ad-ee67f2e21898"
     assert {state.attempt for state in states.values()} == {1}
+    assert [state.queue_name for state in states.values()] == list(states)
 
 
 def test_a_live_job_that_the_queue_has_forgotten_becomes_notfound_by_the_ordinary_rules() -> None:

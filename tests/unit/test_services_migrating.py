@@ -121,6 +121,13 @@ def test_a_run_that_differs_in_one_job_is_another_run(part: str) -> None:
     assert fates(told(ports, [changed(item, jobList=jobs)])) == [Fate.DIFFERENT]
 
 
+def test_a_run_that_differs_in_its_header_is_another_run() -> None:
+    ports = world()
+    item = old("failed_example_schedule")
+    told(ports, [item], apply=True)
+    assert fates(told(ports, [changed(item, wait_time=61)])) == [Fate.DIFFERENT]
+
+
 def test_a_running_run_is_taken_over_live_only_when_asked_for() -> None:
     ports = world()
     running = old("running_history_record")
