@@ -21,6 +21,7 @@ _PASSING = frozenset(
         "ThrottlingError",
         "ThrottlingException",
         "ThrottledException",
+        "ConditionalRequestConflict",
         "TooManyRequestsException",
         "TransactionConflict",
         "TransactionConflictException",

@@ -1,0 +1,96 @@
+"""Which runs there are: the newest first, by schedule, by status, by the beginning of their ids."""
+
+import logging
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from heapq import merge
+from itertools import islice
+from typing import Any
+
+from chalicelib.aws.dynamo_calls import DynamoCalls, Key, Question
+from chalicelib.aws.dynamo_headers import Headers, StoredHeader
+from chalicelib.aws.names import Tables
+from chalicelib.core.lifecycle import RunStatus
+from chalicelib.core.records import Record
+from chalicelib.core.run import RunHeader
+from chalicelib.errors import InvalidInputError
+
+logger = logging.getLogger(__name__)
+
+_BY_STATUS = "byStatus"
+_AT_ONCE = 100  # headers read by one call
+
+
+class Finding:
+    """Lists headers. What the index names is read again; what it lacks yet is listed later."""
+
+    def __init__(self, calls: DynamoCalls, tables: Tables, headers: Headers) -> None:
+        self._calls = calls
+        self._table = tables.history
+        self._headers = headers
+
+    def of_schedule(
+        self, schedule_id: str, status: RunStatus | None, prefix: str
+    ) -> Iterator[RunHeader]:
+        """`prefix` is the beginning of a run's id."""
+        own = f"{schedule_id}/"
+        start = prefix[len(own) :] if prefix.startswith(own) else ""
+        if not schedule_id or not (own.startswith(prefix) or prefix.startswith(own)):
+            return
+        question = Question(
+            table=self._table,
+            condition="#scheduleId = :schedule"
+            + (" AND begins_with(#startDateTime, :start)" if start else ""),
+            values={":schedule": schedule_id} | ({":start": start} if start else {}),
+            newest_first=True,
+        )
+        for stored in map(self._read, self._calls.query(question)):
+            if stored is not None and status in (None, stored.header.status):
+                yield stored.header
+
+    def of_all(
+        self, statuses: Collection[RunStatus], prefix: str, limit: int
+    ) -> Iterator[RunHeader]:
+        """`prefix` is the beginning of a schedule's id; `limit` is how many are wanted."""
+        keys = self._newest_keys(statuses, prefix)
+        while some := list(islice(keys, min(limit, _AT_ONCE))):
+            items = {_key_of(item): item for item in self._calls.get_many(self._table, some)}
+            for key in some:
+                stored = self._read(items[_key_of(key)]) if _key_of(key) in items else None
+                if stored is not None and stored.header.status in statuses:
+                    yield stored.header
+
+    def _newest_keys(self, statuses: Iterable[RunStatus], prefix: str) -> Iterator[Key]:
+        """Each once, although the index may name a run under two statuses for a moment."""
+        seen = set()
+        for key in merge(*map(self._keys, statuses), key=_start_of, reverse=True):
+            if key["scheduleId"].startswith(prefix) and _key_of(key) not in seen:
+                seen.add(_key_of(key))
+                yield key
+
+    def _keys(self, status: RunStatus) -> Iterator[Key]:
+        question = Question(
+            table=self._table,
+            index=_BY_STATUS,
+            condition="#scheduleStatus = :status",
+            values={":status": str(status)},
+            consistent=False,
+            newest_first=True,
+        )
+        for item in self._calls.query(question):
+            yield {name: item[name] for name in ("scheduleId", "startDateTime")}
+
+    def _read(self, item: Record) -> StoredHeader | None:
+        try:
+            return self._headers.read(item)
+        except InvalidInputError as error:  # one bad record must not hide the others
+            about = {"action": "find_headers", "schedule_id": item["scheduleId"]}
+            logger.warning("%s can't be read: %s", item["startDateTime"], error, extra=about)
+            return None
+
+
+def _key_of(item: Mapping[str, Any]) -> tuple[str, str]:
+    return item["scheduleId"], item["startDateTime"]
+
+
+def _start_of(key: Key) -> str:
+    return key["startDateTime"]
