@@ -29,7 +29,7 @@ class Wire:
 
     def client(self, service_name: str, *, config: Config) -> Any:
         client = _SESSION.client(service_name, config=config)
-        client.meta.events.register("before-send", self._answer)
+        client.meta.events.register_first("before-send", self._answer)
         return client
 
     def _answer(self, request: Any, **_: Any) -> AWSResponse:
