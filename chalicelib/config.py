@@ -1,8 +1,14 @@
-"""The settings: the only reader of the environment."""
+"""The settings: the only reader of the environment, and of `.batch-scheduler.toml`.
+
+What is said on the command line goes before the environment, and that before the nearest
+`.batch-scheduler.toml` in the working directory or above it.
+"""
 
 import math
 import os
 import pwd
+import re
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +19,34 @@ from chalicelib.errors import InvalidInputError, Problem
 _T = TypeVar("_T")
 
 _MIB = 1024 * 1024
+FILE_NAME = ".batch-scheduler.toml"
+LOCAL, AWS = "local", "aws"  # the editions
+_STAGE = re.compile(r"[a-z][a-z0-9-]{0,19}")
+# Keys of the file, and the variables that they stand for.
+_KEYS = {
+    "edition": "BATCH_SCHEDULER_EDITION",
+    "stage": "BATCH_SCHEDULER_STAGE",
+    "state": "BATCH_SCHEDULER_STATE",
+    "region": "AWS_REGION",
+    "profile": "AWS_PROFILE",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One deployment on AWS. Names that are empty follow from the stage's."""
+
+    name: str = ""
+    region: str = ""  # empty: as boto3 finds it
+    profile: str = ""
+    submit_rate: float = 20.0  # SubmitJob a second, of 50 that the account has (service_limits)
+    keep_days: int = 90  # until the details of a finished run expire
+    bucket: str = ""
+    archive_bucket: str = ""
+    topic_arn: str = ""
+    state_machine_arn: str = ""
+    definitions: tuple[str, ...] = ()  # that documents may name; empty: what the role may use
+    queues: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +59,8 @@ class Settings:
     host_idle: float  # s without a job after which the host ends
     actor: str  # who is typing, for the audit trail
     no_color: bool = False  # plain text is asked for (no-color.org)
+    edition: str = LOCAL
+    stage: Stage = field(default_factory=Stage)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)  # all of it
 
 
@@ -51,15 +87,22 @@ def read_settings(
     environment: Mapping[str, str] | None = None,
     *,
     state: Path | None = None,
+    said: Mapping[str, str] | None = None,
+    directory: Path | None = None,
     machine: Machine | None = None,
 ) -> Settings:
-    """The settings of `environment`, of this process's own for None; `state` goes before it.
+    """The settings of `environment`, of this process's own for None.
 
-    Raises InvalidInputError that names every variable with a bad value; empty means unset.
+    `state` and `said` (`edition`, `stage`) go before it; the file is looked for from `directory`
+    on, the working directory for None. Raises InvalidInputError that names every variable and key
+    with a bad value; empty means unset.
     """
-    environment = os.environ if environment is None else environment
+    of_process = os.environ if environment is None else environment
     machine = machine or this_machine()
     problems: list[Problem] = []
+    of_file = _read_file(directory or Path.cwd(), problems)
+    given = {_KEYS[key]: value for key, value in (said or {}).items() if value}
+    environment = {**of_file, **{k: v for k, v in of_process.items() if v}, **given}
 
     def read(name: str, parse: Callable[[str], _T | None], allowed: str, default: _T) -> _T:
         text = environment.get(name, "").strip()
@@ -75,16 +118,67 @@ def read_settings(
         state=state.absolute() if state else _state_directory(environment, machine.home),
         vcpus=read("BATCH_SCHEDULER_VCPUS", _positive, "a number above 0", float(machine.cpus)),
         memory_mib=read(
-            "BATCH_SCHEDULER_MEMORY", _whole_mib, "whole MiB, 4 or more", machine.memory_mib
+            "BATCH_SCHEDULER_MEMORY", _whole, "whole MiB, 4 or more", machine.memory_mib
         ),
         host_idle=read("BATCH_SCHEDULER_HOST_IDLE", _seconds, "seconds, 0 or more", 10.0),
         actor=machine.user,
         no_color=bool(environment.get("NO_COLOR")),
-        environment=dict(environment),
+        edition=read("BATCH_SCHEDULER_EDITION", _edition, f"{LOCAL} or {AWS}", LOCAL),
+        stage=Stage(
+            name=read("BATCH_SCHEDULER_STAGE", _stage, "letters, digits and - in lower case", ""),
+            region=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION", ""),
+            profile=environment.get("AWS_PROFILE", ""),
+            submit_rate=read("BATCH_SCHEDULER_SUBMIT_RATE", _rate, "a number up to 50", 20.0),
+            keep_days=read("BATCH_SCHEDULER_KEEP_DAYS", _whole, "whole days, 4 or more", 90),
+            bucket=environment.get("BATCH_SCHEDULER_BUCKET", ""),
+            archive_bucket=environment.get("BATCH_SCHEDULER_ARCHIVE_BUCKET", ""),
+            topic_arn=environment.get("BATCH_SCHEDULER_TOPIC_ARN", ""),
+            state_machine_arn=environment.get("BATCH_SCHEDULER_STATE_MACHINE_ARN", ""),
+            definitions=_names(environment, "BATCH_SCHEDULER_JOB_DEFINITIONS"),
+            queues=_names(environment, "BATCH_SCHEDULER_JOB_QUEUES"),
+        ),
+        environment=dict(of_process),
     )
+    if settings.edition == AWS and not settings.stage.name and not problems:
+        problems.append(Problem("--stage", "which stage on AWS?", allowed="--stage NAME"))
     if problems:
         raise InvalidInputError(problems)
     return settings
+
+
+def _read_file(directory: Path, problems: list[Problem]) -> dict[str, str]:
+    """The nearest file's keys as the variables that they stand for."""
+    places = (directory, *directory.parents)
+    path = next((each / FILE_NAME for each in places if (each / FILE_NAME).is_file()), None)
+    if path is None:
+        return {}
+    try:
+        members = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        problems.append(Problem(str(path), f"can't be read as TOML: {error}"))
+        return {}
+    found = {}
+    for key, value in members.items():
+        if key not in _KEYS or not isinstance(value, str):
+            allowed = f"text for {', '.join(_KEYS)}"
+            problems.append(Problem(f"{path} {key}", "bad setting", repr(value), allowed))
+        elif key == "state":
+            found[_KEYS[key]] = str(path.parent / value)
+        else:
+            found[_KEYS[key]] = value
+    return found
+
+
+def _names(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in environment.get(name, "").split(",") if each.strip())
+
+
+def _edition(text: str) -> str | None:
+    return text if text in (LOCAL, AWS) else None
+
+
+def _stage(text: str) -> str | None:
+    return text if _STAGE.fullmatch(text) else None
 
 
 def _state_directory(environment: Mapping[str, str], home: Path) -> Path:
@@ -133,7 +227,12 @@ def _positive(text: str) -> float | None:
     return _seconds(text) or None
 
 
-def _whole_mib(text: str) -> int | None:
-    """Whole MiB. AWS Batch takes no job below 4 (ResourceRequirement, MEMORY)."""
+def _rate(text: str) -> float | None:
+    rate = _positive(text)
+    return rate if rate is not None and rate <= 50 else None
+
+
+def _whole(text: str) -> int | None:
+    """Whole, 4 or more: AWS Batch takes no job below 4 MiB (ResourceRequirement, MEMORY)."""
     whole = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
     return whole if whole >= 4 else None

@@ -153,6 +153,12 @@ class JobQueue(Protocol):
         A cheap look before anything is stored, not all that the queue may object to.
         """
 
+    def pin(self, requests: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """The requests as a run freezes them: what a name means now is what it means to its end.
+
+        Raises InvalidInputError for names that mean nothing.
+        """
+
     def submit(self, submissions: Sequence[Submission]) -> list[Outcome]:
         """Hand over each once, never retried here: one outcome each, in order.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from types import FrameType
 
+from chalicelib.bootstrap import Driver
 from chalicelib.cli.exits import OF_RUN, Exit
 from chalicelib.cli.progress import Progress, View, progress_for
 from chalicelib.cli.session import Session
@@ -15,7 +16,6 @@ from chalicelib.core.lifecycle import STARTED, Act, RunStatus
 from chalicelib.core.operating import Order
 from chalicelib.core.run import RunHeader
 from chalicelib.errors import ConflictError
-from chalicelib.local.driving import Driver
 from chalicelib.services.operations import cancel
 from chalicelib.services.overview import Generation, generation
 
@@ -47,8 +47,8 @@ def accompany(session: Session, run_id: str, doing: str, since: int) -> Exit:
         unfinished = session.edition.ports.runs.find_headers(status=RunStatus.RUNNING, limit=1)
         leaves_work = driver.is_driving and bool(unfinished)
     if leaves_work:
-        process = session.edition.start_background()
-        session.say(f"An engine goes on in the background (process {process}).")
+        left = session.edition.start_background()
+        session.say(f"An engine goes on in the background ({left}).")
     return exit_code
 
 

@@ -126,8 +126,6 @@ def _say_changes(session: Session, operation: "Operation") -> None:
 def ensure_driven(session: Session, run_id: str) -> None:
     """Leave an engine in the background if none drives the run, and say so."""
     if session.edition.holder() is None:
-        process = session.edition.start_background()
-        session.warn(
-            [f"No engine was driving: one was started in the background (process {process})."]
-        )
+        left = session.edition.start_background()
+        session.warn([f"No engine was driving: one was started in the background ({left})."])
     session.warn([f"Watch it: batch-scheduler watch {run_id}"])

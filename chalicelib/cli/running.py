@@ -81,8 +81,8 @@ def resume(session: Session, detach: Detach = False) -> Exit:
         session.answer({"resumed": {}}, lambda: session.say("Nothing is unfinished."))
         return Exit.DONE
     if detach:
-        process = edition.start_background()
-        session.say(f"An engine drives {len(ids)} runs in the background (process {process}).")
+        left = edition.start_background()
+        session.say(f"An engine drives {len(ids)} runs in the background ({left}).")
         return Exit.DONE
     if not session.as_json:
         session.say(f"Resuming {', '.join(ids)}.")
@@ -152,7 +152,7 @@ def _request(session: Session, param: Sequence[str] | None, reason: str) -> "Sta
         actor=session.actor,
         parameters=parameters,
         reason=reason,
-        working_directory=str(Path.cwd()),
+        working_directory=session.edition.directory,
     )
 
 

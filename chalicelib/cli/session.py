@@ -51,7 +51,7 @@ class Session:
     @property
     def actor(self) -> str:
         """Who is typing, for the audit trail."""
-        return self.settings.actor
+        return self.edition.actor
 
     def now(self) -> datetime:
         return self.edition.ports.clock()

@@ -1,10 +1,10 @@
-"""What all verbs share: `--state`, `--json`, a session, and errors turned into exit codes."""
+"""What all verbs share: which edition, how to print, a session, and errors as exit codes."""
 
 import inspect
 import json
 import sys
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, ParamSpec
 
@@ -12,7 +12,7 @@ import typer
 
 from chalicelib.cli.exits import OF_ERROR, Exit
 from chalicelib.cli.session import Session
-from chalicelib.config import read_settings
+from chalicelib.config import Settings, read_settings
 from chalicelib.errors import InvalidInputError, SchedulerError
 
 P = ParamSpec("P")
@@ -25,9 +25,19 @@ _State = Annotated[
         help="State directory [BATCH_SCHEDULER_STATE, else under the XDG state directory].",
     ),
 ]
+_Edition = Annotated[
+    str,
+    typer.Option("--edition", metavar="local|aws", help="One machine, or a stage on AWS [local]."),
+]
+_Stage = Annotated[
+    str,
+    typer.Option("--stage", metavar="NAME", help="The stage on AWS [BATCH_SCHEDULER_STAGE]."),
+]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON of a documented, stable shape.")]
 _SHARED = (
     inspect.Parameter("state", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_State),
+    inspect.Parameter("edition", inspect.Parameter.KEYWORD_ONLY, default="", annotation=_Edition),
+    inspect.Parameter("stage", inspect.Parameter.KEYWORD_ONLY, default="", annotation=_Stage),
     inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=_Json),
 )
 
@@ -36,8 +46,14 @@ def verb(function: Callable[Concatenate[Session, P], Exit]) -> Callable[..., Non
     """Make a function of a session a command: it gains the shared options and loses the session."""
 
     @wraps(function)
-    def command(*args: Any, state: Path | None, as_json: bool, **options: Any) -> None:
-        raise typer.Exit(_run(function, state, as_json, args, options))
+    def command(*args: Any, as_json: bool, **options: Any) -> None:
+        said = {key: options.pop(key) for key in ("edition", "stage")}
+        where = partial(read_settings, state=options.pop("state"), said=said)
+
+        def act(session: Session) -> Exit:
+            return function(session, *args, **options)
+
+        raise typer.Exit(_run(act, where, as_json=as_json))
 
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     parameters = [*own, *_SHARED]
@@ -47,15 +63,11 @@ def verb(function: Callable[Concatenate[Session, P], Exit]) -> Callable[..., Non
 
 
 def _run(
-    function: Callable[..., Exit],
-    state: Path | None,
-    as_json: bool,
-    args: tuple[Any, ...],
-    options: dict[str, Any],
+    function: Callable[[Session], Exit], settings: Callable[[], Settings], *, as_json: bool
 ) -> Exit:
     try:
-        with Session(read_settings(state=state), as_json=as_json) as session:
-            return function(session, *args, **options)
+        with Session(settings(), as_json=as_json) as session:
+            return function(session)
     except SchedulerError as error:
         _tell(error, as_json=as_json)
         return OF_ERROR[type(error)]

@@ -1,7 +1,7 @@
 """Starting runs: a version of a schedule, with a run's parameters, frozen into a run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from posixpath import join
 
@@ -11,7 +11,7 @@ from chalicelib.core.naming import run_id
 from chalicelib.core.reading import parse
 from chalicelib.core.resolving import resolve
 from chalicelib.core.run import RunHeader, initial_states
-from chalicelib.core.schedule import Schedule
+from chalicelib.core.schedule import JobSpec, Schedule
 from chalicelib.errors import ConflictError, InvalidInputError, Problem
 from chalicelib.ports import Ports, StoredSchedule
 
@@ -48,7 +48,8 @@ def start(
     document = document or load(parse(schedule.document.encode(), "schedule.json"))
     resolved, values = resolve(document, request.parameters)
     _check_runnable(ports, resolved)
-    states = initial_states(resolved.jobs)
+    jobs = _pinned(ports, resolved)
+    states = initial_states(jobs)
     first = request.at or ports.clock()
     for tick in range(_TRIES):
         started_at = first + timedelta(microseconds=tick)
@@ -67,7 +68,7 @@ def start(
             driver=request.driver,
         )
         try:
-            ports.runs.create_run(header, resolved.jobs, states)
+            ports.runs.create_run(header, jobs, states)
         except ConflictError:
             if request.driver and _is_drivers(ports, header):
                 return ports.runs.get_header(header.run_id)
@@ -76,6 +77,22 @@ def start(
             ports.drivers.nudge(header)
         return header
     raise ConflictError(f"{_TRIES} runs of {resolved.schedule_id} start in the same microsecond.")
+
+
+def _pinned(ports: Ports, schedule: Schedule) -> tuple[JobSpec, ...]:
+    """The jobs with what their requests name fixed; those that are never handed over stay."""
+    sent = [spec for spec in schedule.jobs if _is_sent(spec)]
+    fixed = zip(sent, ports.queue.pin([spec.request for spec in sent]), strict=True)
+    moved = {
+        spec.name: replace(spec, request=request)
+        for spec, request in fixed
+        if request is not spec.request
+    }
+    return tuple(moved.get(spec.name, spec) for spec in schedule.jobs)
+
+
+def _is_sent(spec: JobSpec) -> bool:
+    return bool(spec.request) and not spec.passed
 
 
 def _is_drivers(ports: Ports, header: RunHeader) -> bool:
@@ -88,7 +105,7 @@ def _check_runnable(ports: Ports, schedule: Schedule) -> None:
     problems = []
     main = sum(not spec.is_finally for spec in schedule.jobs)
     for position, spec in enumerate(schedule.jobs):
-        lacking = ports.queue.lacks(spec.request) if spec.request and not spec.passed else ""
+        lacking = ports.queue.lacks(spec.request) if _is_sent(spec) else ""
         if lacking:
             place = f"finally[{position - main}]" if spec.is_finally else f"jobList[{position}]"
             found = str(spec.request.get("jobDefinition", ""))

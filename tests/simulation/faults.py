@@ -176,6 +176,9 @@ class TappedQueue:
     def lacks(self, request: Mapping[str, Any]) -> str:
         return self._queue.lacks(request)
 
+    def pin(self, requests: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        return self._queue.pin(requests)
+
     def submit(self, submissions: Sequence[Submission]) -> list[Outcome]:
         fault = self._tap.enter("submit")
         if fault is Fault.REFUSED_FOR_NOW or not self._is_current():

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ MACHINE = Machine(home=Path("/home/ann"), user="ann", cpus=2, memory_mib=4096)
 HERE = Path.cwd()
 
 
-def read(environment: Mapping[str, str] = MappingProxyType({}), **given: Path) -> Settings:
+def read(environment: Mapping[str, str] = MappingProxyType({}), **given: Any) -> Settings:
     return read_settings(environment, machine=MACHINE, **given)
 
 
@@ -135,3 +136,59 @@ def test_the_environment_is_read_when_it_is_asked_for_and_not_at_import() -> Non
     )
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert printed.stdout == b"/late\n"
+
+
+# The edition on AWS, and the file
+
+
+def test_a_stage_is_said_on_the_command_line_or_by_variables() -> None:
+    said = read(said={"edition": "aws", "stage": "prod"})
+    assert (said.edition, said.stage.name) == ("aws", "prod")
+    assert read(ours(EDITION="aws", STAGE="dev"), said={"stage": "prod"}).stage.name == "prod"
+    named = read(ours(EDITION="aws", STAGE="dev", JOB_QUEUES="a, b,", SUBMIT_RATE="5")).stage
+    assert (named.queues, named.submit_rate, named.keep_days) == (("a", "b"), 5.0, 90)
+
+
+def test_the_nearest_file_is_read_and_all_else_goes_before_it(tmp_path: Path) -> None:
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    text = 'edition = "aws"\nstage = "dev"\nregion = "eu-west-1"\nprofile = "etl"\n'
+    (tmp_path / ".batch-scheduler.toml").write_text(text)
+    stage = read(directory=below).stage
+    assert (stage.name, stage.region, stage.profile) == ("dev", "eu-west-1", "etl")
+    assert read(ours(STAGE="prod"), directory=below).stage.name == "prod"
+    (tmp_path / "a" / ".batch-scheduler.toml").write_text('state = "kept"\n')
+    nearer = read(directory=below)
+    assert (nearer.edition, nearer.state) == ("local", tmp_path / "a" / "kept")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("stage = 1\n", "bad setting"),
+        ('colour = "red"\n', "bad setting"),
+        ("stage = \n", "can't be read as TOML"),
+    ],
+)
+def test_a_bad_file_is_refused_with_its_name(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / ".batch-scheduler.toml").write_text(text)
+    with pytest.raises(InvalidInputError) as refused:
+        read(directory=tmp_path)
+    assert str(tmp_path / ".batch-scheduler.toml") in refused.value.path
+    assert words in refused.value.reason
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"EDITION": "cloud"},
+        {"EDITION": "aws"},
+        {"EDITION": "aws", "STAGE": "Dev"},
+        {"EDITION": "aws", "STAGE": "d" * 21},
+        {"SUBMIT_RATE": "51"},
+        {"SUBMIT_RATE": "0"},
+    ],
+)
+def test_a_bad_stage_is_refused(values: Mapping[str, str]) -> None:
+    with pytest.raises(InvalidInputError):
+        read(ours(**values))

@@ -1,10 +1,8 @@
-"""Settings in, wired ports out: the one place that knows which edition is which."""
+"""The edition of one machine: SQLite, the host's processes, an engine that anyone may start."""
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,22 +17,25 @@ from chalicelib.local.host_peek import peek
 from chalicelib.local.host_protocol import HostSettings, inherited
 from chalicelib.local.lease import Lease
 from chalicelib.local.sqlite_store import SqliteStore
-from chalicelib.ports import DrivingPorts, JobLogs, Ports
-
-_given: ContextVar[DrivingPorts | None] = ContextVar("_given", default=None)
+from chalicelib.ports import JobLogs, Ports
 
 _ENDURANCE = timedelta(seconds=10)  # of a full disk, say: then a person is told, and may resume
 
 
-class Edition:
+class LocalEdition:
     """Everything of one state directory on one machine; opens the host only for a driver."""
 
-    def __init__(self, settings: Settings, store: SqliteStore) -> None:
+    def __init__(self, settings: Settings) -> None:
+        """Open the state directory. Raises BackendError."""
         self._settings = settings
-        self._store = store
+        self._store = SqliteStore.open(settings.state)
         self._queue = HostClient(settings.state, settings=_host_settings(settings), fence=None)
-        self.ports = Ports(schedules=store, runs=store, queue=self._queue, clock=SystemClock())
+        self.ports = Ports(
+            schedules=self._store, runs=self._store, queue=self._queue, clock=SystemClock()
+        )
         self.logs: JobLogs = HostLogs(settings.state)
+        self.actor = settings.actor
+        self.directory = str(Path.cwd())
 
     def prepare(self) -> None:
         """Let the host come up while something else is done. Raises BackendError."""
@@ -52,8 +53,8 @@ class Edition:
         """What the host has on record of these jobs, read without starting it."""
         return peek(self._settings.state, _host_settings(self._settings), job_ids)
 
-    def start_background(self) -> int:
-        """Leave an engine behind that drives everything unfinished, and give its process id."""
+    def start_background(self) -> str:
+        """Leave an engine behind that drives everything unfinished, and say what was left."""
         state: Path = self._settings.state
         command = [sys.executable, "-m", "chalicelib.cli.main", "resume", "--state", str(state)]
         with (state / "engine.log").open("ab") as log:
@@ -61,10 +62,11 @@ class Edition:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         process.returncode = 0  # it outlives us on purpose: nobody waits for it
-        return process.pid
+        return f"process {process.pid}"
 
     def close(self) -> None:
         self._queue.close()
+        self._store.close()
 
     def _engine(self, doing: str) -> tuple[Engine, Lease, HostClient] | None:
         lease = Lease.acquire(self._settings.state, self._store, doing)
@@ -76,20 +78,6 @@ class Edition:
         return Engine(ports, queue, store.data_version, _ENDURANCE), lease, queue
 
 
-@contextmanager
-def open_edition(settings: Settings) -> Iterator[Edition]:
-    """The edition that the settings ask for. Raises BackendError."""
-    store = SqliteStore.open(settings.state)
-    try:
-        edition = Edition(settings, store)
-        try:
-            yield edition
-        finally:
-            edition.close()
-    finally:
-        store.close()
-
-
 def _host_settings(settings: Settings) -> HostSettings:
     return HostSettings(
         vcpus=settings.vcpus,
@@ -97,21 +85,3 @@ def _host_settings(settings: Settings) -> HostSettings:
         idle_seconds=settings.host_idle,
         environment=inherited(settings.environment),
     )
-
-
-def driving_ports() -> DrivingPorts:
-    """What the handlers of app.py work with: what `serving` gives, else the stage on AWS."""
-    ports = _given.get()
-    if ports is None:
-        raise NotImplementedError
-    return ports
-
-
-@contextmanager
-def serving(ports: DrivingPorts) -> Iterator[None]:
-    """Let the handlers work with these for a while, as a rehearsal does."""
-    token = _given.set(ports)
-    try:
-        yield
-    finally:
-        _given.reset(token)

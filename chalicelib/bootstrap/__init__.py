@@ -1,0 +1,119 @@
+"""Settings in, wired ports out: the one place that knows which edition is which.
+
+`one_machine` and `on_aws` are imported when they are asked for: boto3 alone costs half a second.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import Protocol
+
+from chalicelib.config import AWS, Settings, read_settings
+from chalicelib.core.batch import JobDetail
+from chalicelib.core.run import Run
+from chalicelib.ports import DrivingPorts, JobLogs, Ports
+
+_given: ContextVar[DrivingPorts | None] = ContextVar("_given", default=None)
+
+
+class Driver(Protocol):
+    """What drives runs, or follows the one that does."""
+
+    @property
+    def is_driving(self) -> bool: ...
+
+    @property
+    def is_idle(self) -> bool:
+        """True when this driver drives and nothing is unfinished."""
+
+    def other(self) -> str:
+        """Who drives instead, for people."""
+
+    def run(self, run_id: str) -> Run | None:
+        """The run as this driver holds it; None when another drives, or the run has ended."""
+
+    def step(self, seconds: float) -> None:
+        """Drive for about that long, or wait."""
+
+    def __enter__(self) -> "Driver": ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class Edition(Protocol):
+    """Everything that a person's program works with."""
+
+    @property
+    def ports(self) -> Ports: ...
+
+    @property
+    def logs(self) -> JobLogs: ...
+
+    @property
+    def actor(self) -> str:
+        """Who is typing, for the audit trail."""
+
+    @property
+    def directory(self) -> str:
+        """Where jobs that are started here work; empty where that means nothing."""
+
+    def prepare(self) -> None:
+        """Let come up what takes time, while something else is done."""
+
+    def driver(self, doing: str) -> Driver:
+        """What drives the runs, or follows the one that does."""
+
+    def holder(self) -> str | None:
+        """Who drives the runs now, for people; None when nobody does."""
+
+    def peek_details(self, job_ids: Sequence[str]) -> list[JobDetail]:
+        """What the queue has on record of these jobs."""
+
+    def start_background(self) -> str:
+        """Leave something behind that drives everything unfinished, and say what."""
+
+    def close(self) -> None: ...
+
+
+@contextmanager
+def open_edition(settings: Settings) -> Iterator[Edition]:
+    """The edition that the settings ask for. Raises BackendError."""
+    edition = _edition(settings)
+    try:
+        yield edition
+    finally:
+        edition.close()
+
+
+def _edition(settings: Settings) -> Edition:
+    if settings.edition == AWS:
+        from chalicelib.bootstrap.on_aws import AwsEdition
+
+        return AwsEdition(settings)
+    from chalicelib.bootstrap.one_machine import LocalEdition
+
+    return LocalEdition(settings)
+
+
+def driving_ports() -> DrivingPorts:
+    """What the handlers of app.py work with: what `serving` gives, else the stage on AWS."""
+    return _given.get() or _own_ports()
+
+
+@lru_cache(maxsize=1)
+def _own_ports() -> DrivingPorts:
+    """Of this process, made at the first call: only clients and settings are kept in it."""
+    from chalicelib.bootstrap.on_aws import stage_ports
+
+    return stage_ports(read_settings())
+
+
+@contextmanager
+def serving(ports: DrivingPorts) -> Iterator[None]:
+    """Let the handlers work with these for a while, as a rehearsal does."""
+    token = _given.set(ports)
+    try:
+        yield
+    finally:
+        _given.reset(token)

@@ -1,0 +1,183 @@
+"""The edition on AWS: the resources of one stage behind the ports."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from random import SystemRandom
+
+import boto3
+
+from chalicelib.aws.archive import S3Archive
+from chalicelib.aws.batch_logs import BatchLogs
+from chalicelib.aws.batch_queue import BatchQueue
+from chalicelib.aws.clients import ClientFactory, Clients
+from chalicelib.aws.documents import Documents
+from chalicelib.aws.dynamo_runs import DynamoRuns
+from chalicelib.aws.dynamo_schedules import DynamoSchedules
+from chalicelib.aws.dynamo_wakes import DynamoWakes
+from chalicelib.aws.executions import StepFunctionsExecutions
+from chalicelib.aws.names import Tables, archive_of, bucket_of
+from chalicelib.aws.notices import SnsNotices
+from chalicelib.aws.submit_budget import DynamoSubmitBudget
+from chalicelib.aws.submitting import Pace, Submitter
+from chalicelib.aws.translation import translated
+from chalicelib.aws.uploads import S3Uploads
+from chalicelib.config import Settings, Stage
+from chalicelib.core.batch import JobDetail
+from chalicelib.core.guarding import Allowed
+from chalicelib.core.lifecycle import RunStatus
+from chalicelib.core.run import Run
+from chalicelib.local.clock import SystemClock
+from chalicelib.ports import Clock, DrivingPorts, JobLogs
+from chalicelib.services import driving
+from chalicelib.services.driving import ExecutionDrivers
+
+_LOOK = 2.0  # s between two looks at a run that the state machine drives
+_TO_SUBMIT = 60.0  # s that handing over one batch may take: less than a function leaves itself
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where a stage is."""
+
+    partition: str
+    region: str
+    account: str
+    caller: str  # the last part of the caller's ARN
+
+
+def stage_ports(
+    settings: Settings, factory: ClientFactory | None = None, clock: Clock | None = None
+) -> DrivingPorts:
+    """Everything of a stage. Asks AWS once, for the account. Raises BackendError."""
+    stage = settings.stage
+    clients = Clients(factory or _session(stage))
+    return wire(stage, clients, account_of(clients), clock or SystemClock())
+
+
+def wire(stage: Stage, clients: Clients, where: Account, clock: Clock) -> DrivingPorts:
+    """The adapters of a stage, each with the names of what it talks to."""
+    bucket = stage.bucket or bucket_of(stage.name, where.account, where.region)
+    tables, documents = Tables(stage.name), Documents(clients, bucket)
+    marks = DynamoWakes(clients, tables)
+    executions = StepFunctionsExecutions(clients, _state_machine(stage, where))
+    budget = DynamoSubmitBudget(clients, tables, stage.submit_rate, clock)
+    pace = Pace(
+        budget=budget,
+        clock=clock,
+        sleep=time.sleep,
+        remaining=lambda: _TO_SUBMIT,
+        chance=SystemRandom(),
+    )
+    allowed = Allowed(definitions=stage.definitions, queues=stage.queues)
+    archive = stage.archive_bucket or archive_of(stage.name, where.account, where.region)
+    return DrivingPorts(
+        schedules=DynamoSchedules(clients, tables, documents),
+        runs=DynamoRuns(clients, tables, documents),
+        queue=BatchQueue(clients, Submitter(clients, pace), allowed),
+        clock=clock,
+        drivers=ExecutionDrivers(marks, executions),
+        marks=marks,
+        executions=executions,
+        notices=SnsNotices(clients, stage.topic_arn or _arn(where, "sns", stage, "")),
+        archive=S3Archive(clients, archive),
+        uploads=S3Uploads(clients, bucket),
+    )
+
+
+def account_of(clients: Clients) -> Account:
+    """Who and where we are (GetCallerIdentity, which needs no permission). Raises BackendError."""
+    with translated("STS", "GetCallerIdentity"):
+        client = clients["sts"]
+        identity = client.get_caller_identity()
+    partition = identity["Arn"].split(":")[1]
+    caller = identity["Arn"].rpartition(":")[2]
+    return Account(partition, client.meta.region_name, identity["Account"], caller)
+
+
+class AwsEdition:
+    """A stage as a person's program works with it: the state machine drives, we look on."""
+
+    def __init__(self, settings: Settings, factory: ClientFactory | None = None) -> None:
+        """Nothing is asked of AWS until it is needed."""
+        self._settings = settings
+        self._clients = Clients(factory or _session(settings.stage))
+        self.logs: JobLogs = BatchLogs(self._clients)
+        self.directory = ""
+
+    @cached_property
+    def ports(self) -> DrivingPorts:
+        return wire(self._settings.stage, self._clients, self._account, SystemClock())
+
+    @property
+    def actor(self) -> str:
+        return self._account.caller
+
+    @cached_property
+    def _account(self) -> Account:
+        return account_of(self._clients)
+
+    def prepare(self) -> None:
+        """Nothing to do: AWS is up."""
+
+    def driver(self, doing: str) -> "Onlooker":
+        del doing
+        return Onlooker(self.holder())
+
+    def holder(self) -> str:
+        return f"the state machine batch-scheduler-{self._settings.stage.name}"
+
+    def peek_details(self, job_ids: Sequence[str]) -> list[JobDetail]:
+        return self.ports.queue.describe(job_ids)
+
+    def start_background(self) -> str:
+        """Give every unfinished run without a driver an execution."""
+        found = driving.reconcile(self.ports)
+        running = len(self.ports.runs.find_headers(status=RunStatus.RUNNING))
+        return f"{self.holder()}: {found} of {running} runs were taken up"
+
+    def close(self) -> None:
+        """Nothing to close: what AWS does goes on."""
+
+
+class Onlooker:
+    """Follows runs that executions of the state machine drive."""
+
+    is_driving = False
+    is_idle = False
+
+    def __init__(self, holder: str) -> None:
+        self._holder = holder
+
+    def other(self) -> str:
+        return self._holder
+
+    def run(self, run_id: str) -> Run | None:
+        del run_id
+        return None
+
+    def step(self, seconds: float) -> None:
+        time.sleep(max(seconds, _LOOK))
+
+    def __enter__(self) -> "Onlooker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def _session(stage: Stage) -> ClientFactory:
+    session: ClientFactory = boto3.Session(
+        region_name=stage.region or None, profile_name=stage.profile or None
+    )
+    return session
+
+
+def _state_machine(stage: Stage, where: Account) -> str:
+    return stage.state_machine_arn or _arn(where, "states", stage, "stateMachine:")
+
+
+def _arn(where: Account, service: str, stage: Stage, kind: str) -> str:
+    place = f"{where.partition}:{service}:{where.region}:{where.account}"
+    return f"arn:{place}:{kind}batch-scheduler-{stage.name}"
