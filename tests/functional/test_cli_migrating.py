@@ -109,6 +109,15 @@ def test_what_is_refused_or_different_is_told_item_by_item_with_code_5(
     assert "    $: starts a run" in desk.type("migrate", "--from-files", str(files))[1]
 
 
+def test_something_else_of_the_same_id_alone_gives_code_5(desk: Desk, files: Path) -> None:
+    desk.read("migrate", "--from-files", str(files), "--apply")
+    other = {**seed("sample_schedule"), "scheduleName": "Other"}
+    (files / "sample_schedule.json").write_text(json.dumps(other), encoding="utf-8")
+    code, out, _ = desk.type("migrate", "--from-files", str(files))
+    assert code == Exit.REFUSED
+    assert "different: schedules 1, runs 0\n" in out
+
+
 def test_tables_as_aws_prints_them_are_read_like_documents(desk: Desk, tmp_path: Path) -> None:
     directory = tmp_path / "scans"
     directory.mkdir()

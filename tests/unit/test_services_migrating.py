@@ -15,6 +15,7 @@ from chalicelib.local.memory_store import MemoryStore
 from chalicelib.ports import Ports, StoredSchedule
 from chalicelib.services.migrating import Fate, Judged, Kind, Migration, OldItem, migrate
 from chalicelib.services.operations import restart
+from chalicelib.services.turn import Driven, take_turn
 from tests.unit.runs import NOW
 from tests.unit.stores import world
 
@@ -139,6 +140,17 @@ def test_a_running_run_is_taken_over_live_only_when_asked_for() -> None:
     assert run.states["job1"].status is JobStatus.RUNNABLE
     assert len(run.live) == 5
     assert fates(told(ports, [running])) == [Fate.THERE]
+
+
+def test_what_the_queue_has_forgotten_of_a_running_run_becomes_notfound() -> None:
+    ports = world()
+    told(ports, [old("running_history_record")], apply=True, include_running=True)
+    driven = Driven(ports.runs.load_run(RUNNING))
+    for _ in range(ports.queue.limits.empty_lookups):
+        take_turn(ports, driven)
+    statuses = {state.status for state in ports.runs.load_run(RUNNING).states.values()}
+    assert statuses == {JobStatus.NOTFOUND}
+    assert ports.runs.get_header(RUNNING).status is RunStatus.FAILED
 
 
 def test_what_can_not_be_taken_over_says_why_and_stops_nothing_else() -> None:
