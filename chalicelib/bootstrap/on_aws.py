@@ -19,7 +19,7 @@ from chalicelib.aws.dynamo_wakes import DynamoWakes
 from chalicelib.aws.executions import StepFunctionsExecutions
 from chalicelib.aws.names import Tables, archive_of, bucket_of
 from chalicelib.aws.notices import SnsNotices
-from chalicelib.aws.submit_budget import DynamoSubmitBudget
+from chalicelib.aws.submit_budget import AccountBudget
 from chalicelib.aws.submitting import Pace, Submitter
 from chalicelib.aws.translation import translated
 from chalicelib.aws.uploads import S3Uploads
@@ -62,7 +62,7 @@ def wire(stage: Stage, clients: Clients, where: Account, clock: Clock) -> Drivin
     tables, documents = Tables(stage.name), Documents(clients, bucket)
     marks = DynamoWakes(clients, tables)
     executions = StepFunctionsExecutions(clients, _state_machine(stage, where))
-    budget = DynamoSubmitBudget(clients, tables, stage.submit_rate, clock)
+    budget = AccountBudget(clients, tables, clock, stage.submit_rate)
     pace = Pace(
         budget=budget,
         clock=clock,
@@ -74,7 +74,7 @@ def wire(stage: Stage, clients: Clients, where: Account, clock: Clock) -> Drivin
     archive = stage.archive_bucket or archive_of(stage.name, where.account, where.region)
     return DrivingPorts(
         schedules=DynamoSchedules(clients, tables, documents),
-        runs=DynamoRuns(clients, tables, documents),
+        runs=DynamoRuns(clients, tables, documents, clock),
         queue=BatchQueue(clients, Submitter(clients, pace), allowed),
         clock=clock,
         drivers=ExecutionDrivers(marks, executions),
