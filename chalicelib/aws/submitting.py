@@ -33,6 +33,7 @@ _UNREACHABLE: Delay = (20.0, 60.0)
 _DENIED: Delay = (45.0, 75.0)
 _PATIENCE = timedelta(minutes=15)  # of denials: policies take effect within minutes (iam: eventual)
 _DENIAL_GAP = timedelta(minutes=5)  # a longer silence says nothing about the time between
+_TURN_KEPT = timedelta(seconds=30)  # later it would add to the turns of others
 
 _THROTTLE_CODES = frozenset(
     {
@@ -98,14 +99,27 @@ class _Denial:
     last: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """Submissions that the budget has given, from a time on, and that were not made."""
+
+    count: int
+    at: datetime
+
+
 class Submitter:
-    """Calls SubmitJob. What it remembers between calls only ever makes it wait longer."""
+    """Calls SubmitJob.
+
+    What it remembers between calls is worth remembering and may be lost: another process that
+    knows none of it waits a little more, or asks AWS once more.
+    """
 
     def __init__(self, clients: Clients, pace: Pace) -> None:
         self._clients = clients
         self._pace = pace
         self._denials: dict[tuple[str, str], _Denial] = {}
         self._resume_at: datetime | None = None
+        self._turn: _Turn | None = None
 
     def submit(self, requests: Sequence[Arguments]) -> list[Outcome]:
         """Send each once, in order; one outcome each.
@@ -145,16 +159,29 @@ class Submitter:
         """Wait for the turn of that many; else why they must be put off."""
         now, pace = self._pace.clock(), self._pace
         if self._resume_at is not None and now < self._resume_at:
-            return Deferred("AWS could not take jobs just now", _seconds(self._resume_at - now))
+            left = self._resume_at - now
+            return Deferred("AWS could not take jobs just now", left.total_seconds())
         try:
-            seconds = pace.budget.take(count)
+            seconds = self._seconds_until_turn(count, now)
         except (BackendError, ConflictError) as error:
             return Deferred(f"the budget of submissions can't be read: {error}", _THROTTLED[0])
         if seconds + _CALL > pace.remaining():
+            self._turn = _Turn(count, now + timedelta(seconds=seconds))
             return Deferred("more submissions are waiting than may be made now", seconds)
         if seconds > 0:
             pace.sleep(seconds)
         return None
+
+    def _seconds_until_turn(self, count: int, now: datetime) -> float:
+        """Of a turn that was taken and could not be waited for, or else of a new one.
+
+        Who dropped such a turn and took another would come last again, and again, while what all
+        have taken grows: many runs at once would end in waiting only.
+        """
+        turn, self._turn = self._turn, None
+        if turn is not None and count <= turn.count and now <= turn.at + _TURN_KEPT:
+            return max(0.0, (turn.at - now).total_seconds())
+        return self._pace.budget.take(count)
 
     def _stop(self, outcome: Outcome) -> Deferred | None:
         """Why what comes after this outcome is not sent, if it is not."""
@@ -229,7 +256,3 @@ class Submitter:
 def _resources(request: Arguments) -> tuple[str, str]:
     """What a policy may tell apart: the queue and the definition, whatever its revision."""
     return request["jobQueue"], without_revision(request["jobDefinition"])
-
-
-def _seconds(delta: timedelta) -> float:
-    return delta.total_seconds()

@@ -274,6 +274,39 @@ def test_what_can_not_be_sent_in_the_time_left_is_put_off_without_a_call() -> No
     assert len(desk.wire.sent) == 20
 
 
+def test_a_turn_that_could_not_be_waited_for_is_used_when_it_comes() -> None:
+    desk = Desk(accepted(), seconds=10, left=200)
+    assert kinds(desk.submit(40)) == ["Accepted"] * 20 + ["Deferred"] * 20
+    desk.clock.advance(200)
+    desk.more_time(200)
+    assert kinds(desk.submit(20)) == ["Accepted"] * 20
+    assert desk.budget.taken == [20, 20]
+
+
+def test_a_turn_that_has_passed_is_taken_anew() -> None:
+    desk = Desk(accepted(), seconds=10, left=200)
+    desk.submit(40)
+    desk.clock.advance(1000)
+    desk.more_time(200)
+    desk.submit(20)
+    assert desk.budget.taken == [20, 20, 20]
+
+
+@pytest.mark.parametrize("runs", [10, 100])
+def test_f50_however_many_runs_wait_for_the_budget_all_of_them_get_on(runs: int) -> None:
+    desk = Desk(accepted(), seconds=1 / 20, left=1)
+    waiting = dict.fromkeys([desk.make(desk.budget) for _ in range(runs)], 40)
+    for _ in range(60):
+        for submitter, count in waiting.items():
+            desk.more_time(35)  # what one turn of a run may last: 5 s of waiting
+            before = desk.clock.at
+            outcomes = submitter.submit([request(number) for number in range(count)])
+            desk.clock.at = before  # they run beside each other
+            waiting[submitter] -= kinds(outcomes).count("Accepted")
+        desk.clock.advance(5)
+    assert not any(waiting.values())
+
+
 def test_no_call_is_begun_that_could_outlast_its_caller() -> None:
     desk = Desk(accepted(), left=300)
     desk.wire.on_send = lambda: desk.clock.advance(20)
