@@ -1,17 +1,42 @@
 """The stores that every test of the contract is given in turn."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from chalicelib.local.memory_queue import VirtualClock
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.local.sqlite_store import SqliteStore
-from tests.contract.store_contents import Store
+from tests.aws import tables
+from tests.aws.on_moto import moto
+from tests.contract.dynamo_store import DynamoStore
+from tests.contract.store_contents import LocalStore, Store
+
+
+@pytest.fixture(params=["memory", "sqlite", "dynamo"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Every store there is."""
+    with _opened(request.param, tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    opened: Store = MemoryStore() if request.param == "memory" else SqliteStore.open(tmp_path)
+def local_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalStore]:
+    """The stores of one machine, which promise more."""
+    opened: LocalStore = MemoryStore() if request.param == "memory" else SqliteStore.open(tmp_path)
+    yield opened
+    opened.close()
+
+
+@contextmanager
+def _opened(kind: str, directory: Path) -> Iterator[Store]:
+    if kind == "dynamo":
+        with moto() as clients:
+            tables.make(clients)
+            yield DynamoStore(clients, VirtualClock())
+        return
+    opened: LocalStore = MemoryStore() if kind == "memory" else SqliteStore.open(directory)
     yield opened
     opened.close()

@@ -2,18 +2,21 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from chalicelib.core.lifecycle import Act, JobStatus
+from chalicelib.core.naming import parse_start, run_id
 from chalicelib.core.run import Change, JobState, RunHeader, initial_states
 from chalicelib.core.schedule import JobSpec, RetryPolicy, TriggerRule
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.local.sqlite_store import SqliteStore
-from chalicelib.ports import StoredSchedule
+from chalicelib.ports import RunStore, ScheduleStore, StoredSchedule
 
-Store = MemoryStore | SqliteStore
+LocalStore = MemoryStore | SqliteStore
 
 START = datetime(2026, 11, 23, 1, 2, 3, 4, UTC)
+RUN = run_id("etl", START)
+OTHER = run_id("other", START)
 SPECS = (
     JobSpec(name="make", request={"jobQueue": "q", "containerOverrides": {"command": ["make"]}}),
     JobSpec(
@@ -28,9 +31,24 @@ SPECS = (
 )
 
 
-def header(run_id: str = "etl-1", **members: Any) -> RunHeader:
-    given: dict[str, Any] = {"schedule_id": "etl", "started_at": START, "started_by": "ann"}
+class Store(ScheduleStore, RunStore, Protocol):
+    """A store of everything."""
+
+    def close(self) -> None: ...
+
+
+def header(run_id: str = RUN, **members: Any) -> RunHeader:
+    """Of a run whose id says the schedule and the start, as all ids do."""
+    schedule_id, _, start = run_id.partition("/")
+    started_at = parse_start(start) if start else START
+    given: dict[str, Any] = {"schedule_id": schedule_id, "started_at": started_at}
+    given["started_by"] = "ann"
     return RunHeader(run_id=run_id, **(given | members))
+
+
+def run_of(schedule_id: str, **after: float) -> str:
+    """The id of the run that starts so long after START."""
+    return run_id(schedule_id, START + timedelta(**after))
 
 
 def begin(store: Store, about: RunHeader | None = None) -> RunHeader:
@@ -55,6 +73,11 @@ def schedule(schedule_id: str = "etl", version: int = 1, **members: Any) -> Stor
     return StoredSchedule(
         schedule_id=schedule_id, version=version, stored_by="ann", **(given | members)
     )
+
+
+def settle(store: Store, run_id: str = RUN) -> None:
+    """End a turn: at the latest then the header's counts follow the jobs."""
+    store.close_turn(store.load_run(run_id))
 
 
 def everything(store: Store, run_id: str) -> tuple[object, ...]:

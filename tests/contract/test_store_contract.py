@@ -1,7 +1,6 @@
 """What every store promises of schedules and of reading runs, each sentence of the ports a test."""
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,12 +10,15 @@ from chalicelib.core.run import initial_states
 from chalicelib.core.schedule import JobSpec, OnFailure, Policy
 from chalicelib.errors import ConflictError, NotFoundError
 from tests.contract.store_contents import (
+    RUN,
     SPECS,
     START,
+    LocalStore,
     Store,
     begin,
     everything,
     header,
+    run_of,
     schedule,
 )
 
@@ -70,7 +72,7 @@ def test_the_list_has_the_newest_version_of_each_by_id_without_documents(store: 
 
 def test_a_new_run_is_loaded_with_its_specs_and_states_in_order(store: Store) -> None:
     begin(store)
-    run = store.load_run("etl-1")
+    run = store.load_run(RUN)
     assert tuple(run.specs.values()) == SPECS
     assert list(run.states.items()) == list(initial_states(SPECS).items())
 
@@ -105,7 +107,7 @@ def test_the_counts_of_a_new_run_follow_its_states(store: Store) -> None:
 
 def test_a_new_run_has_the_event_of_its_start(store: Store) -> None:
     begin(store, header(reason="nightly"))
-    (event,) = store.events("etl-1")
+    (event,) = store.events(RUN)
     assert (event.sequence, event.job, event.act, event.before) == (1, "", "START", "")
     assert (event.after, event.at, event.actor) == ("RUNNING", START, "ann")
     assert event.reason == "nightly"
@@ -113,15 +115,15 @@ def test_a_new_run_has_the_event_of_its_start(store: Store) -> None:
 
 def test_creating_a_run_that_exists_conflicts_and_writes_nothing(store: Store) -> None:
     begin(store)
-    before = everything(store, "etl-1")
+    before = everything(store, RUN)
     with pytest.raises(ConflictError, match="exists already"):
         store.create_run(header(reason="again"), SPECS[:1], initial_states(SPECS[:1]))
-    assert everything(store, "etl-1") == before
+    assert everything(store, RUN) == before
 
 
 def test_a_run_without_jobs_is_kept(store: Store) -> None:
     store.create_run(header(), (), {})
-    assert store.load_run("etl-1").states == {}
+    assert store.load_run(RUN).states == {}
 
 
 @pytest.mark.parametrize("read", ["get_header", "load_run"])
@@ -138,11 +140,11 @@ def test_changing_what_was_given_or_read_does_not_change_the_store(store: Store)
     store.create_run(header(parameters=parameters), specs, initial_states(specs))
     command.append("changed")
     parameters["day"] = "changed"
-    run = store.load_run("etl-1")
+    run = store.load_run(RUN)
     run.specs["one"].request["command"].append("changed")
     dict.clear(vars_of(run.header.parameters))
     run.states.clear()
-    again = store.load_run("etl-1")
+    again = store.load_run(RUN)
     assert again.specs["one"].request == {"command": ["true"]}
     assert again.header.parameters == {"day": "monday"}
     assert list(again.states) == ["one"]
@@ -156,25 +158,34 @@ def vars_of(mapping: object) -> dict[str, object]:
 # Finding
 
 
+EARLY, MIDDLE, LATE = run_of("etl"), run_of("etl", hours=1), run_of("b", hours=2)
+
+
 def three_runs(store: Store) -> None:
-    store.create_run(header("a-1"), (), {})
-    store.create_run(header("b-1", schedule_id="b", started_at=START + timedelta(hours=2)), (), {})
-    middle = header("a-2", status=RunStatus.FAILED, started_at=START + timedelta(hours=1))
-    store.create_run(middle, (), {})
+    store.create_run(header(EARLY), (), {})
+    store.create_run(header(LATE), (), {})
+    store.create_run(header(MIDDLE, status=RunStatus.FAILED), (), {})
 
 
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        ({}, ["b-1", "a-2", "a-1"]),
-        ({"schedule_id": "etl"}, ["a-2", "a-1"]),
-        ({"status": RunStatus.FAILED}, ["a-2"]),
-        ({"status": RunStatus.RUNNING, "schedule_id": "etl"}, ["a-1"]),
-        ({"prefix": "a"}, ["a-2", "a-1"]),
-        ({"prefix": "a-1"}, ["a-1"]),
-        ({"prefix": "A"}, []),
+        ({}, [LATE, MIDDLE, EARLY]),
+        ({"schedule_id": "etl"}, [MIDDLE, EARLY]),
+        ({"status": RunStatus.FAILED}, [MIDDLE]),
+        ({"status": RunStatus.RUNNING}, [LATE, EARLY]),
+        ({"status": RunStatus.RUNNING, "schedule_id": "etl"}, [EARLY]),
+        ({"prefix": "et"}, [MIDDLE, EARLY]),
+        ({"prefix": "etl/2026-11-23T02"}, [MIDDLE]),
+        ({"prefix": EARLY}, [EARLY]),
+        ({"prefix": "etl/2026", "status": RunStatus.FAILED}, [MIDDLE]),
+        ({"prefix": "et", "schedule_id": "etl"}, [MIDDLE, EARLY]),
+        ({"prefix": EARLY, "schedule_id": "etl"}, [EARLY]),
+        ({"prefix": "b", "schedule_id": "etl"}, []),
+        ({"prefix": "E"}, []),
         ({"prefix": "%"}, []),
-        ({"limit": 2}, ["b-1", "a-2"]),
+        ({"limit": 2}, [LATE, MIDDLE]),
+        ({"schedule_id": "etl", "limit": 1}, [MIDDLE]),
         ({"limit": 0}, []),
         ({"schedule_id": ""}, []),
     ],
@@ -187,15 +198,15 @@ def test_runs_are_found_newest_first(
     assert [each.run_id for each in store.find_headers(**wanted)] == found
 
 
-def test_of_runs_started_at_once_the_last_stored_is_the_newest(store: Store) -> None:
-    for run_id in ("b", "c", "a"):
-        store.create_run(header(run_id), (), {})
-    assert [each.run_id for each in store.find_headers()] == ["a", "c", "b"]
+def test_of_runs_started_at_once_the_last_stored_is_the_newest(local_store: LocalStore) -> None:
+    for name in ("b", "c", "a"):
+        local_store.create_run(header(run_of(name)), (), {})
+    assert [each.schedule_id for each in local_store.find_headers()] == ["a", "c", "b"]
 
 
 def test_fifty_runs_are_found_unless_more_are_asked_for(store: Store) -> None:
     for number in range(51):
-        store.create_run(header(f"r{number}"), (), {})
+        store.create_run(header(run_of("etl", seconds=number)), (), {})
     assert len(store.find_headers()) == 50
 
 
@@ -215,19 +226,19 @@ def test_jobs_are_found_in_the_documents_order(
     store: Store, wanted: dict[str, Any], found: list[str]
 ) -> None:
     begin(store)
-    assert [each.spec.name for each in store.find_jobs("etl-1", **wanted)] == found
+    assert [each.spec.name for each in store.find_jobs(RUN, **wanted)] == found
 
 
 def test_a_found_job_has_its_spec_state_and_position(store: Store) -> None:
     begin(store)
-    (found,) = store.find_jobs("etl-1", statuses=[JobStatus.HELD])
+    (found,) = store.find_jobs(RUN, statuses=[JobStatus.HELD])
     assert (found.spec, found.position) == (SPECS[2], 2)
     assert found.state == initial_states(SPECS)["approve"]
 
 
 def test_named_jobs_come_in_the_documents_order_and_unknown_ones_are_absent(store: Store) -> None:
     begin(store)
-    found = store.get_jobs("etl-1", iter(["approve", "none", "make", "make"]))
+    found = store.get_jobs(RUN, iter(["approve", "none", "make", "make"]))
     assert [(each.spec.name, each.position) for each in found] == [("make", 0), ("approve", 2)]
 
 

@@ -12,8 +12,11 @@ from chalicelib.core.run import Change, Intent, JobState, initial_states
 from chalicelib.errors import ConflictError, NotFoundError
 from chalicelib.ports import RunChange
 from tests.contract.store_contents import (
+    OTHER,
+    RUN,
     SPECS,
     START,
+    LocalStore,
     Store,
     begin,
     change,
@@ -21,6 +24,7 @@ from tests.contract.store_contents import (
     header,
     reserve,
     schedule,
+    settle,
 )
 
 # Recording
@@ -46,7 +50,7 @@ def test_a_recorded_state_is_read_back_whole(store: Store) -> None:
         reason="Grüße",
     )
     store.record(about, [Change("make", Act.OBSERVE, JobState(), state, START)])
-    assert store.load_run("etl-1").states["make"] == state
+    assert store.load_run(RUN).states["make"] == state
 
 
 def test_a_recorded_change_is_an_event_with_all_it_says(store: Store) -> None:
@@ -56,7 +60,7 @@ def test_a_recorded_change_is_an_event_with_all_it_says(store: Store) -> None:
     )
     at = START + timedelta(seconds=9)
     store.record(about, [Change("make", Act.OBSERVE, JobState(), after, at, "bob")])
-    event = store.events("etl-1")[-1]
+    event = store.events(RUN)[-1]
     assert (event.sequence, event.at, event.job, event.act) == (2, at, "make", "OBSERVE")
     assert (event.before, event.after, event.attempt) == ("WAITING", "FAILED", 2)
     assert (event.job_id, event.actor, event.reason) == ("id", "bob", "memory")
@@ -78,7 +82,7 @@ def test_only_what_a_person_would_tell_is_an_event(
 ) -> None:
     about = begin(store)
     store.record(about, [change(JobState(), **to)])
-    assert len(store.events("etl-1")) == (2 if told else 1)
+    assert len(store.events(RUN)) == (2 if told else 1)
 
 
 def test_changes_of_one_job_in_one_record_follow_each_other(store: Store) -> None:
@@ -86,15 +90,16 @@ def test_changes_of_one_job_in_one_record_follow_each_other(store: Store) -> Non
     first = change(JobState(), status=JobStatus.RESERVED)
     second = change(first.after, Act.ACCEPT, status=JobStatus.SUBMITTED, job_id="id")
     store.record(about, [first, second])
-    assert store.load_run("etl-1").states["make"] == second.after
-    assert [event.act for event in store.events("etl-1")] == ["START", "RESERVE", "ACCEPT"]
+    assert store.load_run(RUN).states["make"] == second.after
+    assert [event.act for event in store.events(RUN)] == ["START", "RESERVE", "ACCEPT"]
 
 
 def test_the_counts_follow_the_changes_when_the_header_is_left(store: Store) -> None:
     about = begin(store)
     reserve(store, about)
+    settle(store)
     counts = {"WAITING": 1, "RESERVED": 1, "HELD": 1, "PASS": 1}
-    assert store.get_header("etl-1") == replace(about, counts=counts)
+    assert store.get_header(RUN) == replace(about, counts=counts)
 
 
 def test_the_counts_follow_the_changes_when_a_header_is_given(store: Store) -> None:
@@ -103,21 +108,22 @@ def test_the_counts_follow_the_changes_when_a_header_is_given(store: Store) -> N
     after = replace(about, revision=1, reason="why", counts={"FAILED": 9})
     store.record(about, [made], after=after)
     counts = {"WAITING": 1, "RESERVED": 1, "HELD": 1, "PASS": 1}
-    assert store.get_header("etl-1") == replace(after, counts=counts)
+    assert store.get_header(RUN) == replace(after, counts=counts)
 
 
 def test_a_status_that_no_job_has_any_more_is_not_counted(store: Store) -> None:
     about = begin(store)
     held = initial_states(SPECS)["approve"]
     store.record(about, [change(held, Act.RELEASE, "approve", status=JobStatus.WAITING)])
-    assert store.get_header("etl-1").counts == {"WAITING": 3, "PASS": 1}
+    settle(store)
+    assert store.get_header(RUN).counts == {"WAITING": 3, "PASS": 1}
 
 
 def test_a_run_that_has_ended_is_found_by_its_new_status(store: Store) -> None:
     about = begin(store)
     store.record(about, [], after=replace(about, status=RunStatus.FAILED, revision=1))
     assert store.find_headers(status=RunStatus.RUNNING) == []
-    assert [each.run_id for each in store.find_headers(status=RunStatus.FAILED)] == ["etl-1"]
+    assert [each.run_id for each in store.find_headers(status=RunStatus.FAILED)] == [RUN]
 
 
 def test_the_runs_own_events_come_after_those_of_its_jobs(store: Store) -> None:
@@ -126,7 +132,7 @@ def test_the_runs_own_events_come_after_those_of_its_jobs(store: Store) -> None:
         act="END", before="RUNNING", after="FAILED", at=START, actor="engine", reason="make failed"
     )
     store.record(about, [change(JobState(), status=JobStatus.RESERVED)], run_changes=[own])
-    _, of_job, of_run = store.events("etl-1")
+    _, of_job, of_run = store.events(RUN)
     assert (of_job.sequence, of_job.job) == (2, "make")
     assert (of_run.sequence, of_run.job, of_run.act) == (3, "", "END")
     assert (of_run.before, of_run.after, of_run.reason) == ("RUNNING", "FAILED", "make failed")
@@ -135,10 +141,10 @@ def test_the_runs_own_events_come_after_those_of_its_jobs(store: Store) -> None:
 def test_a_moved_revision_conflicts_and_writes_nothing(store: Store) -> None:
     about = begin(store)
     store.record(about, [], after=replace(about, revision=1))
-    before = everything(store, "etl-1")
+    before = everything(store, RUN)
     with pytest.raises(ConflictError, match="revision 1, not 0"):
         store.record(about, [change(JobState(), status=JobStatus.RESERVED)])
-    assert everything(store, "etl-1") == before
+    assert everything(store, RUN) == before
 
 
 @pytest.mark.parametrize("last", [False, True], ids=["first", "last"])
@@ -147,12 +153,12 @@ def test_one_job_that_has_moved_conflicts_and_nothing_of_the_batch_is_written(
 ) -> None:
     about = begin(store)
     reserve(store, about)
-    before = everything(store, "etl-1")
+    before = everything(store, RUN)
     good = change(JobState(), job="clean", status=JobStatus.RESERVED)
     stale = change(JobState(), status=JobStatus.RESERVED)
     with pytest.raises(ConflictError, match="load the run again"):
         store.record(about, [good, stale] if last else [stale, good])
-    assert everything(store, "etl-1") == before
+    assert everything(store, RUN) == before
 
 
 def test_a_change_of_a_version_that_is_not_there_yet_conflicts(store: Store) -> None:
@@ -177,85 +183,85 @@ def test_events_are_read_on_from_a_sequence_and_of_one_job(store: Store) -> None
     made = reserve(store, about)
     store.record(about, [change(JobState(), job="clean", status=JobStatus.RESERVED)])
     store.record(about, [change(made.after, Act.ACCEPT, status=JobStatus.SUBMITTED)])
-    assert [event.sequence for event in store.events("etl-1", after=2)] == [3, 4]
-    assert [event.act for event in store.events("etl-1", job="make")] == ["RESERVE", "ACCEPT"]
-    assert [event.sequence for event in store.events("etl-1", job="make", after=2)] == [4]
-    assert [event.act for event in store.events("etl-1", job="")] == ["START"]
+    assert [event.sequence for event in store.events(RUN, after=2)] == [3, 4]
+    assert [event.act for event in store.events(RUN, job="make")] == ["RESERVE", "ACCEPT"]
+    assert [event.sequence for event in store.events(RUN, job="make", after=2)] == [4]
+    assert [event.act for event in store.events(RUN, job="")] == ["START"]
 
 
 def test_runs_do_not_mix(store: Store) -> None:
     about = begin(store)
-    begin(store, header("etl-2"))
-    before = everything(store, "etl-2")
+    begin(store, header(OTHER))
+    before = everything(store, OTHER)
     reserve(store, about)
-    assert everything(store, "etl-2") == before
+    assert everything(store, OTHER) == before
 
 
 def test_text_that_no_encoding_can_hold_is_kept_with_escapes(store: Store) -> None:
     about = begin(store)
     store.record(about, [change(JobState(), reason="no such file: \udcff")])
-    assert store.load_run("etl-1").states["make"].reason == "no such file: \\udcff"
-    assert store.events("etl-1")[-1].reason == "no such file: \\udcff"
+    assert store.load_run(RUN).states["make"].reason == "no such file: \\udcff"
+    assert store.events(RUN)[-1].reason == "no such file: \\udcff"
 
 
 # Fences
 
 
-def test_epochs_are_counted_upwards(store: Store) -> None:
-    assert [store.take_epoch("a"), store.take_epoch("b")] == [1, 2]
+def test_epochs_are_counted_upwards(local_store: LocalStore) -> None:
+    assert [local_store.take_epoch("a"), local_store.take_epoch("b")] == [1, 2]
 
 
-def test_the_holder_of_the_newest_epoch_writes(store: Store) -> None:
-    about = begin(store)
-    reserve(store.fenced(store.take_epoch("a")), about)
-    assert store.load_run("etl-1").states["make"].status is JobStatus.RESERVED
+def test_the_holder_of_the_newest_epoch_writes(local_store: LocalStore) -> None:
+    about = begin(local_store)
+    reserve(local_store.fenced(local_store.take_epoch("a")), about)
+    assert local_store.load_run(RUN).states["make"].status is JobStatus.RESERVED
 
 
 @pytest.mark.parametrize(
     "write",
     [
         lambda store: store.record(header(), [change(JobState(), status=JobStatus.RESERVED)]),
-        lambda store: begin(store, header("etl-2")),
+        lambda store: begin(store, header(OTHER)),
         lambda store: store.put_schedule(schedule()),
     ],
     ids=["record", "create run", "put schedule"],
 )
 def test_a_passed_fence_conflicts_and_nothing_is_written(
-    store: Store, write: Callable[[Store], object]
+    local_store: LocalStore, write: Callable[[LocalStore], object]
 ) -> None:
-    begin(store)
-    old = store.fenced(store.take_epoch("a"))
-    store.take_epoch("b")
+    begin(local_store)
+    old = local_store.fenced(local_store.take_epoch("a"))
+    local_store.take_epoch("b")
     with pytest.raises(ConflictError, match="Another engine has taken over"):
         write(old)
-    assert [each.run_id for each in store.find_headers()] == ["etl-1"]
-    assert store.load_run("etl-1").states == initial_states(SPECS)
-    assert store.list_schedules() == []
+    assert [each.run_id for each in local_store.find_headers()] == [RUN]
+    assert local_store.load_run(RUN).states == initial_states(SPECS)
+    assert local_store.list_schedules() == []
 
 
-def test_a_passed_fence_still_reads(store: Store) -> None:
-    about = begin(store)
-    old = store.fenced(store.take_epoch("a"))
-    store.take_epoch("b")
-    assert old.get_header("etl-1") == about
+def test_a_passed_fence_still_reads(local_store: LocalStore) -> None:
+    about = begin(local_store)
+    old = local_store.fenced(local_store.take_epoch("a"))
+    local_store.take_epoch("b")
+    assert old.get_header(RUN) == about
 
 
 def test_the_data_version_moves_when_another_view_writes_and_not_for_own_writes(
-    store: Store,
+    local_store: LocalStore,
 ) -> None:
-    about = begin(store)
-    engine = store.fenced(store.take_epoch("a"))
+    about = begin(local_store)
+    engine = local_store.fenced(local_store.take_epoch("a"))
     at_first = engine.data_version()
     made = change(JobState(), status=JobStatus.RESERVED)
     engine.record(about, [made])
     assert engine.data_version() == at_first
-    store.record(about, [change(made.after, Act.ACCEPT, status=JobStatus.SUBMITTED)])
+    local_store.record(about, [change(made.after, Act.ACCEPT, status=JobStatus.SUBMITTED)])
     assert engine.data_version() != at_first
 
 
 def test_what_a_turn_loads_is_the_run(store: Store) -> None:
     begin(store)
-    loaded, whole = store.load_for_turn("etl-1"), store.load_run("etl-1")
+    loaded, whole = store.load_for_turn(RUN), store.load_run(RUN)
     assert loaded.header == whole.header
     assert loaded.specs == whole.specs
     assert loaded.states == whole.states
@@ -263,17 +269,17 @@ def test_what_a_turn_loads_is_the_run(store: Store) -> None:
 
 def test_counts_follow_the_changes_when_the_turn_is_closed(store: Store) -> None:
     before = begin(store)
-    run = store.load_for_turn("etl-1")
+    run = store.load_for_turn(RUN)
     reserved = change(run.states["make"], Act.RESERVE, status=JobStatus.RESERVED)
     store.record(before, [reserved])
     run.apply([reserved])
     store.close_turn(run)
-    assert store.get_header("etl-1").counts[JobStatus.RESERVED] == 1
+    assert store.get_header(RUN).counts[JobStatus.RESERVED] == 1
 
 
 def test_a_turn_is_not_closed_on_a_run_that_has_moved(store: Store) -> None:
     before = begin(store)
-    run = store.load_for_turn("etl-1")
+    run = store.load_for_turn(RUN)
     store.record(before, [], after=replace(before, revision=before.revision + 1))
     with pytest.raises(ConflictError):
         store.close_turn(run)

@@ -18,7 +18,7 @@ from chalicelib.errors import BackendError, ConflictError, InvalidInputError
 from chalicelib.local.database import FILE_NAME, Database
 from chalicelib.local.migrations import LATEST
 from chalicelib.local.sqlite_store import SqliteStore
-from tests.contract.store_contents import begin, change, everything, header
+from tests.contract.store_contents import RUN, begin, change, everything, header
 
 VERSION_1 = Path(__file__).with_name("version_1.sql")
 
@@ -55,9 +55,9 @@ def test_it_is_made_for_its_owner_only(tmp_path: Path) -> None:
 def test_what_was_stored_is_there_when_it_is_opened_again(tmp_path: Path) -> None:
     with closing(SqliteStore.open(tmp_path)) as store:
         begin(store)
-        before = everything(store, "etl-1")
+        before = everything(store, RUN)
     with closing(SqliteStore.open(tmp_path)) as store:
-        assert everything(store, "etl-1") == before
+        assert everything(store, RUN) == before
 
 
 def test_many_may_make_it_at_once(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_damaged_page_is_told_in_words(tmp_path: Path) -> None:
         closing(SqliteStore.open(tmp_path)) as store,
         pytest.raises(BackendError, match="it is damaged") as caught,
     ):
-        store.load_run("etl-1")
+        store.load_run(RUN)
     assert not caught.value.retryable
     assert isinstance(caught.value.__cause__, sqlite3.DatabaseError)
 
@@ -167,7 +167,7 @@ def test_a_header_that_is_no_json_any_more_is_told_in_words(
     begin(store)
     by_hand(tmp_path, "UPDATE runs SET header = '{'")
     with pytest.raises(BackendError, match="no JSON"):
-        store.get_header("etl-1")
+        store.get_header(RUN)
 
 
 def test_a_table_that_is_gone_is_told_in_words(store: SqliteStore, tmp_path: Path) -> None:
@@ -228,16 +228,16 @@ def test_a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room(tmp_path:
     database = Database.open(tmp_path)
     with closing(SqliteStore(database)) as store:
         about = begin(store)
-        before = everything(store, "etl-1")
+        before = everything(store, RUN)
         big = change(JobState(), status=JobStatus.FAILED, reason="x" * 100_000)
         pragma(database, "max_page_count = 1")  # SQLite takes it as the size it has now
         with pytest.raises(BackendError, match="the disk is full") as caught:
             store.record(about, [big])
         assert caught.value.retryable
-        assert everything(store, "etl-1") == before
+        assert everything(store, RUN) == before
         pragma(database, "max_page_count = 100000")
         store.record(about, [big])
-        assert store.load_run("etl-1").states["make"] == big.after
+        assert store.load_run(RUN).states["make"] == big.after
 
 
 def test_a_writer_that_does_not_let_go_is_told_in_words(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_a_reader_is_not_held_up_by_a_writer(tmp_path: Path) -> None:
     with closing(SqliteStore.open(tmp_path)) as store, closing(database):
         about = begin(store)
         with database.writing("test"):
-            assert store.get_header("etl-1") == about
+            assert store.get_header(RUN) == about
 
 
 def stopped_midway(database: Database) -> None:
@@ -267,10 +267,10 @@ def test_what_was_begun_when_the_program_was_stopped_is_not_there(tmp_path: Path
     database = Database.open(tmp_path)
     with closing(SqliteStore(database)) as store:
         begin(store)
-        before = everything(store, "etl-1")
+        before = everything(store, RUN)
         with pytest.raises(KeyboardInterrupt):
             stopped_midway(database)
-        assert everything(store, "etl-1") == before
+        assert everything(store, RUN) == before
 
 
 def test_an_id_that_is_no_text_is_bad_input(store: SqliteStore) -> None:
@@ -288,8 +288,8 @@ def passed_by_hand(store: SqliteStore, directory: Path) -> None:
 
 def test_a_status_set_by_hand_is_loaded(store: SqliteStore, tmp_path: Path) -> None:
     passed_by_hand(store, tmp_path)
-    assert store.load_run("etl-1").states["make"].status is JobStatus.PASS
-    assert [each.spec.name for each in store.find_jobs("etl-1", statuses=[JobStatus.PASS])] == [
+    assert store.load_run(RUN).states["make"].status is JobStatus.PASS
+    assert [each.spec.name for each in store.find_jobs(RUN, statuses=[JobStatus.PASS])] == [
         "make",
         "assemble",
     ]
@@ -297,14 +297,14 @@ def test_a_status_set_by_hand_is_loaded(store: SqliteStore, tmp_path: Path) -> N
 
 def test_the_counts_follow_a_status_set_by_hand(store: SqliteStore, tmp_path: Path) -> None:
     passed_by_hand(store, tmp_path)
-    run = store.load_run("etl-1")
+    run = store.load_run(RUN)
     counts = {status: count for status, count in run.header.counts.items() if count}
     assert counts == dict(run.counts) == {"WAITING": 1, "HELD": 1, "PASS": 2}
 
 
 def test_a_status_set_by_hand_is_in_the_history(store: SqliteStore, tmp_path: Path) -> None:
     passed_by_hand(store, tmp_path)
-    event = store.events("etl-1")[-1]
+    event = store.events(RUN)[-1]
     assert (event.sequence, event.job, event.act, event.actor) == (2, "make", "EDIT", "table")
     assert (event.before, event.after) == ("WAITING", "PASS")
 
@@ -314,18 +314,18 @@ def test_a_write_that_does_not_know_of_the_hand_conflicts(
 ) -> None:
     about = begin(store)
     by_hand(tmp_path, "UPDATE jobs SET status = 'PASS' WHERE name = 'make'")
-    moved = replace(about, revision=store.get_header("etl-1").revision)
+    moved = replace(about, revision=store.get_header(RUN).revision)
     for known in (about, moved):
         with pytest.raises(ConflictError):
             store.record(known, [change(JobState(), Act.RESERVE, status=JobStatus.RESERVED)])
-    assert store.load_run("etl-1").states["make"].status is JobStatus.PASS
+    assert store.load_run(RUN).states["make"].status is JobStatus.PASS
 
 
 def test_an_engine_sees_that_a_hand_was_at_work(store: SqliteStore, tmp_path: Path) -> None:
     begin(store)
-    before = store.data_version(), store.get_header("etl-1").revision
+    before = store.data_version(), store.get_header(RUN).revision
     by_hand(tmp_path, "UPDATE jobs SET status = 'PASS' WHERE name = 'make'")
-    after = store.data_version(), store.get_header("etl-1").revision
+    after = store.data_version(), store.get_header(RUN).revision
     assert before[0] != after[0]
     assert before[1] != after[1]
 
@@ -360,4 +360,4 @@ def test_a_header_written_by_hand_with_unknown_members_is_read(
 ) -> None:
     begin(store, header(reason="nightly"))
     by_hand(tmp_path, "UPDATE runs SET header = json_set(header, '$.colour', 'red')")
-    assert store.get_header("etl-1").reason == "nightly"
+    assert store.get_header(RUN).reason == "nightly"

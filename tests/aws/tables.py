@@ -1,0 +1,100 @@
+"""The tables and the bucket that the stores rely on: the template must make the same."""
+
+from typing import Any
+
+from chalicelib.aws.clients import Clients
+from chalicelib.aws.names import Tables, bucket_of
+
+STAGE = "dev"
+ACCOUNT = "123456789012"
+REGION = "eu-central-1"
+TABLES = Tables(STAGE)
+BUCKET = bucket_of(STAGE, ACCOUNT, REGION)
+
+# What the index of open jobs holds besides the keys: the state, and the last event's number.
+OPEN_JOBS = [
+    "attempt",
+    "exitCode",
+    "failures",
+    "intent",
+    "jobId",
+    "jobStatus",
+    "last",
+    "lookups",
+    "notBefore",
+    "position",
+    "queueName",
+    "reason",
+    "reservedAt",
+    "runnableSince",
+    "startedAt",
+    "stoppedAt",
+    "version",
+]
+
+# TimeToLive is a call of its own in the API and a member of the template's resource.
+TTL = {TABLES.history: "expiresAt", TABLES.jobs: "expiresAt"}
+
+DEFINITIONS: list[dict[str, Any]] = [
+    {
+        "TableName": TABLES.schedules,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "scheduleId", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "scheduleId", "KeyType": "HASH"}],
+    },
+    {
+        "TableName": TABLES.history,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [
+            {"AttributeName": "scheduleId", "AttributeType": "S"},
+            {"AttributeName": "startDateTime", "AttributeType": "S"},
+            {"AttributeName": "scheduleStatus", "AttributeType": "S"},
+        ],
+        "KeySchema": [
+            {"AttributeName": "scheduleId", "KeyType": "HASH"},
+            {"AttributeName": "startDateTime", "KeyType": "RANGE"},
+        ],
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": "byStatus",
+                "KeySchema": [
+                    {"AttributeName": "scheduleStatus", "KeyType": "HASH"},
+                    {"AttributeName": "startDateTime", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+    },
+    {
+        "TableName": TABLES.jobs,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [
+            {"AttributeName": "run", "AttributeType": "S"},
+            {"AttributeName": "jobName", "AttributeType": "S"},
+            {"AttributeName": "open", "AttributeType": "N"},
+        ],
+        "KeySchema": [
+            {"AttributeName": "run", "KeyType": "HASH"},
+            {"AttributeName": "jobName", "KeyType": "RANGE"},
+        ],
+        "LocalSecondaryIndexes": [
+            {
+                "IndexName": "open",
+                "KeySchema": [
+                    {"AttributeName": "run", "KeyType": "HASH"},
+                    {"AttributeName": "open", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": OPEN_JOBS},
+            }
+        ],
+    },
+]
+
+
+def make(clients: Clients) -> None:
+    """Make them, empty."""
+    for definition in DEFINITIONS:
+        clients["dynamodb"].create_table(**definition)
+    clients["s3"].create_bucket(
+        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
