@@ -33,7 +33,7 @@ _UNREACHABLE: Delay = (20.0, 60.0)
 _DENIED: Delay = (45.0, 75.0)
 _PATIENCE = timedelta(minutes=15)  # of denials: policies take effect within minutes (iam: eventual)
 _DENIAL_GAP = timedelta(minutes=5)  # a longer silence says nothing about the time between
-_TURN_KEPT = timedelta(seconds=30)  # later it would add to the turns of others
+_ALLOWANCE_KEPT = timedelta(seconds=30)  # later it would add to what others may send
 
 _THROTTLE_CODES = frozenset(
     {
@@ -100,7 +100,7 @@ class _Denial:
 
 
 @dataclass(frozen=True, slots=True)
-class _Turn:
+class _Allowance:
     """Submissions that the budget has given, from a time on, and that were not made."""
 
     count: int
@@ -119,7 +119,7 @@ class Submitter:
         self._pace = pace
         self._denials: dict[tuple[str, str], _Denial] = {}
         self._resume_at: datetime | None = None
-        self._turn: _Turn | None = None
+        self._allowance: _Allowance | None = None
 
     def submit(self, requests: Sequence[Arguments]) -> list[Outcome]:
         """Send each once, in order; one outcome each.
@@ -156,31 +156,31 @@ class Submitter:
         return None
 
     def _wait(self, count: int) -> Deferred | None:
-        """Wait for the turn of that many; else why they must be put off."""
+        """Wait until that many may be sent; else why they must be put off."""
         now, pace = self._pace.clock(), self._pace
         if self._resume_at is not None and now < self._resume_at:
             left = self._resume_at - now
             return Deferred("AWS could not take jobs just now", left.total_seconds())
         try:
-            seconds = self._seconds_until_turn(count, now)
+            seconds = self._seconds_until_allowed(count, now)
         except (BackendError, ConflictError) as error:
             return Deferred(f"the budget of submissions can't be read: {error}", _THROTTLED[0])
         if seconds + _CALL > pace.remaining():
-            self._turn = _Turn(count, now + timedelta(seconds=seconds))
+            self._allowance = _Allowance(count, now + timedelta(seconds=seconds))
             return Deferred("more submissions are waiting than may be made now", seconds)
         if seconds > 0:
             pace.sleep(seconds)
         return None
 
-    def _seconds_until_turn(self, count: int, now: datetime) -> float:
-        """Of a turn that was taken and could not be waited for, or else of a new one.
+    def _seconds_until_allowed(self, count: int, now: datetime) -> float:
+        """By an allowance that was taken and could not be waited for, or else by a new one.
 
-        Who dropped such a turn and took another would come last again, and again, while what all
+        Who dropped it and took another would come last again, and again, while what all
         have taken grows: many runs at once would end in waiting only.
         """
-        turn, self._turn = self._turn, None
-        if turn is not None and count <= turn.count and now <= turn.at + _TURN_KEPT:
-            return max(0.0, (turn.at - now).total_seconds())
+        kept, self._allowance = self._allowance, None
+        if kept is not None and count <= kept.count and now <= kept.at + _ALLOWANCE_KEPT:
+            return max(0.0, (kept.at - now).total_seconds())
         return self._pace.budget.take(count)
 
     def _stop(self, outcome: Outcome) -> Deferred | None:

@@ -2,16 +2,20 @@
 
 import gzip
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
 from chalicelib.aws.archive import S3Archive, archive_key, compressed
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.uploads import MAX_UPLOAD, S3Uploads
-from chalicelib.core.run import RunHeader
+from chalicelib.core.run import Event, JobState, RunHeader
+from chalicelib.core.schedule import JobSpec
 from chalicelib.errors import BackendError, InvalidInputError, NotFoundError
+from chalicelib.services.shapes import event_shape, job_shape, run_shape
 from tests.aws.on_moto import moto
 
 KEY = "runs/schedule_id=daily.etl/year=2026/month=01/day=02/20260102T030405.678901Z.jsonl.gz"
@@ -58,6 +62,27 @@ def test_a_run_is_archived_again_to_the_same_place_with_the_same_bytes(bucket: C
 def test_runs_of_one_schedule_in_one_second_are_kept_apart() -> None:
     later = header(datetime(2026, 1, 2, 3, 4, 5, 678902, UTC))
     assert archive_key(later) != archive_key(header())
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "query-history-with-athena.md"
+
+
+def test_the_table_of_the_docs_has_a_column_for_every_member_of_a_line() -> None:
+    run = header()
+    event = Event(sequence=1, at=run.started_at, job="a", act="END", before="x", after="y")
+    shapes = (run_shape(run), job_shape(JobSpec(name="a"), JobState()), event_shape(event))
+    columns, _ = PAGE.read_text(encoding="utf-8").split("PARTITIONED BY")
+    found = re.findall(r"^  `?(\w+)`? [a-z]", columns, re.MULTILINE)
+    assert set(found) == {"kind", "runId"}.union(*shapes)
+    assert len(found) == len(set(found))
+
+
+def test_the_table_of_the_docs_looks_where_runs_are_kept() -> None:
+    [template] = re.findall(r"'s3://ARCHIVE_BUCKET/(runs/.+/)'", PAGE.read_text(encoding="utf-8"))
+    values = {"schedule_id": "daily.etl", "year": "2026", "month": "01", "day": "02"}
+    for name, value in values.items():
+        template = template.replace(f"${{{name}}}", value)
+    assert archive_key(header()).startswith(template)
 
 
 def test_every_line_has_its_end() -> None:

@@ -274,7 +274,7 @@ def test_what_can_not_be_sent_in_the_time_left_is_put_off_without_a_call() -> No
     assert len(desk.wire.sent) == 20
 
 
-def test_a_turn_that_could_not_be_waited_for_is_used_when_it_comes() -> None:
+def test_an_allowance_that_could_not_be_waited_for_is_used_when_it_comes() -> None:
     desk = Desk(accepted(), seconds=10, left=200)
     assert kinds(desk.submit(40)) == ["Accepted"] * 20 + ["Deferred"] * 20
     desk.clock.advance(200)
@@ -283,7 +283,7 @@ def test_a_turn_that_could_not_be_waited_for_is_used_when_it_comes() -> None:
     assert desk.budget.taken == [20, 20]
 
 
-def test_a_turn_that_has_passed_is_taken_anew() -> None:
+def test_an_allowance_that_has_passed_is_taken_anew() -> None:
     desk = Desk(accepted(), seconds=10, left=200)
     desk.submit(40)
     desk.clock.advance(1000)
