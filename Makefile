@@ -1,4 +1,5 @@
-# What you can ask for: make demo, test, check, prove, bench, docs, lock, build, clean.
+# What you can ask for: make demo, test, check, prove, rehearse, bench, docs, lock, build, clean.
+# On AWS, with STAGE=dev or another: make deploy, diff, package, destroy; and make lint-aws.
 # Only Python 3.11 or newer is needed; everything else is installed into .venv.
 
 VENV ?= .venv
@@ -10,10 +11,20 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCK := $(BIN)/python -m piptools compile --quiet --no-header --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: help demo test check prove bench docs lock build clean
+STAGE ?=
+DATA ?=
+TOOLS := .venv-tools
+DEPLOY = $(BIN)/python -m cloudformation.deploy
+
+comma := ,
+# Puts a first line, a comment, above a file.
+head = @(echo '\# $(subst ','\'',$(2))'; cat $(1)) > $(1).new && mv $(1).new $(1)
+
+.PHONY: help demo test check prove rehearse bench docs lock build clean
+.PHONY: deploy diff package destroy lint-aws needs-stage
 
 help:
-	@sed -n '1,2s/^# //p' Makefile
+	@sed -n '1,3s/^# //p' Makefile
 
 demo: $(VENV)/.installed
 	@PATH="$(abspath $(BIN)):$$PATH" sh examples/etl/demo.sh
@@ -39,6 +50,10 @@ prove: $(VENV)/.installed-dev
 	$(BIN)/mutmut results
 	$(BIN)/python -m tests.prove.mutants
 
+# Long: the AWS edition on moto.
+rehearse: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m rehearse tests/acceptance
+
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run
 
@@ -50,9 +65,48 @@ docs: $(VENV)/.installed-dev
 # requirements.txt, what Lambda installs, from the same versions.
 lock: $(VENV)/.installed-dev
 	$(PIP) install --quiet pip-tools
-	$(LOCK) --upgrade --extra dev --output-file requirements-dev.txt pyproject.toml
+	$(LOCK) --upgrade --extra aws --extra dev --output-file requirements-dev.txt pyproject.toml
+	$(call head,requirements-dev.txt,What we install besides: the terminal$(comma) the AWS edition's tools$(comma) the tests'. Made by `make lock`.)
 	printf 'pydantic\npyyaml\n' | $(LOCK) --upgrade --generate-hashes \
 		--constraint requirements-dev.txt --output-file requirements.txt -
+	$(call head,requirements.txt,What Lambda installs. Made by `make lock`; every version and every file of it is fixed.)
+	$(LOCK) --upgrade --output-file requirements-tools.txt requirements-tools.in
+
+# A stage on AWS: credentials and region by boto3's ordinary chain. docs/how-to/deploy-on-aws.md
+deploy: needs-stage $(VENV)/.installed-aws
+	@$(DEPLOY) deploy --stage $(STAGE)
+
+# What deploy would change; changes nothing.
+diff: needs-stage $(VENV)/.installed-aws
+	@$(DEPLOY) diff --stage $(STAGE)
+
+# For pipelines: build/package/<stage>, the same bytes for the same sources.
+package: needs-stage $(VENV)/.installed-aws
+	@$(DEPLOY) package --stage $(STAGE)
+
+# Asks first. Tables and buckets stay, unless DATA=delete.
+destroy: needs-stage $(VENV)/.installed-aws
+	@$(DEPLOY) destroy --stage $(STAGE) $(if $(filter delete,$(DATA)),--data)
+
+needs-stage:
+	@test -n "$(STAGE)" || { echo "Name the stage: make deploy STAGE=dev" >&2; exit 1; }
+
+# Templates and policies, by tools in an environment of their own. Accepted findings, each with its
+# reason: cloudformation/checkov.yaml and cloudformation/exceptions.yaml.
+lint-aws: $(VENV)/.installed-aws $(TOOLS)/.installed
+	@rm -rf build/lint && mkdir -p build/lint
+	@$(DEPLOY) package --stage dev --to build/lint
+	@$(DEPLOY) template --stage dev --to build/lint
+	$(TOOLS)/bin/cfn-lint build/lint/companion.json build/lint/functions.json build/lint/sam.json
+	$(TOOLS)/bin/checkov --config-file cloudformation/checkov.yaml --skip-download --quiet --compact \
+		--framework cloudformation \
+		-f build/lint/companion.json build/lint/functions.json build/lint/sam.json
+	$(TOOLS)/bin/python cloudformation/lint_policies.py build/lint/policies
+
+$(TOOLS)/.installed: requirements-tools.txt | $(VENV)/.made
+	@$(BIN)/python -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip --disable-pip-version-check install --quiet -r requirements-tools.txt
+	@touch $@
 
 build: $(VENV)/.installed-dev
 	$(BIN)/python -m build
@@ -67,6 +121,10 @@ $(VENV)/.installed: pyproject.toml requirements.txt requirements-dev.txt | $(VEN
 	@echo "Installing batch-scheduler into $(VENV) ..."
 	@$(PIP) install --quiet -r requirements.txt
 	@$(PIP) install --quiet -c requirements-dev.txt -e .
+	@touch $@
+
+$(VENV)/.installed-aws: $(VENV)/.installed
+	@$(PIP) install --quiet -c requirements-dev.txt -e ".[aws]"
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
