@@ -19,6 +19,11 @@ _SESSION = boto3.session.Session("test", "test", region_name="eu-central-1")
 Answer = tuple[int, dict[str, Any]] | Exception
 
 
+def new_client(service_name: str, config: Config) -> Any:
+    """A client of botocore as any other, with credentials that nobody knows."""
+    return _SESSION.client(service_name, config=config)
+
+
 class Wire:
     """Makes clients whose requests are kept, and answered in order; the last answer stays."""
 
@@ -28,7 +33,7 @@ class Wire:
         self.on_send: Callable[[], object] = lambda: None
 
     def client(self, service_name: str, *, config: Config) -> Any:
-        client = _SESSION.client(service_name, config=config)
+        client = new_client(service_name, config)
         client.meta.events.register_first("before-send", self._answer)
         return client
 
@@ -39,10 +44,12 @@ class Wire:
         if isinstance(answer, Exception):
             raise answer
         status, body = answer
-        return _Response(request.url, status, json.dumps(body).encode())
+        return Response(request.url, status, json.dumps(body).encode())
 
 
-class _Response(AWSResponse):  # type: ignore[misc]
+class Response(AWSResponse):  # type: ignore[misc]
+    """An answer of HTTP that has been read."""
+
     def __init__(self, url: str, status: int, content: bytes) -> None:
         super().__init__(url, status, {"Content-Type": "application/json"}, None)
         self._content = content

@@ -1,8 +1,15 @@
-"""Both kinds of job queue with one way to use them and to let their time pass."""
+"""All kinds of job queue with one way to use them and to let their time pass."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from random import Random
 from typing import Any, Protocol
 
+from chalicelib.aws.batch_queue import BatchQueue
+from chalicelib.aws.batch_replies import detail_of
+from chalicelib.aws.clients import Clients
+from chalicelib.aws.submitting import Pace, Submitter
+from chalicelib.aws.translation import translated
 from chalicelib.core.batch import (
     Accepted,
     JobDetail,
@@ -11,8 +18,10 @@ from chalicelib.core.batch import (
     Refused,
     Submission,
 )
+from chalicelib.core.guarding import Allowed
 from chalicelib.core.lifecycle import FINAL, JobStatus
-from chalicelib.local.memory_queue import MemoryQueue
+from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
+from tests.aws.batch_at_the_wire import BatchAtTheWire
 
 TRUE = ("true",)
 FAIL = ("sh", "-c", "exit 3")
@@ -21,7 +30,7 @@ FIRST_FAILS = ("sh", "-c", "exit $((AWS_BATCH_JOB_ATTEMPT < 2))")
 
 
 class Queue(Protocol):
-    """A queue with the wakes and the listing that both kinds have."""
+    """A queue with the wakes and the listing that all kinds have."""
 
     @property
     def limits(self) -> QueueLimits: ...
@@ -32,6 +41,45 @@ class Queue(Protocol):
     def cancel(self, job_id: str, reason: str) -> None: ...
     def terminate(self, job_id: str, reason: str) -> None: ...
     def wait(self, seconds: float) -> frozenset[str]: ...
+
+
+class FreeBudget:
+    """Lets every submission through at once."""
+
+    def take(self, count: int) -> float:
+        return 0.0 * count
+
+
+class AwsQueue:
+    """The queue on AWS, all of whose jobs name a definition; what answers it also wakes."""
+
+    def __init__(self, clock: VirtualClock, fake: MemoryQueue) -> None:
+        self._clients = Clients(BatchAtTheWire(fake))
+        pace = Pace(
+            budget=FreeBudget(),
+            clock=clock,
+            sleep=clock.advance,
+            remaining=lambda: 900.0,
+            chance=Random(1),  # noqa: S311 - jitter
+        )
+        self._queue = BatchQueue(self._clients, Submitter(self._clients, pace), Allowed())
+        self.limits = self._queue.limits
+        self.describe = self._queue.describe
+        self.find = self._queue.find
+        self.cancel = self._queue.cancel
+        self.terminate = self._queue.terminate
+        self.wait = fake.wait
+
+    def submit(self, submissions: Sequence[Submission]) -> list[Outcome]:
+        named = {"jobDefinition": "any:1", "jobQueue": "default"}
+        return self._queue.submit(
+            [replace(each, request={**named, **each.request}) for each in submissions]
+        )
+
+    def list_jobs(self, request: Mapping[str, Any]) -> list[JobDetail]:
+        with translated("Batch", "ListJobs"):
+            reply = self._clients["batch"].list_jobs(**request)
+        return [detail_of(each) for each in reply["jobSummaryList"]]
 
 
 class Bench:

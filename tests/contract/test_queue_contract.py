@@ -1,4 +1,4 @@
-"""What every job queue does, in memory and with real processes: AWS Batch's own behaviour."""
+"""What every job queue does, in memory, on the host and on AWS: AWS Batch's own behaviour."""
 
 import os
 import signal
@@ -11,6 +11,7 @@ import pytest
 
 from chalicelib.core.batch import (
     Accepted,
+    JobDetail,
     Refused,
     Submission,
 )
@@ -20,14 +21,15 @@ from chalicelib.local.host_client import HostClient
 from chalicelib.local.host_protocol import HostSettings
 from chalicelib.local.memory_queue import FakeSettings, MemoryQueue, VirtualClock
 from chalicelib.local.slots import Capacity
-from tests.contract.queues import FAIL, FIRST_FAILS, LONG, Bench, job, script
+from tests.contract.queues import FAIL, FIRST_FAILS, LONG, AwsQueue, Bench, job, script
 
 
-@pytest.fixture(params=["memory", "host"])
+@pytest.fixture(params=["memory", "host", "aws"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
-    if request.param == "memory":
-        fake = MemoryQueue(VirtualClock(), script, FakeSettings(capacity=Capacity(2, 1024)))
-        yield Bench(fake, fake)
+    if request.param != "host":
+        clock = VirtualClock()
+        fake = MemoryQueue(clock, script, FakeSettings(capacity=Capacity(2, 1024)))
+        yield Bench(fake if request.param == "memory" else AwsQueue(clock, fake), fake)
         return
     settings = HostSettings(vcpus=2, memory_mib=1024, idle_seconds=0.05)
     client = HostClient(tmp_path, settings=settings, fence=None)
@@ -179,9 +181,19 @@ def test_a_reason_of_more_than_1024_characters_is_refused(bench: Bench) -> None:
         bench.queue.terminate(job_id, "x" * 1025)
 
 
-def test_jobs_are_found_by_name_in_any_case_newest_first(bench: Bench) -> None:
+def named(bench: Bench, name: str) -> list[JobDetail]:
+    filters = [{"name": "JOB_NAME", "values": [name]}]
+    return bench.queue.list_jobs({"jobQueue": "default", "filters": filters})
+
+
+def test_jobs_are_found_by_name_newest_first(bench: Bench) -> None:
+    ids = bench.accept(job("again"), job("other"), job("again"))
+    assert [detail.job_id for detail in bench.queue.find("again", "default")] == [ids[2], ids[0]]
+
+
+def test_jobs_are_listed_by_name_in_any_case_newest_first(bench: Bench) -> None:
     ids = bench.accept(job("Again"), job("other"), job("again"))
-    assert [detail.job_id for detail in bench.queue.find("AGAIN", "default")] == [ids[2], ids[0]]
+    assert [detail.job_id for detail in named(bench, "AGAIN")] == [ids[2], ids[0]]
 
 
 def test_a_name_is_looked_for_in_one_queue_only(bench: Bench) -> None:
@@ -190,9 +202,9 @@ def test_a_name_is_looked_for_in_one_queue_only(bench: Bench) -> None:
     assert len(bench.queue.find("mine", "left")) == 1
 
 
-def test_a_name_with_a_star_finds_what_begins_so(bench: Bench) -> None:
+def test_a_name_with_a_star_lists_what_begins_so(bench: Bench) -> None:
     bench.accept(job("run-a"), job("run-b"), job("walk"))
-    names = [detail.job_name for detail in bench.queue.find("RUN-*", "default")]
+    names = [detail.job_name for detail in named(bench, "RUN-*")]
     assert names == ["run-b", "run-a"]
 
 
@@ -293,10 +305,8 @@ def test_a_wake_names_what_changed(bench: Bench) -> None:
         (job("-x"), "Job name"),
         (job("x", upstream=["nobody"]), "isn't known"),
         (job("x", upstream=["a"] * 21), "at most 20"),
-        (job("x", command=()), "job definition must be given in the document"),
         (job("x", command=("a\0b",)), "no program can be given"),
         (job("x", command=("a\ud800b",)), "no program can be given"),
-        (job("x", colour="red"), "colour"),
         (job("x", timeout={"attemptDurationSeconds": 59}), "attemptDurationSeconds"),
         (job("x", retryStrategy={"attempts": 11}), "attempts"),
         (job("x", arrayProperties={"size": 1}), "size"),
@@ -308,6 +318,16 @@ def test_what_batch_refuses_is_refused(bench: Bench, submission: Submission, wor
     reason = bench.refuse(submission)
     assert reason.startswith("ClientException: ")
     assert words in reason
+
+
+def test_a_member_that_no_queue_knows_is_refused(bench: Bench) -> None:
+    assert "colour" in bench.refuse(job("x", colour="red"))
+
+
+@pytest.mark.parametrize("bench", ["memory", "host"], indirect=True)
+def test_one_machine_needs_a_command(bench: Bench) -> None:
+    reason = bench.refuse(job("x", command=()))
+    assert "job definition must be given in the document" in reason
 
 
 def test_names_that_batch_keeps_for_itself_are_refused(bench: Bench) -> None:
