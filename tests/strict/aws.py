@@ -1,0 +1,154 @@
+"""A strict fake of AWS: botocore's own clients, every answer from memory, every call on record."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import boto3
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
+
+from chalicelib.local.memory_queue import VirtualClock
+from tests.simulation.faults import Crash
+from tests.strict.answers import REGION, AwsError, Call, Fault, Params, Service
+from tests.strict.shapes import ShapeChecks
+
+_KEPT = "strict_params"  # where a call's context has the caller's parameters
+
+Faults = Callable[[int, str, str], Fault | None]  # (index in calls, service, operation)
+
+
+class StrictAws:
+    """One account in one Region.
+
+    `events` are what EventBridge has yet to deliver, oldest first. `call` is the one that is being
+    answered: services tell it what they counted. Retries of the SDK never happen.
+    """
+
+    def __init__(self, clock: VirtualClock, seed: int = 0) -> None:
+        self.clock = clock
+        self.seed = seed
+        self.faults: Faults | None = None
+        self.calls: list[Call] = []
+        self.events: list[dict[str, Any]] = []
+        self.call = Call("", "", clock())
+        self._services: dict[str, Service] = {}
+        self._clients: dict[str, Any] = {}
+
+    def serve(self, name: str, service: Service) -> None:
+        """Let a service answer under botocore's name for it."""
+        self._services[name] = service
+
+    def client(self, service_name: str, *, config: Config | None = None) -> Any:
+        """The client of a service, the same one each time.
+
+        The configuration is not heeded: it is about time-outs and retries, and none is real here.
+        """
+        del config
+        if service_name not in self._clients:
+            self._clients[service_name] = self._connected(service_name)
+        return self._clients[service_name]
+
+    def count(self, operation: str = "") -> int:
+        """How many calls of an operation there were; of all without one."""
+        return sum(operation in ("", call.operation) for call in self.calls)
+
+    def units(self) -> tuple[float, float]:
+        """The read and write units of DynamoDB that all calls took together."""
+        reads = sum(call.read_units for call in self.calls)
+        return reads, sum(call.write_units for call in self.calls)
+
+    def permissions(self) -> dict[str, set[str]]:
+        """The resources that each action of a policy was needed for."""
+        needed: dict[str, set[str]] = {}
+        for call in self.calls:
+            for action, arn in call.permissions:
+                needed.setdefault(action, set()).add(arn)
+        return needed
+
+    def _connected(self, name: str) -> Any:
+        client = _SESSION.client(name)
+
+        def answer(model: Any, context: Any, **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
+            return self._answer(name, model, context[_KEPT])
+
+        client.meta.events.register_last("before-parameter-build", _keep)
+        client.meta.events.register_last("before-call", answer)
+        return client
+
+    def _answer(self, name: str, model: Any, params: Params) -> tuple[AWSResponse, dict[str, Any]]:
+        if name not in self._services or model.name not in self._services[name].operations:
+            raise NotImplementedError(f"{name} {model.name} isn't faked")
+        service = self._services[name]
+        call = Call(name, model.name, self.clock(), service.permissions(model.name, params))
+        self.calls.append(call)
+        if self.faults is not None:
+            call.fault = self.faults(len(self.calls) - 1, name, model.name)
+        try:
+            answer = self._faulty(call, service, model, params)
+        except AwsError as error:
+            call.error = error.code
+            return _error(error, model)
+        _must_be(answer, model.output_shape, model)
+        return _response(answer, 200)
+
+    def _faulty(self, call: Call, service: Service, model: Any, params: Params) -> dict[str, Any]:
+        url = f"https://{call.service}.{REGION}.amazonaws.com"
+        match call.fault:
+            case Fault.CRASH_BEFORE:
+                raise Crash(f"before {call.operation}")
+            case Fault.LOST_REQUEST:
+                raise ConnectTimeoutError(endpoint_url=url)
+            case Fault.THROTTLE:
+                code, status = service.throttled
+                raise AwsError(code, "Rate exceeded", status)
+            case Fault.SERVER_ERROR:
+                raise AwsError(service.broken, "We encountered an internal error.", 500)
+        answer = self._done(call, service, model, params)
+        match call.fault:
+            case Fault.CRASH_AFTER:
+                raise Crash(f"after {call.operation}")
+            case Fault.LOST_REPLY:
+                raise ReadTimeoutError(endpoint_url=url)
+            case Fault.SERVER_ERROR_AFTER:
+                raise AwsError(service.broken, "We encountered an internal error.", 500)
+        return answer
+
+    def _done(self, call: Call, service: Service, model: Any, params: Params) -> dict[str, Any]:
+        wrong = _CHECKS.request(params, model)
+        if wrong:
+            told = f"{len(wrong)} validation error{'s' * (len(wrong) > 1)} detected: "
+            raise AwsError(service.refusal, told + "; ".join(wrong))
+        outer, self.call = self.call, call
+        try:
+            return service.operations[model.name](params)
+        finally:
+            self.call = outer
+
+
+# One session and one set of checks for all: the models of services are large, and read once.
+_SESSION = boto3.session.Session("test", "test", region_name=REGION)
+_CHECKS = ShapeChecks()
+
+
+def _keep(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    context[_KEPT] = params
+
+
+def _error(error: AwsError, model: Any) -> tuple[AWSResponse, dict[str, Any]]:
+    shape = model.service_model.shape_for_error_code(error.code)
+    if shape is not None and error.members:
+        _must_be(error.members, shape, model)
+    told = {"Error": {"Code": error.code, "Message": error.message}, **error.members}
+    return _response(told, error.status)
+
+
+def _must_be(answer: Mapping[str, Any], shape: Any, model: Any) -> None:
+    wrong = _CHECKS.answer(answer, shape, model)
+    if wrong:
+        raise AssertionError(f"{model.name} never answers so: {'; '.join(wrong)}")
+
+
+def _response(parsed: Mapping[str, Any], status: int) -> tuple[AWSResponse, dict[str, Any]]:
+    about = {"RequestId": "strict", "HTTPStatusCode": status, "HTTPHeaders": {}, "RetryAttempts": 0}
+    return AWSResponse("", status, {}, None), {**parsed, "ResponseMetadata": about}

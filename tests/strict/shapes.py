@@ -1,0 +1,139 @@
+"""Requests and answers held to the service models of botocore: types, sizes, patterns, enums.
+
+botocore checks a request's types and the least sizes; AWS checks the rest of the model too.
+Each shape is read once into functions, so that large batches stay cheap to check.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from botocore.validate import ParamValidator
+
+# An attribute has no constraint of the model, and was typed on its way in: not looked at again.
+_TRUSTED = "AttributeValue"
+
+Check = Callable[[Any, str], Iterator[str]]
+
+
+class _Typed(ParamValidator):  # type: ignore[misc]  # botocore has no types
+    def _validate_structure(self, params: Any, shape: Any, errors: Any, name: str) -> None:
+        if shape.name != _TRUSTED:
+            super()._validate_structure(params, shape, errors, name)
+
+
+class ShapeChecks:
+    """The checks of shapes, kept by the shape's service and name."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], Check | None] = {}
+        self._typed = _Typed()
+
+    def request(self, params: Any, model: Any) -> list[str]:
+        """Where a request breaks its model."""
+        return list(self._found(params, model.input_shape, model))
+
+    def answer(self, answer: Any, shape: Any, model: Any) -> list[str]:
+        """Where an answer is none that the service could give."""
+        if shape is None:
+            return [f"this operation answers nothing: {sorted(answer)}"] if answer else []
+        report = self._typed.validate(answer, shape)
+        typed = [report.generate_report()] if report.has_errors() else []
+        return [*typed, *self._found(answer, shape, model)]
+
+    def _found(self, value: Any, shape: Any, model: Any) -> Iterator[str]:
+        check = None if shape is None else self._check_of(shape, model.service_model.service_name)
+        if check is not None:
+            yield from check(value, "")
+
+    def _check_of(self, shape: Any, service: str) -> Check | None:
+        key = (service, shape.name)
+        if key not in self._known:
+            self._known[key] = None  # a shape inside itself: what it repeats is checked outside
+            self._known[key] = self._made(shape, service)
+        return self._known[key]
+
+    def _made(self, shape: Any, service: str) -> Check | None:
+        match shape.type_name:
+            case "structure":
+                return _structure({n: self._check_of(m, service) for n, m in shape.members.items()})
+            case "list":
+                return _many(shape, None, self._check_of(shape.member, service))
+            case "map":
+                key = self._check_of(shape.key, service)
+                return _many(shape, key, self._check_of(shape.value, service))
+            case "string":
+                return _text(shape)
+            case "integer" | "long" | "float" | "double":
+                return _number(shape)
+        return None
+
+
+def _structure(members: dict[str, Check | None]) -> Check | None:
+    checks = {name: check for name, check in members.items() if check is not None}
+
+    def check(value: Any, path: str) -> Iterator[str]:
+        for name, inner in checks.items():
+            if value.get(name) is not None:
+                yield from inner(value[name], f"{path}.{name}")
+
+    return check if checks else None
+
+
+def _many(shape: Any, key: Check | None, member: Check | None) -> Check | None:
+    sized = _sized(shape)
+    if key is None and member is None and sized is None:
+        return None
+
+    def check(value: Any, path: str) -> Iterator[str]:
+        if sized is not None:
+            yield from sized(len(value), path)
+        for name in value if key is not None else ():
+            yield from key(name, f"{path}.{name}")
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, inner in pairs if member is not None else ():
+            yield from member(inner, f"{path}[{name}]")
+
+    return check
+
+
+def _sized(shape: Any) -> Check | None:
+    least, most = shape.metadata.get("min"), shape.metadata.get("max")
+    if least is None and most is None:
+        return None
+
+    def check(size: float, path: str) -> Iterator[str]:
+        if least is not None and size < least:
+            yield f"{path}: {size} is less than {least}"
+        if most is not None and size > most:
+            yield f"{path}: {size} is more than {most}"
+
+    return check
+
+
+def _number(shape: Any) -> Check | None:
+    return _sized(shape)
+
+
+def _text(shape: Any) -> Check | None:
+    sized, pattern = _sized(shape), _compiled(shape.metadata.get("pattern"))
+    allowed = frozenset(getattr(shape, "enum", ()))
+    if sized is None and pattern is None and not allowed:
+        return None
+
+    def check(value: str, path: str) -> Iterator[str]:
+        if sized is not None:
+            yield from sized(len(value), path)
+        if allowed and value not in allowed:
+            yield f"{path}: {value!r} is none of {sorted(allowed)}"
+        if pattern is not None and not pattern.fullmatch(value):
+            yield f"{path}: {value!r} doesn't match {pattern.pattern}"
+
+    return check
+
+
+def _compiled(pattern: str | None) -> re.Pattern[str] | None:
+    try:
+        return None if pattern is None else re.compile(pattern)
+    except re.error:  # a class of Java's, which Python doesn't know
+        return None
