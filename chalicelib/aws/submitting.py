@@ -30,6 +30,8 @@ _AT_ONCE = 20  # submissions taken from the budget at a time: a second's worth (
 _CALL = 30.0  # s that one call may take: the time-outs of its client, and the write of its answer
 _THROTTLED: Delay = (2.0, 10.0)
 _UNREACHABLE: Delay = (20.0, 60.0)
+_LONGEST = 600.0  # s that any trouble keeps us from trying again
+_DOUBLINGS = 10  # after which more failures in a row change nothing
 _DENIED: Delay = (45.0, 75.0)
 _PATIENCE = timedelta(minutes=15)  # of denials: policies take effect within minutes (iam: eventual)
 _DENIAL_GAP = timedelta(minutes=5)  # a longer silence says nothing about the time between
@@ -119,6 +121,7 @@ class Submitter:
         self._pace = pace
         self._denials: dict[tuple[str, str], _Denial] = {}
         self._resume_at: datetime | None = None
+        self._failures = 0  # in a row
         self._allowance: _Allowance | None = None
 
     def submit(self, requests: Sequence[Arguments]) -> list[Outcome]:
@@ -212,6 +215,7 @@ class Submitter:
             return Unanswered(str(error))
         if not reply.get("jobId"):
             return Unanswered("the answer names no job")
+        self._failures = 0
         self._denials.pop(_resources(request), None)
         return Accepted(reply["jobId"])
 
@@ -233,8 +237,11 @@ class Submitter:
         return Refused(reason)
 
     def _later(self, reason: str, delay: Delay) -> Deferred:
-        self._resume_at = self._pace.clock() + timedelta(seconds=delay[0])
-        return Deferred(reason, self._pace.chance.uniform(*delay))
+        """Leave AWS alone, for twice as long after each failure that follows another."""
+        least, most = (min(seconds * 2**self._failures, _LONGEST) for seconds in delay)
+        self._failures = min(self._failures + 1, _DOUBLINGS)
+        self._resume_at = self._pace.clock() + timedelta(seconds=least)
+        return Deferred(reason, self._pace.chance.uniform(least, most))
 
     def _denied(self, request: Arguments, reason: str) -> Outcome:
         """Wait for a policy that is being changed; believe one that stays as it is.

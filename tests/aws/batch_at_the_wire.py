@@ -4,7 +4,7 @@ What the adapter sends and reads passes a real botocore client, which validates 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from chalicelib.local.memory_queue import MemoryQueue
 from tests.aws.wire import Response, new_client
 
 Fields = dict[str, Any]
+Hook = Callable[[str], None]  # given the operation in lower case
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -28,6 +29,8 @@ class BatchAtTheWire:
     def __init__(self, queue: MemoryQueue) -> None:
         self._queue = queue
         self.sent: list[str] = []  # operations, in order
+        self.before: Hook = lambda _: None  # raises what keeps the request from arriving
+        self.after: Hook = lambda _: None  # raises what keeps the reply from arriving
 
     def client(self, service_name: str, *, config: Config) -> Any:
         client = new_client(service_name, config)
@@ -37,12 +40,14 @@ class BatchAtTheWire:
     def _answer(self, request: Any, **_: Any) -> AWSResponse:
         operation = urlsplit(request.url).path.rpartition("/")[2]
         self.sent.append(operation)
+        self.before(operation)
         try:
             answer = self._do(operation, json.loads(request.body))
         except BackendError as error:
             code, message = error.reason.split(": ", 1)
             refusal = {"code": code, "__type": code, "message": message}
             return Response(request.url, 400, json.dumps(refusal).encode())
+        self.after(operation)
         return Response(request.url, 200, json.dumps(answer).encode())
 
     def _do(self, operation: str, request: Fields) -> Fields:

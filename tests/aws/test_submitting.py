@@ -181,16 +181,48 @@ def test_f8_a_throttled_queue_is_left_alone_for_a_while() -> None:
     assert kinds(desk.submit(2)) == ["Accepted", "Accepted"]
 
 
+@pytest.mark.parametrize(
+    ("answer", "pauses"),
+    [
+        (THROTTLED, [2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]),
+        (boto.EndpointConnectionError(endpoint_url=URL), [20, 40, 80, 160, 320, 600, 600]),
+    ],
+    ids=["throttled", "unreachable"],
+)
+def test_f50_the_longer_the_trouble_the_longer_aws_is_left_alone(
+    answer: Any, pauses: list[int]
+) -> None:
+    desk = Desk(answer, left=100_000)
+    for number, pause in enumerate(pauses, 1):
+        desk.submit(3)
+        assert len(desk.wire.sent) == number
+        desk.clock.advance(pause - 0.001)
+        assert kinds(desk.submit(3)) == ["Deferred"] * 3
+        desk.clock.advance(0.001)
+        assert len(desk.wire.sent) == number
+
+
+def test_f50_after_an_acceptance_the_next_trouble_is_a_new_one() -> None:
+    desk = Desk(THROTTLED, THROTTLED, accepted(), THROTTLED, accepted(), left=10_000)
+    desk.submit()
+    desk.clock.advance(2)
+    desk.submit()
+    desk.clock.advance(4)
+    assert kinds(desk.submit(2)) == ["Accepted", "Deferred"]
+    desk.clock.advance(2)
+    assert kinds(desk.submit()) == ["Accepted"]
+
+
 @pytest.mark.parametrize("throttles", [0, 1, 7, 50])
 def test_f8_all_are_accepted_once_after_any_number_of_throttles(throttles: int) -> None:
-    desk = Desk(*[THROTTLED] * throttles, accepted(), left=10_000)
+    desk = Desk(*[THROTTLED] * throttles, accepted(), left=100_000)
     waiting, order = list(range(10)), []
     for _ in range(throttles + 1):
         outcomes = desk.submitter.submit([request(number) for number in waiting])
         taken = [n for n, o in zip(waiting, outcomes, strict=True) if isinstance(o, Accepted)]
         order += taken
         waiting = [number for number in waiting if number not in taken]
-        desk.clock.advance(10)
+        desk.clock.advance(600)
     assert order == list(range(10))
     assert len(desk.wire.sent) == throttles + 10
 
