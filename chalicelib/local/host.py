@@ -150,10 +150,10 @@ class Host:
         self._store.sync_commits(durable=False)
 
     def _act(self, at: int) -> None:
-        """Do what is written down: stop, then start."""
-        for job, forced in self._batch.stops:
-            self._processes.stop(job, forced=forced)
-        self._batch.stops.clear()
+        """Do what is written down: start, then stop.
+
+        While a full disk held back a start, its job may have been terminated.
+        """
         starting, self._starting = self._starting, []
         for job in starting:
             problem = self._processes.start(job)
@@ -161,6 +161,9 @@ class Host:
                 self._batch.ended(job, NOT_FOUND, problem, at)
             else:
                 self._batch.started(job, at)
+        for job, forced in self._batch.stops:
+            self._processes.stop(job, forced=forced)
+        self._batch.stops.clear()
 
     def _tell(self) -> None:
         if self._batch.changed:

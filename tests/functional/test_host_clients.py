@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from tests.functional.hosts import (
     gone,
     job,
     kill_host,
+    running,
+    until,
     written,
 )
 
@@ -165,3 +168,22 @@ def test_a_full_disk_accepts_nothing_and_works_again_with_room(connect: Connect)
     assert client.find("full", "default") == []
     resource.prlimit(client.host_pid, resource.RLIMIT_FSIZE, unlimited)
     assert end(client, accept(client, job("after", ["true"]))).status is JobStatus.SUCCEEDED
+
+
+def test_a_job_that_is_terminated_while_a_full_disk_holds_back_its_start_is_asked_to_end(
+    connect: Connect, tmp_path: Path
+) -> None:
+    resource = pytest.importorskip("resource")
+    client = connect(vcpus=1)
+    script = f"until test -e {tmp_path}/go; do sleep 0.01; done"
+    first = accept(client, job("first", ["sh", "-c", script]))
+    second = accept(client, job("second", ["sleep", "60"]))
+    running(client, first)
+    unlimited = resource.prlimit(client.host_pid, resource.RLIMIT_FSIZE, (0, -1))
+    (tmp_path / "go").touch()
+    until(lambda: client.describe([second])[0].status is JobStatus.STARTING)
+    with suppress(BackendError):  # the host can't keep it yet, and says so
+        client.terminate(second, "enough")
+    resource.prlimit(client.host_pid, resource.RLIMIT_FSIZE, unlimited)
+    detail = end(client, second)
+    assert (detail.status, detail.status_reason) == (JobStatus.FAILED, "enough")
