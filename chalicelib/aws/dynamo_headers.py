@@ -112,7 +112,9 @@ def _key_in(values: Mapping[str, Any]) -> Key:
 
 
 def _old(values: Mapping[str, Any]) -> StoredHeader:
-    header, specs, states = parse_old_record(values)
+    # Who began to take it over may have been cut off: it is an old record still.
+    record = {name: value for name, value in values.items() if name != ADOPTING}
+    header, specs, states = parse_old_record(record)
     counted = replace(header, counts=counts_of(states.values()))
     old = (counted, specs, states)
     return StoredHeader(key=_key_in(values), header=counted, board=Board(()), old=old)

@@ -1,4 +1,4 @@
-"""Orders over more jobs than one transaction holds: written whole, or not at all, by a redo log.
+"""Orders over more jobs than one transaction holds: written whole, or not at all, by an order log.
 
 The order is put down in one document, then the header names it: `prepared:KEY`. While it does, no
 other write to the run goes through, so it can be seen whether every job stands where the order

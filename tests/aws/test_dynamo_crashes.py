@@ -1,6 +1,7 @@
-"""A process that ends at any call leaves a run as it was, or as it was to be, and the next goes on."""
+"""Whatever call a process ends at, a run is as it was or as it was to be, and the next goes on."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_a_large_order_that_is_cut_off_is_done_whole_or_not_at_all(fault: Fault)
         with world() as here:
             begin_large(here.store(), SOME)
             run = here.store().load_run(RUN)
-            crashed = crash(here, call, fault, lambda store: hold_all(store, run))
+            crashed = crash(here, call, fault, partial(hold_all, run=run))
             seen = see_one_side_of_it(here)
             go_on_after(here, seen)
         if not crashed:

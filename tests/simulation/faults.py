@@ -44,7 +44,7 @@ class Tap:
     """Counts the calls of the ports and does to each what was planned for it, by its index."""
 
     faults: Mapping[int, Fault] = field(default_factory=dict)
-    hooks: dict[int, Callable[[], None]] = field(default_factory=dict)  # run before the call
+    hooks: dict[int, Callable[[], object]] = field(default_factory=dict)  # run before the call
     calls: list[str] = field(default_factory=list)
 
     def enter(self, operation: str) -> Fault | None:
