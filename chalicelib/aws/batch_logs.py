@@ -94,7 +94,7 @@ class BatchLogs:
             token = request["nextToken"] = reply["nextForwardToken"]
 
     def _last(self, stream: _Stream, count: int) -> list[_Event]:
-        """The last events, oldest first."""
+        """The last events, at least that many if there are, oldest first."""
         request: dict[str, Any] = {"startFromHead": False, "limit": count}
         found: list[_Event] = []
         token = ""
@@ -104,7 +104,7 @@ class BatchLogs:
             if reply["nextBackwardToken"] == token:  # the beginning
                 break
             token = request["nextToken"] = reply["nextBackwardToken"]
-        return found[-count:]
+        return found
 
     def _get(self, stream: _Stream, request: dict[str, Any]) -> Reply:
         with translated("CloudWatch Logs", "GetLogEvents"):

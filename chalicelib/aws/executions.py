@@ -37,12 +37,12 @@ class StepFunctionsExecutions:
 
     def is_running(self, name: str) -> bool | None:
         """None also for one that was started a moment ago: what is read here may be late."""
-        is_running: bool | None = None
         arn = f"{self._state_machine_arn.replace(':stateMachine:', ':execution:', 1)}:{name}"
+        status: str | None = None
         with translated(_SERVICE, "DescribeExecution"), _forgiven("ExecutionDoesNotExist"):
             reply = self._clients["stepfunctions"].describe_execution(executionArn=arn)
-            is_running = reply["status"] in _RUNNING
-        return is_running
+            status = reply["status"]
+        return None if status is None else status in _RUNNING
 
     def wake(self, token: str) -> None:
         with translated(_SERVICE, "SendTaskSuccess"), _forgiven(*_STALE):

@@ -85,6 +85,10 @@ def test_the_table_of_the_docs_looks_where_runs_are_kept() -> None:
     assert archive_key(header()).startswith(template)
 
 
+def test_no_time_of_writing_is_in_the_bytes() -> None:
+    assert compressed(LINES)[4:8] == bytes(4)  # MTIME (RFC 1952)
+
+
 def test_every_line_has_its_end() -> None:
     assert gzip.decompress(compressed(["a", "b"])) == b"a\nb\n"
     assert gzip.decompress(compressed([])) == b""

@@ -171,8 +171,8 @@ def test_an_empty_log_is_there(desk: Desk) -> None:
     assert logs.tail("id-1", 1, 5) == LogChunk()
 
 
-def page(token: str, *messages: str) -> tuple[int, dict[str, Any]]:
-    events = [{"timestamp": number, "message": text} for number, text in enumerate(messages)]
+def page(token: str, *messages: str, at: int = 0) -> tuple[int, dict[str, Any]]:
+    events = [{"timestamp": number, "message": text} for number, text in enumerate(messages, at)]
     return 200, {
         "events": events,
         "nextForwardToken": f"f/{token}",
@@ -183,6 +183,19 @@ def page(token: str, *messages: str) -> tuple[int, dict[str, Any]]:
 def test_an_empty_page_before_the_end_does_not_end_a_log() -> None:
     wire = Wire((200, {"jobs": [job(now="s1")]}), page("1"), page("2"), page("3", "at last"))
     assert BatchLogs(Clients(wire)).read("id-1", 1).lines == ("at last",)
+
+
+def test_what_was_read_is_skipped_once_though_it_comes_in_two_pages() -> None:
+    pages = [page("1", "old"), page("2", "new")]  # of one and the same millisecond, 0
+    wire = Wire((200, {"jobs": [job(now="s1")]}), *pages, page("2"))
+    assert BatchLogs(Clients(wire)).read("id-1", 1, 1).lines == ("new",)
+
+
+def test_the_last_lines_may_come_in_several_pages() -> None:
+    pages = [page("1", "c", at=2), page("2"), page("3", "a", "b"), page("3")]
+    forward = [page("4", "c", at=2), page("4")]
+    wire = Wire((200, {"jobs": [job(now="s1")]}), *pages, *forward)
+    assert BatchLogs(Clients(wire)).tail("id-1", 1, 5).lines == ("a", "b", "c")
 
 
 def test_trouble_of_cloudwatch_may_pass() -> None:

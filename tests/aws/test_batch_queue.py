@@ -213,6 +213,12 @@ def test_trouble_of_batch_may_pass(verb: str) -> None:
     assert raised.value.retryable
 
 
+def test_trouble_is_not_taken_for_a_job_that_is_unknown() -> None:
+    wire = Wire(error(501, "ServerException"), (200, {"jobs": []}))
+    with pytest.raises(BackendError):
+        queue_at(Clients(wire)).terminate("gone", "enough")
+
+
 # On moto
 
 

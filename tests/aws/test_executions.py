@@ -55,6 +55,15 @@ def test_an_execution_is_known_to_run_until_it_ends(states: Clients) -> None:
     assert executions.is_running("etl-1") is False
 
 
+@pytest.mark.parametrize(
+    ("status", "is_running"),
+    [("RUNNING", True), ("PENDING_REDRIVE", True), ("TIMED_OUT", False), ("ABORTED", False)],
+)
+def test_only_one_that_goes_on_is_running(status: str, is_running: bool) -> None:
+    wire = Wire((200, {"status": status}))
+    assert StepFunctionsExecutions(Clients(wire), ARN).is_running("etl-1") is is_running
+
+
 def test_one_that_waits_is_woken_by_its_token() -> None:
     wire = Wire((200, {}))
     StepFunctionsExecutions(Clients(wire), ARN).wake("token")

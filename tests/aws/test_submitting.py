@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
 
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.submitting import Pace, Submitter
@@ -115,8 +116,9 @@ def test_a_request_that_can_not_even_be_built_is_refused_and_not_sent() -> None:
         boto.SSLError(endpoint_url=URL, error="bad record"),
         boto.HTTPClientError(error="reset"),
         (200, {"jobName": "an answer that is cut off"}),
+        ResponseParserError("no JSON"),
     ],
-    ids=["500", "503", "throttled-503", "408", "read", "closed", "tls", "http", "cut-off"],
+    ids=["500", "503", "throttled-503", "408", "read", "closed", "tls", "http", "cut-off", "parse"],
 )
 def test_an_end_that_leaves_it_open_is_unanswered_and_sent_once(answer: Any) -> None:
     desk = Desk(answer)
@@ -134,6 +136,9 @@ def test_an_end_that_leaves_it_open_is_unanswered_and_sent_once(answer: Any) -> 
         boto.ConnectTimeoutError(endpoint_url=URL),
         boto.ProxyConnectionError(proxy_url=URL),
         boto.NoCredentialsError(),
+        boto.PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"),
+        boto.CredentialRetrievalError(provider="sso", error_msg="expired"),
+        boto.NoRegionError(),
         error(403, "ExpiredTokenException"),
         error(403, "InvalidSignatureException"),
         DENIED,
@@ -313,6 +318,22 @@ def test_an_allowance_that_could_not_be_waited_for_is_used_when_it_comes() -> No
     desk.more_time(200)
     assert kinds(desk.submit(20)) == ["Accepted"] * 20
     assert desk.budget.taken == [20, 20]
+
+
+def test_an_allowance_for_fewer_is_not_used_for_more() -> None:
+    desk = Desk(accepted(), seconds=10, left=200)
+    assert kinds(desk.submit(25)) == ["Accepted"] * 20 + ["Deferred"] * 5
+    desk.clock.advance(200)
+    desk.more_time(300)
+    desk.submit(20)
+    assert desk.budget.taken == [20, 5, 20]
+
+
+def test_no_connection_is_kept_from_one_call_to_the_next() -> None:
+    desk = Desk(accepted())
+    desk.submit(3)
+    desk.submit(3)
+    assert desk.wire.closed == 2
 
 
 def test_an_allowance_that_has_passed_is_taken_anew() -> None:

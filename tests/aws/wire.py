@@ -30,11 +30,19 @@ class Wire:
     def __init__(self, *answers: Answer) -> None:
         self.answers = deque(answers)
         self.sent: list[dict[str, Any]] = []
+        self.closed = 0  # how often connections were dropped
         self.on_send: Callable[[], object] = lambda: None
 
     def client(self, service_name: str, *, config: Config) -> Any:
         client = new_client(service_name, config)
         client.meta.events.register_first("before-send", self._answer)
+        close = client.close
+
+        def closing() -> None:
+            self.closed += 1
+            close()
+
+        client.close = closing
         return client
 
     def _answer(self, request: Any, **_: Any) -> AWSResponse:
