@@ -46,7 +46,7 @@ class Stacks:
         was = self.status(wanted.name)
         changes = self._prepare(wanted)
         lines = [_line(change["ResourceChange"]) for change in changes]
-        self._client.delete_change_set(StackName=wanted.name, ChangeSetName=_CHANGE_SET)
+        self._forget_change_set(wanted.name)
         if not was:  # the change set of a new stack makes an empty one, in review
             self._client.delete_stack(StackName=wanted.name)
         return lines
@@ -62,7 +62,7 @@ class Stacks:
             was = ""
         changes = self._prepare(wanted)
         if not changes:
-            self._client.delete_change_set(StackName=wanted.name, ChangeSetName=_CHANGE_SET)
+            self._forget_change_set(wanted.name)
             return []
         self._client.execute_change_set(StackName=wanted.name, ChangeSetName=_CHANGE_SET)
         self._wait("stack_update_complete" if was else "stack_create_complete", wanted.name)
@@ -81,10 +81,20 @@ class Stacks:
         exists = status not in {"", "REVIEW_IN_PROGRESS"}
         if status:
             self._forget_change_set(wanted.name)
+        try:
+            self._create(wanted, "UPDATE" if exists else "CREATE")
+        except (ClientError, WaiterError) as error:
+            said = self._said(wanted.name, error)
+            if any(words in said for words in _NOTHING):
+                return []
+            raise StackError(f"{wanted.name}: {said}") from error
+        return list(self._pages(wanted.name))
+
+    def _create(self, wanted: Wanted, kind: str) -> None:
         self._client.create_change_set(
             StackName=wanted.name,
             ChangeSetName=_CHANGE_SET,
-            ChangeSetType="UPDATE" if exists else "CREATE",
+            ChangeSetType=kind,
             TemplateBody=wanted.body,
             Parameters=[
                 {"ParameterKey": key, "ParameterValue": value}
@@ -95,18 +105,16 @@ class Stacks:
             # Tables and buckets that an earlier stack kept come back under this one.
             ImportExistingResources=True,
         )
-        try:
-            self._client.get_waiter("change_set_create_complete").wait(
-                StackName=wanted.name, ChangeSetName=_CHANGE_SET, WaiterConfig=_WAITING
-            )
-        except WaiterError as error:
-            said = self._client.describe_change_set(
-                StackName=wanted.name, ChangeSetName=_CHANGE_SET
-            ).get("StatusReason", "")
-            if any(words in said for words in _NOTHING):
-                return []
-            raise StackError(f"{wanted.name}: {said or error}") from error
-        return list(self._pages(wanted.name))
+        self._client.get_waiter("change_set_create_complete").wait(
+            StackName=wanted.name, ChangeSetName=_CHANGE_SET, WaiterConfig=_WAITING
+        )
+
+    def _said(self, name: str, error: ClientError | WaiterError) -> str:
+        """Why there is no change set: AWS makes one without changes, and tells so in its status."""
+        if isinstance(error, ClientError):
+            return str(error)
+        found = self._client.describe_change_set(StackName=name, ChangeSetName=_CHANGE_SET)
+        return str(found.get("StatusReason") or error)
 
     def _pages(self, name: str) -> Iterator[dict[str, Any]]:
         pages = self._client.get_paginator("describe_change_set")

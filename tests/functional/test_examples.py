@@ -15,7 +15,11 @@ from chalicelib.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-PAPERS = [ROOT / "README.md", *sorted((ROOT / "docs" / "how-to").glob("*.md"))]
+ON_AWS = {"deploy-on-aws.md", "query-history-with-athena.md"}  # nothing to type on one machine
+PAPERS = [
+    ROOT / "README.md",
+    *sorted(p for p in (ROOT / "docs" / "how-to").glob("*.md") if p.name not in ON_AWS),
+]
 PROGRAMS = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 

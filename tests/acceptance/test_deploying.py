@@ -1,0 +1,201 @@
+"""`make deploy` and its sisters, for real, on an account of moto: stacks, Chalice and all."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudformation.rendering import PROJECT
+from tests.acceptance.moto_account import Account, account
+from tests.wiring.deployed import CALLED_LATER, functions, statements
+
+pytestmark = pytest.mark.rehearse
+OWN_TABLES = {"BatchSchedules-dev", "BatchScheduleHistory-dev", "BatchScheduleJobs-dev"}
+
+
+PARTS = (".chalice", "chalicelib", "cloudformation", "stepfunctions", "app.py", "requirements.txt")
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A copy of the project, and an account to bring it to."""
+
+    directory: Path
+    account: Account
+
+    def client(self, service: str) -> Any:
+        return self.account.client(service)
+
+
+@contextmanager
+def checkout(directory: Path) -> Iterator[Checkout]:
+    ignored = shutil.ignore_patterns("__pycache__", "rendered", "deployed", "deployments")
+    for part in PARTS:
+        source = PROJECT / part
+        if source.is_dir():
+            shutil.copytree(source, directory / part, ignore=ignored)
+        else:
+            shutil.copy(source, directory / part)
+    with account() as made:
+        yield Checkout(directory, made)
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    with checkout(tmp_path_factory.mktemp("checkout")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def first_deploy(empty: Checkout) -> str:
+    return run(empty, "deploy")
+
+
+@pytest.fixture(scope="module")
+def deployed(empty: Checkout, first_deploy: str) -> Checkout:
+    assert "Stack batch-scheduler-dev" in first_deploy
+    return empty
+
+
+def run(where: Checkout, *arguments: str, typed: str = "", code: int = 0) -> str:
+    """Run the program of `make` as it does; what it said."""
+    command = [sys.executable, "-m", "cloudformation.deploy", *arguments, "--stage", "dev"]
+    done = subprocess.run(
+        command,
+        cwd=where.directory,
+        env=where.account.environment(),
+        input=typed,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def statuses(where: Checkout) -> dict[str, str]:
+    stacks = where.client("cloudformation").describe_stacks()["Stacks"]
+    return {stack["StackName"]: stack["StackStatus"] for stack in stacks}
+
+
+def deployed_functions(where: Checkout) -> set[str]:
+    return {f["FunctionName"] for f in where.client("lambda").list_functions()["Functions"]}
+
+
+def test_a_deploy_says_what_it_made(first_deploy: str) -> None:
+    assert "Add     AWS::DynamoDB::Table JobsTable" in first_deploy
+    for name in functions():
+        assert f"batch-scheduler-dev-{name}" in first_deploy
+    assert "Add     AWS::Lambda::EventInvokeConfig ReconcileFailures" in first_deploy
+
+
+def test_both_stacks_are_complete(deployed: Checkout) -> None:
+    assert statuses(deployed) == {
+        "batch-scheduler-dev": "CREATE_COMPLETE",
+        "batch-scheduler-dev-functions": "CREATE_COMPLETE",
+    }
+
+
+def test_every_function_runs_under_its_own_role_and_policy(deployed: Checkout) -> None:
+    iam, found = deployed.client("iam"), deployed.client("lambda").list_functions()["Functions"]
+    assert len(found) == len(functions())
+    for function in found:
+        name = function["FunctionName"]
+        assert function["Role"].rpartition("/")[2] == name
+        policy = iam.get_role_policy(RoleName=name, PolicyName=name)["PolicyDocument"]
+        assert policy["Statement"] == statements(name.removeprefix("batch-scheduler-dev-"))
+
+
+def test_functions_know_their_stage_and_have_room(deployed: Checkout) -> None:
+    client = deployed.client("lambda")
+    driver = client.get_function_configuration(FunctionName="batch-scheduler-dev-poll_jobs")
+    assert driver["Environment"]["Variables"]["BATCH_SCHEDULER_STAGE"] == "dev"
+    assert (driver["MemorySize"], driver["Timeout"]) == (512, 300)
+
+
+def test_event_bridge_calls_the_functions_that_wait_for_events(deployed: Checkout) -> None:
+    rules = {rule["Name"] for rule in deployed.client("events").list_rules()["Rules"]}
+    assert rules >= {f"batch-scheduler-dev-{name}-event" for name in CALLED_LATER}
+
+
+def test_the_state_machine_has_the_definition_with_the_functions_of_the_stage(
+    deployed: Checkout,
+) -> None:
+    client = deployed.client("stepfunctions")
+    (machine,) = client.list_state_machines()["stateMachines"]
+    definition = client.describe_state_machine(stateMachineArn=machine["stateMachineArn"])
+    text = definition["definition"]
+    assert json.loads(text)["StartAt"] == "GetSchedule"
+    assert "${" not in text
+    assert "arn:aws:lambda:eu-central-1:123456789012:function:batch-scheduler-dev-notify" in text
+
+
+def test_a_second_deploy_goes_through_and_leaves_the_same(deployed: Checkout) -> None:
+    before = deployed_functions(deployed)
+    run(deployed, "deploy")
+    assert deployed_functions(deployed) == before
+
+
+def test_a_diff_changes_nothing(deployed: Checkout) -> None:
+    before = (statuses(deployed), deployed_functions(deployed))
+    said = run(deployed, "diff")
+    assert "batch-scheduler-dev-functions:" in said
+    assert (statuses(deployed), deployed_functions(deployed)) == before
+
+
+def test_destroying_asks_and_takes_no_for_an_answer(deployed: Checkout) -> None:
+    before = deployed_functions(deployed)
+    assert "Nothing was changed." in run(deployed, "destroy", typed="prod\n", code=1)
+    assert deployed_functions(deployed) == before
+
+
+def test_an_interrupted_deploy_is_gone_on_with(tmp_path: Path) -> None:
+    with checkout(tmp_path) as where:
+        role = {"Version": "2012-10-17", "Statement": []}
+        where.client("iam").create_role(  # as a deploy leaves it that ended between two calls
+            RoleName="batch-scheduler-dev-notify", AssumeRolePolicyDocument=json.dumps(role)
+        )
+        name_the_network(where)
+        run(where, "deploy")
+        assert len(deployed_functions(where)) == len(functions())
+        assert len(where.client("ec2").describe_vpcs()["Vpcs"]) == 1
+        run(where, "destroy", "--data", typed="dev\n")
+        assert not deployed_functions(where)
+        assert not OWN_TABLES & set(where.client("dynamodb").list_tables()["TableNames"])
+        assert not where.client("s3").list_buckets()["Buckets"]
+
+
+def name_the_network(where: Checkout) -> None:
+    """Have the jobs in the VPC that the account has already."""
+    ec2 = where.client("ec2")
+    vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    only = [{"Name": "vpc-id", "Values": [vpc]}]
+    subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets(Filters=only)["Subnets"]]
+    groups = [g["GroupId"] for g in ec2.describe_security_groups(Filters=only)["SecurityGroups"]]
+    parameters = {
+        "VpcId": vpc,
+        "SubnetIds": ",".join(subnets),
+        "SecurityGroupIds": ",".join(groups),
+        "Ec2": "true",
+        "Ec2InstanceTypes": "m5.large,m5.xlarge",
+    }
+    path = where.directory / "cloudformation" / "parameters" / "dev.json"
+    path.write_text(json.dumps(parameters))
+
+
+def test_two_packages_are_the_same_bytes(tmp_path: Path, empty: Checkout) -> None:
+    packages = []
+    for name in ("one", "other"):
+        run(empty, "package", "--to", str(tmp_path / name))
+        packages.append(
+            {path.name: path.read_bytes() for path in sorted((tmp_path / name).iterdir())}
+        )
+    assert list(packages[0]) == ["companion.json", "deployment.zip", "sam.json"]
+    assert packages[0] == packages[1]

@@ -1,0 +1,73 @@
+"""What is deployed, as data: templates, and the functions with their settings and policies."""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import app
+from cloudformation import rendering
+from cloudformation.rendering import CONFIG, FUNCTIONS_TEMPLATE, POLICIES, Place, Stage
+
+PLACE = Place("aws", "123456789012", "eu-central-1")
+CALLED_LATER = {"job_state_changed", "execution_ended", "schedule_uploaded", "reconcile"}
+"""Functions that AWS calls without waiting for the answer."""
+
+
+def functions() -> list[str]:
+    return sorted(app.app.handler_map)
+
+
+@cache
+def companion() -> dict[str, Any]:
+    return rendering.companion()
+
+
+def resources(kind: str) -> dict[str, dict[str, Any]]:
+    """The companion's resources of one type: properties by logical id."""
+    return {
+        name: resource["Properties"]
+        for name, resource in companion()["Resources"].items()
+        if resource["Type"] == kind
+    }
+
+
+@cache
+def after() -> dict[str, Any]:
+    """The resources of the stack that comes after the functions."""
+    loaded: dict[str, Any] = rendering.load(FUNCTIONS_TEMPLATE)["Resources"]
+    return loaded
+
+
+def config() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(CONFIG.read_text("utf-8"))
+    return loaded
+
+
+def policy_files() -> list[str]:
+    return sorted(path.stem for path in POLICIES.glob("*.json"))
+
+
+def statements(function: str, stage: str = "dev") -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = rendering.policies(Stage(stage), PLACE)[function]["Statement"]
+    return found
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    return _list(statement["Action"])
+
+
+def targets(statement: dict[str, Any]) -> list[str]:
+    return _list(statement["Resource"])
+
+
+def roles() -> Iterator[tuple[str, dict[str, Any]]]:
+    yield from resources("AWS::IAM::Role").items()
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def state_machine() -> dict[str, Any]:
+    return resources("AWS::StepFunctions::StateMachine")["StateMachine"]

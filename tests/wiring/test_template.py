@@ -1,0 +1,266 @@
+"""The companion template, where moto looks away: what must be on, and who may use what."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cloudformation import rendering
+from tests.wiring.deployed import after, companion, functions, resources, roles, state_machine
+
+STAGE = "${Stage}"
+OWN = "${AWS::AccountId}-${AWS::Region}"
+
+
+def named(kind: str, member: str) -> set[str]:
+    return {properties[member]["Fn::Sub"] for properties in resources(kind).values()}
+
+
+def statements(properties: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = properties["PolicyDocument"]["Statement"]
+    return found
+
+
+def test_every_table_has_the_name_that_the_functions_know() -> None:
+    assert named("AWS::DynamoDB::Table", "TableName") == {
+        f"BatchSchedules-{STAGE}",
+        f"BatchScheduleHistory-{STAGE}",
+        f"BatchScheduleJobs-{STAGE}",
+    }
+
+
+def test_every_bucket_has_the_name_that_the_functions_know() -> None:
+    assert named("AWS::S3::Bucket", "BucketName") == {
+        f"batch-scheduler-{STAGE}-{OWN}",
+        f"batch-scheduler-archive-{STAGE}-{OWN}",
+    }
+
+
+def test_topic_and_state_machine_are_called_after_the_stage() -> None:
+    assert named("AWS::SNS::Topic", "TopicName") == {f"batch-scheduler-{STAGE}"}
+    assert named("AWS::StepFunctions::StateMachine", "StateMachineName") == {
+        f"batch-scheduler-{STAGE}"
+    }
+
+
+@pytest.mark.parametrize("table", resources("AWS::DynamoDB::Table"))
+def test_a_table_can_be_restored_is_encrypted_and_not_deleted_by_accident(table: str) -> None:
+    resource = companion()["Resources"][table]
+    properties = resource["Properties"]
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert properties["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
+    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+    assert companion()["Parameters"]["DeletionProtection"]["Default"] == "true"
+
+
+def test_details_of_ended_runs_expire_and_schedules_do_not() -> None:
+    expiring = {
+        name: properties.get("TimeToLiveSpecification")
+        for name, properties in resources("AWS::DynamoDB::Table").items()
+    }
+    enabled = {"AttributeName": "expiresAt", "Enabled": True}
+    assert expiring == {"SchedulesTable": None, "HistoryTable": enabled, "JobsTable": enabled}
+
+
+def test_runs_are_found_by_their_status_and_open_jobs_by_their_run() -> None:
+    tables = resources("AWS::DynamoDB::Table")
+    (by_status,) = tables["HistoryTable"]["GlobalSecondaryIndexes"]
+    (open_jobs,) = tables["JobsTable"]["LocalSecondaryIndexes"]
+    assert by_status["IndexName"] == "byStatus"
+    assert [key["AttributeName"] for key in by_status["KeySchema"]] == [
+        "scheduleStatus",
+        "startDateTime",
+    ]
+    assert by_status["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    assert open_jobs["IndexName"] == "open"
+    assert [key["AttributeName"] for key in open_jobs["KeySchema"]] == ["run", "open"]
+
+
+def test_the_index_of_open_jobs_has_their_state_and_not_their_history() -> None:
+    from chalicelib.aws.dynamo_moves import READ  # noqa: PLC0415 - only this test reads with it
+
+    (index,) = resources("AWS::DynamoDB::Table")["JobsTable"]["LocalSecondaryIndexes"]
+    keys = {"run", "jobName", "open"}
+    projected = index["Projection"]["NonKeyAttributes"]
+    assert set(projected) == set(READ) - keys
+    assert len(projected) <= 20  # of an index (DynamoDB quotas)
+
+
+@pytest.mark.parametrize("bucket", resources("AWS::S3::Bucket"))
+def test_a_bucket_is_private_versioned_encrypted_and_kept(bucket: str) -> None:
+    resource = companion()["Resources"][bucket]
+    properties = resource["Properties"]
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(properties["PublicAccessBlockConfiguration"]) == 4
+    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert properties["BucketEncryption"]
+    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("bucket", resources("AWS::S3::Bucket"))
+def test_a_bucket_refuses_what_does_not_come_over_tls(bucket: str) -> None:
+    policies = resources("AWS::S3::BucketPolicy").values()
+    (policy,) = [policy for policy in policies if policy["Bucket"] == {"Ref": bucket}]
+    (statement,) = statements(policy)
+    assert statement["Effect"] == "Deny"
+    assert statement["Principal"] == "*"
+    assert statement["Action"] == "s3:*"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert statement["Resource"] == [
+        {"Fn::GetAtt": [bucket, "Arn"]},
+        {"Fn::Sub": f"${{{bucket}.Arn}}/*"},
+    ]
+
+
+@pytest.mark.parametrize("bucket", resources("AWS::S3::Bucket"))
+def test_no_current_object_of_a_bucket_ever_expires(bucket: str) -> None:
+    rules = resources("AWS::S3::Bucket")[bucket]["LifecycleConfiguration"]["Rules"]
+    assert rules
+    for rule in rules:
+        assert not {"ExpirationInDays", "ExpirationDate", "ExpiredObjectDeleteMarker"} & set(rule)
+
+
+def test_uploads_are_told_to_event_bridge() -> None:
+    configuration = resources("AWS::S3::Bucket")["SchedulesBucket"]["NotificationConfiguration"]
+    assert configuration == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param(statement, id=statement["Sid"])
+        for statement in statements(resources("AWS::SNS::TopicPolicy")["TopicPolicy"])
+        if statement["Effect"] == "Allow"
+    ],
+)
+def test_a_service_publishes_only_for_this_account(statement: dict[str, Any]) -> None:
+    text = json.dumps(statement["Condition"])
+    assert "aws:SourceArn" in text
+    assert "aws:SourceAccount" in text or "QueueBlockedRule" in text
+
+
+@pytest.mark.parametrize(("name", "role"), list(roles()))
+def test_a_role_is_taken_by_one_service_and_only_for_this_account(
+    name: str, role: dict[str, Any]
+) -> None:
+    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert set(statement["Principal"]) == {"Service"}
+    assert isinstance(statement["Principal"]["Service"], str)
+    if name != "Ec2InstanceRole":  # EC2 sends no source account (IAM, confused deputy)
+        account = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+        assert statement["Condition"]["StringEquals"] == account
+
+
+def test_every_role_is_used() -> None:
+    text = json.dumps(companion()["Resources"])
+    for name, _ in roles():
+        assert f'["{name}", "Arn"]' in text or f'[{{"Ref": "{name}"}}]' in text
+
+
+def test_no_role_of_the_companion_may_register_jobs_or_pass_roles() -> None:
+    text = json.dumps(companion()["Resources"])
+    assert "RegisterJobDefinition" not in text
+    assert "iam:PassRole" not in text
+
+
+def test_a_job_can_claim_its_attempt_and_do_nothing_else_with_the_tables() -> None:
+    (policy,) = resources("AWS::IAM::Role")["JobRole"]["Policies"]
+    (statement,) = statements(policy)
+    assert statement["Action"] == "dynamodb:PutItem"
+    assert statement["Resource"] == {"Fn::GetAtt": ["JobsTable", "Arn"]}
+    assert statement["Condition"] == {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["#claim#*"]},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+
+
+def test_the_state_machine_may_call_what_its_definition_calls_and_nothing_else() -> None:
+    called = {f for f in functions() if f"-{f}" in state_machine()["DefinitionString"]["Fn::Sub"]}
+    invoke, observe = statements(resources("AWS::IAM::RolePolicy")["StateMachinePolicy"])
+    assert invoke["Action"] == "lambda:InvokeFunction"
+    allowed = {
+        arn["Fn::Sub"].rpartition(f"batch-scheduler-{STAGE}-")[2] for arn in invoke["Resource"]
+    }
+    assert allowed == called
+    assert {action.partition(":")[0] for action in observe["Action"]} == {"logs", "xray"}
+
+
+def test_the_state_machine_is_traced_and_logs_no_data_of_runs() -> None:
+    assert state_machine()["TracingConfiguration"] == {"Enabled": True}
+    assert state_machine()["LoggingConfiguration"]["IncludeExecutionData"] is False
+    assert state_machine()["LoggingConfiguration"]["Level"] == "ERROR"
+
+
+def test_the_definition_in_the_template_is_the_file() -> None:
+    path = rendering.PROJECT / "stepfunctions" / "batch-scheduler.asl.json"
+    assert json.loads(state_machine()["DefinitionString"]["Fn::Sub"]) == json.loads(
+        path.read_text("utf-8")
+    )
+
+
+def test_the_templates_fit_into_one_call() -> None:
+    assert len(rendering.body(companion())) < rendering.MAX_TEMPLATE
+    with pytest.raises(ValueError, match="51200 are allowed"):
+        rendering.body({"Description": "x" * rendering.MAX_TEMPLATE})
+
+
+@pytest.mark.parametrize("group", resources("AWS::Logs::LogGroup"))
+def test_no_log_is_kept_for_ever(group: str) -> None:
+    assert resources("AWS::Logs::LogGroup")[group]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+@pytest.mark.parametrize("alarm", resources("AWS::CloudWatch::Alarm"))
+def test_an_alarm_tells_the_topic_when_it_begins_and_ends(alarm: str) -> None:
+    properties = resources("AWS::CloudWatch::Alarm")[alarm]
+    assert properties["AlarmActions"] == properties["OKActions"] == [{"Ref": "Topic"}]
+    assert properties["AlarmDescription"]
+
+
+def test_there_is_an_alarm_for_everything_that_needs_a_person() -> None:
+    assert set(named("AWS::CloudWatch::Alarm", "AlarmName")) == {
+        f"batch-scheduler-{STAGE}-{about}"
+        for about in (
+            "run-failed",
+            "driver",
+            "reconcile-found",
+            "reconcile-silent",
+            "dead-letters",
+            "undelivered",
+            "queue-blocked",
+            "throttles",
+        )
+    }
+
+
+def test_a_budget_is_only_made_when_one_is_asked_for() -> None:
+    assert companion()["Parameters"]["MonthlyBudgetUsd"]["Default"] == 0
+    assert companion()["Resources"]["MonthlyBudget"]["Condition"] == "HasBudget"
+
+
+@pytest.mark.parametrize("name", companion()["Parameters"])
+def test_every_parameter_says_what_it_is_for_and_what_it_takes(name: str) -> None:
+    parameter = companion()["Parameters"][name]
+    assert parameter["Description"].endswith(".")
+    limits = {"AllowedPattern", "AllowedValues", "MinValue", "MaxValue"} & set(parameter)
+    assert limits or parameter["Type"] == "CommaDelimitedList"
+    assert ("AllowedPattern" in parameter) == ("ConstraintDescription" in parameter)
+
+
+def test_compute_costs_nothing_while_no_job_waits() -> None:
+    environments = resources("AWS::Batch::ComputeEnvironment")
+    kinds = {name: e["ComputeResources"]["Type"] for name, e in environments.items()}
+    assert kinds == {"Fargate": "FARGATE", "FargateSpot": "FARGATE_SPOT", "Ec2Environment": "EC2"}
+    assert environments["Ec2Environment"]["ComputeResources"]["MinvCpus"] == 0
+    assert not resources("AWS::EC2::NatGateway")
+
+
+def test_only_asynchronous_functions_have_dead_letters() -> None:
+    queues = named("AWS::SQS::Queue", "QueueName")
+    destinations = {
+        item["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]["Fn::Sub"].rpartition(
+            ":"
+        )[2]
+        for item in after().values()
+    }
+    assert queues == destinations
