@@ -42,6 +42,7 @@ class Execution:
     resumed: str = ""  # "", "woken" or "timed out"
     tries: dict[tuple[str, int], int] = field(default_factory=dict)
     largest: int = 0  # bytes of the largest state seen
+    ended_at: datetime | None = None
 
 
 class Machine:
@@ -67,15 +68,31 @@ class Machine:
 
     def wake(self, token: str) -> None:
         """SendTaskSuccess; an unknown token does nothing."""
-        for execution in self.running():
-            if execution.token == token:
-                execution.token, execution.resumed = "", "woken"
-                execution.due = self._clock()
+        execution = self.waiting(token)
+        if execution is not None:
+            execution.token, execution.resumed = "", "woken"
+            execution.due = self._clock()
+
+    def fail(self, token: str, error: str, cause: str) -> None:
+        """SendTaskFailure; an unknown token does nothing."""
+        execution = self.waiting(token)
+        if execution is not None:
+            execution.token = ""
+            self._failed(execution, self._states[execution.state], error, cause)
+
+    def waiting(self, token: str) -> Execution | None:
+        """The execution that waits for this token."""
+        return next((each for each in self.running() if each.token == token), None)
+
+    def was_given(self, token: str) -> bool:
+        """True for every token that an execution has ever waited for."""
+        number = token.removeprefix("token-")
+        return number.isdecimal() and 1 <= int(number) <= self._tokens
 
     def abort(self, name: str, status: str = "ABORTED") -> None:
         """End an execution from outside."""
         execution = self.executions[name]
-        execution.status = status
+        execution.status, execution.ended_at = status, self._clock()
         self.ended.append(execution)
 
     def running(self) -> list[Execution]:
@@ -126,6 +143,7 @@ class Machine:
             case "Succeed" | "Fail" as kind:
                 execution.status = "SUCCEEDED" if kind == "Succeed" else "FAILED"
                 execution.error = state.get("Error", "")
+                execution.ended_at = self._clock()
                 execution.events += _EVENTS[kind]
             case other:
                 raise AssertionError(f"the definition has a {other}, which this does not know")
@@ -177,6 +195,7 @@ class Machine:
                 self._leave(execution, state, rule["Next"])
                 return
         execution.status, execution.error, execution.cause = "FAILED", error, cause
+        execution.ended_at = self._clock()
 
 
 def _matches(rule: Json, error: str) -> bool:

@@ -12,6 +12,8 @@ from botocore.validate import ParamValidator
 
 # An attribute has no constraint of the model, and was typed on its way in: not looked at again.
 _TRUSTED = "AttributeValue"
+# Required by the model, and absent from answers as long as there is none (JobDetail of Batch).
+_OFTEN_ABSENT = {"JobDetail": {"startedAt": 0}}
 
 Check = Callable[[Any, str], Iterator[str]]
 
@@ -19,7 +21,8 @@ Check = Callable[[Any, str], Iterator[str]]
 class _Typed(ParamValidator):  # type: ignore[misc]  # botocore has no types
     def _validate_structure(self, params: Any, shape: Any, errors: Any, name: str) -> None:
         if shape.name != _TRUSTED:
-            super()._validate_structure(params, shape, errors, name)
+            present = {**_OFTEN_ABSENT.get(shape.name, {}), **params}
+            super()._validate_structure(present, shape, errors, name)
 
 
 class ShapeChecks:
@@ -88,11 +91,13 @@ def _many(shape: Any, key: Check | None, member: Check | None) -> Check | None:
     def check(value: Any, path: str) -> Iterator[str]:
         if sized is not None:
             yield from sized(len(value), path)
-        for name in value if key is not None else ():
-            yield from key(name, f"{path}.{name}")
-        pairs = value.items() if isinstance(value, dict) else enumerate(value)
-        for name, inner in pairs if member is not None else ():
-            yield from member(inner, f"{path}[{name}]")
+        if key is not None:
+            for name in value:
+                yield from key(name, f"{path}.{name}")
+        if member is not None:
+            pairs = value.items() if isinstance(value, dict) else enumerate(value)
+            for name, inner in pairs:
+                yield from member(inner, f"{path}[{name}]")
 
     return check
 
