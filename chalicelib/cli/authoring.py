@@ -26,10 +26,13 @@ AsDocument = Annotated[
 
 def validate(session: Session, file: File) -> Exit:
     """Check a schedule and say everything that is wrong with it; nothing is stored."""
+    from chalicelib.cli.drawing import nodes_of_document
     from chalicelib.core.drawing import measure
+    from chalicelib.core.resolving import check_unfilled
 
     document = read_document(file)
-    size = measure({job.job_name: job.job_dependencies for job in document.jobs})
+    check_unfilled(document)
+    size = measure(nodes_of_document(document))
     shape = {
         "scheduleId": document.schedule_id,
         "valid": True,
@@ -37,21 +40,19 @@ def validate(session: Session, file: File) -> Exit:
         "dependencies": size.dependencies,
         "depth": size.depth,
     }
-    sentence = (
-        f"{document.schedule_id}: valid: {size.jobs} jobs, {size.dependencies} dependencies, "
-        f"depth {size.depth}"
-    )
+    sentence = f"{document.schedule_id}: valid: {size.sentence}"
     session.answer(shape, lambda: session.say(sentence))
     return Exit.DONE
 
 
 def put(session: Session, file: File) -> Exit:
     """Store a schedule as the newest version of its id, if it differs from that."""
+    from chalicelib.core.wording import counted
     from chalicelib.services.schedules import put as put_schedule
     from chalicelib.services.shapes import schedule_shape
 
     stored = put_schedule(session.edition.ports, read_document(file), session.actor)
-    sentence = f"{stored.schedule_id}: version {stored.version}, {stored.jobs} jobs"
+    sentence = f"{stored.schedule_id}: version {stored.version}, {counted(stored.jobs, 'job')}"
     session.answer(schedule_shape(stored), lambda: session.say(sentence))
     return Exit.DONE
 
@@ -138,12 +139,14 @@ def _print_list(session: Session, schedules: "list[StoredSchedule]") -> None:
 
 def _print_schedule(session: Session, stored: "StoredSchedule") -> None:
     from chalicelib.cli.tables import Column, moment_text, one_line, print_line, print_table
+    from chalicelib.core.wording import counted
 
     document = document_of(stored)
     title = f" ({one_line(stored.name)})" if stored.name else ""
     print_line(session.console, f"{stored.schedule_id}{title}", "bold")
+    jobs = counted(stored.jobs, "job")
     when = f"version {stored.version}, stored {moment_text(stored.stored_at)}"
-    print_line(session.console, f"{when} by {one_line(stored.stored_by)}; {stored.jobs} jobs")
+    print_line(session.console, f"{when} by {one_line(stored.stored_by)}; {jobs}")
     if document.description:
         print_line(session.console, one_line(document.description))
     for name, parameter in (document.parameters or {}).items():

@@ -56,12 +56,12 @@ def _find(session: Session, what: str) -> "tuple[str, list[Node]]":
     path = Path(what)
     if what == "-" or path.suffix.lower() in _FILE_ENDINGS or _is_file(path):
         document = read_document(path)
-        return document.schedule_id, _nodes_of_document(document)
+        return document.schedule_id, nodes_of_document(document)
     try:
         stored = session.edition.ports.schedules.get_schedule(what)
     except NotFoundError:
         return _nodes_of_run(session, what)
-    return stored.schedule_id, _nodes_of_document(document_of(stored))
+    return stored.schedule_id, nodes_of_document(document_of(stored))
 
 
 def _is_file(path: Path) -> bool:
@@ -86,7 +86,8 @@ def _nodes_of_run(session: Session, what: str) -> "tuple[str, list[Node]]":
     return header.run_id, nodes_of((record.spec for record in records), statuses)
 
 
-def _nodes_of_document(document: "ScheduleDocument") -> "list[Node]":
+def nodes_of_document(document: "ScheduleDocument") -> "list[Node]":
+    """The jobs of a document as they are drawn."""
     from chalicelib.core.drawing import nodes_of
     from chalicelib.core.schedule import JobSpec, TriggerRule
 
@@ -112,10 +113,9 @@ def _nodes_of_document(document: "ScheduleDocument") -> "list[Node]":
 
 def _print_text(session: Session, title: str, nodes: "Sequence[Node]") -> None:
     from chalicelib.cli.tables import print_line, style_of
-    from chalicelib.core.drawing import measure, named_upstream, text
+    from chalicelib.core.drawing import measure, text
 
-    size = measure(named_upstream(nodes))
-    head = f"{title}: {size.jobs} jobs, {size.dependencies} dependencies, depth {size.depth}"
+    head = f"{title}: {measure(nodes).sentence}"
     lines = text(nodes)
     if not session.console.is_terminal:
         session.say("\n".join([head, *lines]))

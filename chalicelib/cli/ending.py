@@ -1,12 +1,14 @@
 """What is told when a run that was waited for has ended: how, why, and what to type next."""
 
 from chalicelib.cli.commands import print_advice
+from chalicelib.cli.log_source import newest_on_record
 from chalicelib.cli.session import Session
 from chalicelib.cli.tables import one_line, printable
 from chalicelib.core.advising import Advice, advise_run
 from chalicelib.core.facts import telling
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.run import RunHeader
+from chalicelib.core.wording import counted
 from chalicelib.ports import JobRecord
 from chalicelib.services.finding import counts_of
 from chalicelib.services.overview import FAILED, began_at
@@ -24,7 +26,7 @@ def tell_end(session: Session, header: RunHeader) -> None:
     for record in failed[:_SHOWN]:
         _tell_failure(session, record)
     if len(failed) > _SHOWN:
-        session.say(f"  … and {len(failed) - _SHOWN} more failed jobs")
+        session.say(f"  … and {counted(len(failed) - _SHOWN, 'more failed job')}")
     why = Advice(("explain", header.run_id), "why, in plain words")
     print_advice(session, [why, *advise_run(header)])
 
@@ -42,7 +44,6 @@ def _tell_failure(session: Session, record: JobRecord) -> None:
     session.say(f"  {record.spec.name}: {state.status}, attempt {state.attempt}{reason}")
     if not state.job_id or state.started_at is None:
         return
-    details = session.edition.peek_details([state.job_id])
-    attempt = max(len(details[0].attempts), 1) if details else 1
+    attempt = newest_on_record(session, state.job_id)
     for line in session.edition.logs.tail(state.job_id, attempt, _LOG_LINES).lines:
         session.say(f"    | {printable(line)}")

@@ -9,7 +9,7 @@ from chalicelib.cli.log_source import newest_attempt
 from chalicelib.cli.meant import find_job
 from chalicelib.cli.session import Session
 from chalicelib.cli.tables import one_line, printable, style_of
-from chalicelib.core.advising import Advice, advise_job, advise_run
+from chalicelib.core.advising import Advice, advise_job, advise_run, words_about
 from chalicelib.core.batch import MAX_ATTEMPT_LOG_LINES, JobDetail
 from chalicelib.core.explaining import Cause, Circumstances, explain_job, explain_run
 from chalicelib.core.lifecycle import JobStatus
@@ -136,7 +136,9 @@ def _advice(run: Run, name: str, told: list[str], logs: Iterable[str]) -> list[A
     logged = next(iter(logs), "") or next(started, "")
     if logged:
         parent = logged.rpartition(":")[0] if logged not in run.states else logged
-        advice.append(Advice(("logs", logged), "everything it wrote", parent, header.run_id))
+        advice.append(
+            Advice(words_about(logged, ("logs",)), "everything it wrote", parent, header.run_id)
+        )
     return [*advice, *advise_run(header), *own] if is_stopped else advice
 
 

@@ -1,13 +1,12 @@
 """A whole run as one JSON object, in the form that documents of runs always had."""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from chalicelib.cli.session import Session
+from chalicelib.cli.session import Session, json_text
 from chalicelib.core.run import RunHeader
 from chalicelib.core.schedule import OnFailure
 from chalicelib.errors import InvalidInputError
@@ -42,7 +41,7 @@ def _write(session: Session, header: RunHeader, file: TextIO) -> None:
     runs = session.edition.ports.runs
     file.write("{\n")
     for key, value in _head(header).items():
-        file.write(f"  {_text(key)}: {_text(value)},\n")
+        file.write(f"  {json_text(key, file)}: {json_text(value, file)},\n")
     jobs = (_job(record) for record in runs.find_jobs(header.run_id))
     _write_list(file, "jobList", jobs)
     file.write(",\n")
@@ -51,14 +50,10 @@ def _write(session: Session, header: RunHeader, file: TextIO) -> None:
 
 
 def _write_list(file: TextIO, key: str, items: Iterator[Any]) -> None:
-    file.write(f"  {_text(key)}: [")
+    file.write(f"  {json_text(key, file)}: [")
     for index, item in enumerate(items):
-        file.write(("," if index else "") + "\n    " + _text(item))
+        file.write(("," if index else "") + "\n    " + json_text(item, file))
     file.write("\n  ]")
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _head(header: RunHeader) -> dict[str, Any]:

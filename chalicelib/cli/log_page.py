@@ -1,6 +1,5 @@
 """What a job wrote: all of it, its end, or line by line until the job has ended."""
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -9,8 +8,9 @@ from dataclasses import dataclass
 from chalicelib.cli.commands import command
 from chalicelib.cli.exits import Exit
 from chalicelib.cli.log_source import LogSource, Place
-from chalicelib.cli.session import Session
+from chalicelib.cli.session import Session, json_text
 from chalicelib.cli.tables import one_line
+from chalicelib.core.advising import Advice, words_about
 from chalicelib.core.facts import telling
 from chalicelib.core.lifecycle import FINAL
 from chalicelib.core.run import JobState
@@ -77,15 +77,16 @@ def _show_once(session: Session, request: LogRequest, source: LogSource) -> None
 
 def _followed(place: Place, line: str) -> str:
     shape = {"attempt": place.attempt, "queueAttempt": place.queue_attempt, "line": line}
-    return json.dumps(shape, ensure_ascii=False) + "\n"
+    return json_text(shape, sys.stdout) + "\n"
 
 
 def absence(source: LogSource, state: JobState) -> str:
     """Why there is no log, and how to find out more."""
     yet = "" if state.status in FINAL else " yet"
     reason = f": {one_line(telling(state.reason))}" if state.reason else ""
-    more = command(["explain", source.name, "--run", source.header.run_id])
-    return f"{source.name} has no log{yet}; it is {state.status}{reason}\nWhy: {more}"
+    words = words_about(source.name, ("explain",))
+    why = command(Advice(words, "why", source.name, source.header.run_id).in_full)
+    return f"{source.name} has no log{yet}; it is {state.status}{reason}\nWhy: {why}"
 
 
 def follow(

@@ -62,7 +62,7 @@ class LogSource:
         job_id, attempt = self._submission(self.state())
         if not job_id:
             return None
-        queue_attempt = self._queue_attempt or self._newest(job_id)
+        queue_attempt = self._queue_attempt or newest_on_record(self._session, job_id)
         exists = self._session.edition.logs.tail(job_id, queue_attempt, 0).exists
         return Place(job_id, attempt, queue_attempt) if exists else None
 
@@ -106,14 +106,15 @@ class LogSource:
             job_id = ids[attempt]
         return f"{job_id}:{self._child}" if job_id and self._child else job_id, attempt
 
-    def _newest(self, job_id: str) -> int:
-        """The newest of the queue's own attempts; looked for when the queue forgot the job."""
-        details = self._session.edition.peek_details([job_id])
-        if details:
-            return newest_attempt(details[0])
-        logs = self._session.edition.logs
-        numbers = range(_MOST_ATTEMPTS, 0, -1)
-        return next((n for n in numbers if logs.tail(job_id, n, 0).exists), 1)
+
+def newest_on_record(session: Session, job_id: str) -> int:
+    """The newest of the queue's own attempts; looked for when the queue forgot the job."""
+    details = session.edition.peek_details([job_id])
+    if details:
+        return newest_attempt(details[0])
+    logs = session.edition.logs
+    numbers = range(_MOST_ATTEMPTS, 0, -1)
+    return next((n for n in numbers if logs.tail(job_id, n, 0).exists), 1)
 
 
 def newest_attempt(detail: JobDetail) -> int:

@@ -24,7 +24,7 @@ def find_job(session: Session, name: str, run: str) -> "tuple[RunHeader, JobReco
 
 def get_job(session: Session, run_id: str, name: str) -> "JobRecord":
     """One job of a run. Raises NotFoundError that suggests the name that was probably meant."""
-    from chalicelib.core.wording import Speller
+    from chalicelib.core.wording import Speller, counted
 
     runs = session.edition.ports.runs
     for record in runs.get_jobs(run_id, [name]):
@@ -32,4 +32,4 @@ def get_job(session: Session, run_id: str, name: str) -> "JobRecord":
     names = [record.spec.name for record in runs.find_jobs(run_id)]
     nearest = Speller().nearest(name, names)
     meant = f" Did you mean {nearest!r}?" if nearest else ""
-    raise NotFoundError("job", name, f"Run {run_id} has {len(names)} jobs.{meant}")
+    raise NotFoundError("job", name, f"Run {run_id} has {counted(len(names), 'job')}.{meant}")

@@ -73,6 +73,7 @@ def start(
 def resume(session: Session, detach: Detach = False) -> Exit:
     """Take up everything unfinished, and stay until all of it has ended."""
     from chalicelib.core.lifecycle import RunStatus
+    from chalicelib.core.wording import counted
 
     edition = session.edition
     unfinished = edition.ports.runs.find_headers(status=RunStatus.RUNNING, limit=LARGEST)
@@ -82,7 +83,9 @@ def resume(session: Session, detach: Detach = False) -> Exit:
         return Exit.DONE
     if detach:
         left = edition.start_background()
-        session.say(f"An engine drives {len(ids)} runs in the background ({left}).")
+        resumed = dict.fromkeys(ids, RunStatus.RUNNING.value)
+        driven = f"An engine drives {counted(len(ids), 'run')} in the background ({left})."
+        session.answer({"resumed": resumed}, lambda: session.say(driven))
         return Exit.DONE
     if not session.as_json:
         session.say(f"Resuming {', '.join(ids)}.")

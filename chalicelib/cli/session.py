@@ -2,12 +2,13 @@
 
 import json
 import sys
+from codecs import lookup
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from chalicelib.config import Settings
 from chalicelib.errors import InvalidInputError
@@ -70,7 +71,7 @@ class Session:
             show()
 
     def write_json(self, value: Any) -> None:
-        sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json_text(value, sys.stdout, indent=2) + "\n")
 
     def say(self, text: str) -> None:
         """One line for people, not on the standard output when that is JSON."""
@@ -91,6 +92,12 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def json_text(value: Any, file: TextIO, indent: int | None = None) -> str:
+    """The value as JSON that stays JSON in the encoding of the file it goes to."""
+    encoding = getattr(file, "encoding", None) or "utf-8"
+    return json.dumps(value, indent=indent, ensure_ascii=lookup(encoding).name != "utf-8")
 
 
 def read_file(path: Path) -> bytes:

@@ -16,10 +16,11 @@ from chalicelib.cli.tables import (
     seconds_of,
     style_of,
 )
-from chalicelib.core.advising import Advice, advise_job, advise_run
+from chalicelib.core.advising import Advice, advise_job, advise_run, words_about
 from chalicelib.core.facts import telling
 from chalicelib.core.lifecycle import STARTED, JobStatus, RunStatus
 from chalicelib.core.run import RunHeader
+from chalicelib.core.wording import counted
 from chalicelib.ports import JobRecord
 from chalicelib.services.finding import counts_of
 from chalicelib.services.overview import FAILED, WAITING, Overview, Waiting, overview
@@ -76,7 +77,7 @@ def _print_head(console: "Console", seen: Overview, now: datetime, holder: str |
         driver = f"driven by {holder}" if holder else "NO ENGINE DRIVES IT: batch-scheduler resume"
         print_line(console, driver, "" if holder else "bold red")
     counts = counts_of(header)
-    line = Text(f"{sum(counts.values())} jobs: ")
+    line = Text(f"{counted(sum(counts.values()), 'job')}: ")
     for index, (status, count) in enumerate(counts.items()):
         line.append(", " if index else "").append(f"{count} {status}", style_of(status))
     console.print(line)
@@ -201,7 +202,8 @@ def _advice(seen: Overview) -> list[Advice]:
         advice.append(Advice(("explain", header.run_id), "why, in plain words"))
     logged = [record.spec.name for record in seen.failed if record.state.started_at]
     if logged:
-        advice.append(Advice(("logs", logged[0]), "what it wrote", logged[0], header.run_id))
+        words = words_about(logged[0], ("logs",))
+        advice.append(Advice(words, "what it wrote", logged[0], header.run_id))
     advice += advise_run(header)
     held = [each.record for each in seen.waiting if each.record.state.status is JobStatus.HELD]
     for record in held[:_ADVISED]:

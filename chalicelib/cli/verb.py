@@ -1,7 +1,6 @@
 """What all verbs share: which edition, how to print, a session, and errors as exit codes."""
 
 import inspect
-import json
 import sys
 from collections.abc import Callable
 from functools import partial, wraps
@@ -11,7 +10,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 import typer
 
 from chalicelib.cli.exits import OF_ERROR, Exit
-from chalicelib.cli.session import Session
+from chalicelib.cli.session import Session, json_text
 from chalicelib.config import Settings, read_settings
 from chalicelib.errors import InvalidInputError, SchedulerError
 
@@ -79,7 +78,7 @@ def _run(
 
 def _tell(error: SchedulerError, *, as_json: bool) -> None:
     if as_json:
-        sys.stderr.write(json.dumps({"error": error_shape(error)}, ensure_ascii=False) + "\n")
+        sys.stderr.write(json_text({"error": error_shape(error)}, sys.stderr) + "\n")
         return
     lines = str(error).splitlines() or [type(error).__name__]
     if isinstance(error, InvalidInputError) and len(lines) > 1:

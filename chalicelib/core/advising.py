@@ -4,13 +4,17 @@ from dataclasses import dataclass
 
 from chalicelib.core.lifecycle import FINAL, SATISFIED, Act, JobStatus, RunStatus, possible_acts
 from chalicelib.core.run import RunHeader
+from chalicelib.core.wording import counted
+
+_NO_OPTIONS = "--"  # what stands behind it is no option
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
     """A command as its words after `batch-scheduler`, and what it would do.
 
-    One about a `job` needs its `run` too, where another could be meant without it.
+    One about a `job` needs its `run` too, where another could be meant without it. Words that
+    begin with a hyphen and are no options stand behind `--`.
     """
 
     words: tuple[str, ...]
@@ -21,13 +25,16 @@ class Advice:
     @property
     def in_full(self) -> tuple[str, ...]:
         """The words that mean the same whatever other runs there are."""
-        return (*self.words, "--run", self.run) if self.run else self.words
+        if not self.run:
+            return self.words
+        end = self.words.index(_NO_OPTIONS) if _NO_OPTIONS in self.words else len(self.words)
+        return (*self.words[:end], "--run", self.run, *self.words[end:])
 
 
 _VERBS: tuple[tuple[Act, tuple[str, ...], tuple[str, ...], str], ...] = (
     (Act.RELEASE, ("release",), (), "let it go on"),
     (Act.RERUN, ("rerun",), (), "run it once more"),
-    (Act.RERUN, ("rerun",), ("--downstream",), "and everything downstream of it"),
+    (Act.RERUN, ("rerun", "--downstream"), (), "and everything downstream of it"),
     (Act.PASS, ("pass",), (), "count it as done without running it"),
     (Act.MARK_SUCCEEDED, ("mark",), ("succeeded",), "its work is done, whatever was seen"),
     (Act.MARK_FAILED, ("mark",), ("failed",), "its work is not done, whatever was seen"),
@@ -36,22 +43,29 @@ _VERBS: tuple[tuple[Act, tuple[str, ...], tuple[str, ...], str], ...] = (
 )
 
 
+def words_about(name: str, before: tuple[str, ...], after: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """A command with a job's name in it, which is never taken for an option."""
+    named = (_NO_OPTIONS, name) if name.startswith("-") else (name,)
+    return (*before, *named, *after)
+
+
 def advise_run(header: RunHeader) -> list[Advice]:
     """What can be done with a run as a whole."""
     run = header.run_id
     count = sum(header.counts.get(status, 0) for status in FINAL - SATISFIED)
+    jobs = counted(count, "job")
     if header.status is RunStatus.SUCCEEDED:
         return [Advice(("history", run), "everything that happened in it")]
     if header.status is not RunStatus.RUNNING:
         return [
             Advice(("restart", run, "--plan"), "what a restart would do"),
-            Advice(("restart", run), f"run again what is not done: {_jobs(count)}"),
+            Advice(("restart", run), f"run again what is not done: {jobs}"),
         ]
     advice = [Advice(("watch", run), "follow it to its end")]
     if header.cancelling:
         return advice
     if count:
-        advice.append(Advice(("restart", run), f"run again what failed: {_jobs(count)}"))
+        advice.append(Advice(("restart", run), f"run again what failed: {jobs}"))
     return [*advice, Advice(("cancel", run), "end it")]
 
 
@@ -61,11 +75,7 @@ def advise_job(header: RunHeader, name: str, status: JobStatus) -> list[Advice]:
         return []
     possible = possible_acts(status)
     return [
-        Advice((*before, name, *after), effect, name, header.run_id)
+        Advice(words_about(name, before, after), effect, name, header.run_id)
         for act, before, after, effect in _VERBS
         if act in possible
     ]
-
-
-def _jobs(count: int) -> str:
-    return f"{count} job{'s' if count != 1 else ''}"

@@ -11,6 +11,7 @@ from typing import Any
 from chalicelib.core.lifecycle import JobStatus
 
 DEFAULT_QUEUE = "default"  # where jobs go that name no queue
+MAX_PAYLOAD = 30 * 1024  # bytes of a SubmitJob (service_limits)
 MAX_REASON = 1024  # characters of the reason of a cancel or terminate (API_TerminateJob)
 MAX_ATTEMPT_LOG_LINES = 20  # what an explanation of a failure shows
 

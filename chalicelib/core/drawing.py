@@ -8,6 +8,7 @@ from types import MappingProxyType
 from chalicelib.core.graph import topological_order
 from chalicelib.core.lifecycle import JobStatus
 from chalicelib.core.schedule import JobSpec, TriggerRule
+from chalicelib.core.wording import counted
 
 MERMAID_EDGES = 500  # maxEdges of Mermaid's default configuration; more are not drawn
 _SHOWN = 4  # upstream names on a line of text
@@ -50,11 +51,17 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measures:
-    """How large a graph is; `depth` counts the jobs of its longest chain."""
+    """How large a graph is: `dependencies` that the document names, and layers in `depth`."""
 
     jobs: int
     dependencies: int
     depth: int
+
+    @property
+    def sentence(self) -> str:
+        """`4 jobs, 2 dependencies, depth 3`."""
+        dependencies = counted(self.dependencies, "dependency", "dependencies")
+        return f"{counted(self.jobs, 'job')}, {dependencies}, depth {self.depth}"
 
 
 def nodes_of(specs: Iterable[JobSpec], statuses: Mapping[str, str]) -> list[Node]:
@@ -78,11 +85,6 @@ def nodes_of(specs: Iterable[JobSpec], statuses: Mapping[str, str]) -> list[Node
     return nodes
 
 
-def named_upstream(nodes: Iterable[Node]) -> dict[str, tuple[str, ...]]:
-    """The upstream names that the document gives, for `measure`: nothing that is only implied."""
-    return {node.name: () if node.is_implied else node.upstream for node in nodes}
-
-
 def _note(spec: JobSpec) -> str:
     usual = TriggerRule.ALL_DONE if spec.is_finally else TriggerRule.ALL_SUCCEEDED
     parts = ["finally"] if spec.is_finally else []
@@ -99,12 +101,13 @@ def layers(upstream: Mapping[str, Sequence[str]]) -> dict[str, int]:
     return layer
 
 
-def measure(upstream: Mapping[str, Sequence[str]]) -> Measures:
-    """Count jobs, dependencies and layers."""
+def measure(nodes: Sequence[Node]) -> Measures:
+    """Count jobs, the dependencies that the document names, and the layers that are drawn."""
+    layer = layers({node.name: node.upstream for node in nodes})
     return Measures(
-        jobs=len(upstream),
-        dependencies=sum(map(len, upstream.values())),
-        depth=max(layers(upstream).values(), default=0),
+        jobs=len(nodes),
+        dependencies=sum(len(node.upstream) for node in nodes if not node.is_implied),
+        depth=max(layer.values(), default=0),
     )
 
 

@@ -6,10 +6,10 @@ doubt the answer is to wait: only after the fence, and enough look-ups that foun
 believed that the queue never took it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Any, assert_never
 
 from chalicelib.core.batch import (
     DEFAULT_QUEUE,
@@ -51,26 +51,41 @@ def reserve(run: Run, hand_over: HandOver, now: datetime) -> Change:
 def submission(run: Run, hand_over: HandOver) -> Submission:
     """What a reserved job is handed over as."""
     name = hand_over.job
-    state, request = run.states[name], run.specs[name].request
-    identity = {
-        "BATCH_SCHEDULER_RUN": run.header.run_id,
-        "BATCH_SCHEDULER_JOB": name,
-        "BATCH_SCHEDULER_ATTEMPT": str(state.attempt),
+    state = run.states[name]
+    identity = identity_of(run.header.run_id, name, state.attempt)
+    return Submission(
+        job_name=state.queue_name,
+        request=identified(run.specs[name].request, identity),
+        depends_on=hand_over.depends_on,
+        tags=tags_of(identity),
+        working_directory=run.header.working_directory,
+    )
+
+
+def identity_of(run_id: str, job: str, attempt: int) -> dict[str, str]:
+    """The variables that tell a job who it is."""
+    return {
+        "BATCH_SCHEDULER_RUN": run_id,
+        "BATCH_SCHEDULER_JOB": job,
+        "BATCH_SCHEDULER_ATTEMPT": str(attempt),
     }
+
+
+def identified(request: Mapping[str, Any], identity: Mapping[str, str]) -> dict[str, Any]:
+    """A job's request with its queue, and with these variables before its own."""
     overrides = request.get("containerOverrides", {})
     environment = [{"name": key, "value": value} for key, value in identity.items()]
     environment += overrides.get("environment", ())
-    return Submission(
-        job_name=state.queue_name,
-        request={
-            **request,
-            "jobQueue": queue_of(run, name),
-            "containerOverrides": {**overrides, "environment": environment},
-        },
-        depends_on=hand_over.depends_on,
-        tags={f"batch-scheduler:{key[16:].lower()}": value for key, value in identity.items()},
-        working_directory=run.header.working_directory,
-    )
+    return {
+        **request,
+        "jobQueue": request.get("jobQueue") or DEFAULT_QUEUE,
+        "containerOverrides": {**overrides, "environment": environment},
+    }
+
+
+def tags_of(identity: Mapping[str, str]) -> dict[str, str]:
+    """The same for people who look at the queue."""
+    return {f"batch-scheduler:{key[16:].lower()}": value for key, value in identity.items()}
 
 
 def answer(run: Run, job: str, outcome: Outcome, now: datetime) -> Change | None:

@@ -18,6 +18,7 @@ from chalicelib.core.schedule import (
     Schedule,
     TriggerRule,
 )
+from chalicelib.core.sizing import check_sizes
 from chalicelib.core.wording import json_path, quoted, shown
 from chalicelib.errors import InvalidInputError, Problem
 
@@ -40,15 +41,11 @@ def resolve(
     make of the document.
     """
     values = check(document.parameters, given)
-    fields = document.model_dump(
-        by_alias=True,
-        exclude_unset=True,
-        exclude_none=True,
-        include={"job_list", "finally_jobs", "defaults", "job_definitions"},
-    )
+    fields = _fields_of(document)
     if "${" in to_json(document):
         fields = _filled(fields, values)
     specs, problems = _resolve_jobs(fields)
+    problems += check_sizes(document.schedule_id, specs)
     if problems:
         raise InvalidInputError(problems)
     schedule = Schedule(
@@ -63,6 +60,23 @@ def resolve(
         jobs=tuple(specs),
     )
     return schedule, values
+
+
+def check_unfilled(document: ScheduleDocument) -> None:
+    """Refuse jobs that no run could hand over. Raises InvalidInputError with each of them."""
+    specs, _ = _resolve_jobs(_fields_of(document))
+    problems = list(check_sizes(document.schedule_id, specs))
+    if problems:
+        raise InvalidInputError(problems)
+
+
+def _fields_of(document: ScheduleDocument) -> dict[str, Any]:
+    return document.model_dump(
+        by_alias=True,
+        exclude_unset=True,
+        exclude_none=True,
+        include={"job_list", "finally_jobs", "defaults", "job_definitions"},
+    )
 
 
 def _filled(fields: dict[str, Any], values: Mapping[str, Value]) -> dict[str, Any]:

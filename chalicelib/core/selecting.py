@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 from chalicelib.core.lifecycle import JobStatus
 from chalicelib.core.run import Run
+from chalicelib.core.wording import counted
 from chalicelib.errors import NotFoundError
 
 _GLOB = frozenset("*?[")
@@ -64,4 +65,4 @@ def parse_statuses(texts: Iterable[str]) -> list[JobStatus]:
 def _hint(pattern: str, run: Run) -> str:
     close = get_close_matches(pattern, run.specs, n=1)
     meant = f" Did you mean {close[0]!r}?" if close else ""
-    return f"Run {run.header.run_id} has {len(run.specs)} jobs.{meant}"
+    return f"Run {run.header.run_id} has {counted(len(run.specs), 'job')}.{meant}"

@@ -12,6 +12,11 @@ _LONGEST_NAME = 128  # comparing longer ones costs time, and no name is longer
 _COMPARISONS = 20_000  # about half a second; 10,000 names by 10,000 would take an hour
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """`1 job`, `2 jobs`; a plural that is more than an s is given."""
+    return f"{count} {noun if count == 1 else plural or noun + 's'}"
+
+
 def json_path(parts: Iterable[str | int], root: str = "$") -> str:
     """`$.jobList[3].timeout`; keys that are no plain words are quoted: `$.tags["a b"]`."""
     path = root

@@ -11,7 +11,6 @@ from chalicelib.core.batch import DEFAULT_QUEUE, MAX_REASON
 from chalicelib.errors import BackendError
 from chalicelib.local.batch_records import N_TO_N, SEQUENTIAL, JobRequest, RetryRule, Upstream
 
-MAX_PAYLOAD = 30 * 1024  # bytes of a SubmitJob (service_limits)
 MAX_UPSTREAM = 20  # dependsOn (service_limits)
 MAX_DESCRIBED = 100  # API_DescribeJobs
 _MAX_RULES = 5  # API_RetryStrategy

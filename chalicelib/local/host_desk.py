@@ -5,11 +5,11 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from chalicelib.core.batch import MAX_PAYLOAD
 from chalicelib.errors import BackendError
 from chalicelib.local.batch_listing import Listed, ListQuery, listed, parse_list, selects
 from chalicelib.local.batch_records import ENDED, JobRequest, QueuedJob, shown
 from chalicelib.local.batch_requests import (
-    MAX_PAYLOAD,
     check_described,
     check_reason,
     parse_submit,

@@ -12,7 +12,13 @@ from chalicelib.core.reading import parse
 from chalicelib.core.resolving import resolve
 from chalicelib.core.run import RunHeader, initial_states
 from chalicelib.core.schedule import JobSpec, Schedule
-from chalicelib.errors import ConflictError, InvalidInputError, Problem
+from chalicelib.errors import (
+    BackendError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    Problem,
+)
 from chalicelib.ports import Ports, StoredSchedule
 
 _TRIES = 100  # starts of one schedule within the same microsecond
@@ -73,6 +79,9 @@ def start(
             if request.driver and _is_drivers(ports, header):
                 return ports.runs.get_header(header.run_id)
             continue
+        except BackendError as error:
+            if not error.retryable or not _is_there(ports, header):
+                raise
         if not request.driver:
             ports.drivers.nudge(header)
         return header
@@ -98,6 +107,21 @@ def _is_sent(spec: JobSpec) -> bool:
 def _is_drivers(ports: Ports, header: RunHeader) -> bool:
     """Say whether the run that is there was made for the same driver: by this request, before."""
     return ports.runs.get_header(header.run_id).driver == header.driver
+
+
+def _is_there(ports: Ports, header: RunHeader) -> bool:
+    """Say whether a run was made although the answer was lost; False when that can't be seen."""
+    try:
+        found = ports.runs.get_header(header.run_id)
+    except (BackendError, NotFoundError):
+        return False
+    return _origin(found) == _origin(header)
+
+
+def _origin(header: RunHeader) -> tuple[object, ...]:
+    """What tells a start from another one in the same microsecond."""
+    given = dict(header.parameters)
+    return header.schedule_digest, header.started_by, header.reason, given
 
 
 def _check_runnable(ports: Ports, schedule: Schedule) -> None:

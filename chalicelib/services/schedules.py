@@ -4,6 +4,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from chalicelib.core.document import ScheduleDocument, to_json
+from chalicelib.core.resolving import check_unfilled
 from chalicelib.errors import NotFoundError
 from chalicelib.ports import Ports, StoredSchedule
 
@@ -11,8 +12,10 @@ from chalicelib.ports import Ports, StoredSchedule
 def put(ports: Ports, document: ScheduleDocument, actor: str) -> StoredSchedule:
     """Store the document as the newest version; one equal to the newest is not stored again.
 
-    Raises ConflictError when somebody else stores a version at the same moment.
+    Raises InvalidInputError for jobs that are too large to be submitted, and ConflictError when
+    somebody else stores a version at the same moment.
     """
+    check_unfilled(document)
     schedule = first_version(ports, document, actor)
     try:
         newest = ports.schedules.get_schedule(document.schedule_id)

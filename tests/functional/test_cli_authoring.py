@@ -38,8 +38,19 @@ def written(directory: Path, value: dict[str, Any], name: str = "nightly.json") 
 
 def test_validate_says_how_large_a_valid_schedule_is(desk: Desk, nightly: Path) -> None:
     assert desk.read("validate", str(nightly)) == (
-        "nightly: valid: 4 jobs, 2 dependencies, depth 3\n"
+        "nightly: valid: 4 jobs, 2 dependencies, depth 4\n"
     )
+
+
+@pytest.mark.parametrize("verb", ["validate", "put"])
+def test_a_job_that_is_too_large_to_be_submitted_is_refused_before_it_is_stored(
+    desk: Desk, tmp_path: Path, verb: str
+) -> None:
+    value = document(job("a"), finally_jobs=[job("huge", environment={"TEXT": "x" * 30_720})])
+    code, out, err = desk.type(verb, str(written(tmp_path, value)))
+    assert (code, out) == (Exit.INVALID, "")
+    assert err.startswith('$.finally[0]: job "huge" is too large to be submitted; found 31,')
+    assert "at most 30,720 bytes" in err
 
 
 def test_validate_stores_nothing(desk: Desk, nightly: Path) -> None:
@@ -135,7 +146,7 @@ def test_graph_of_a_file_and_of_the_schedule_stored_from_it_are_the_same(
     drawn = desk.read("graph", str(nightly))
     assert drawn == desk.read("graph", "nightly")
     assert drawn.splitlines() == [
-        "nightly: 4 jobs, 2 dependencies, depth 3",
+        "nightly: 4 jobs, 2 dependencies, depth 4",
         "1  extract",
         "2  load     <- extract (held)",
         "3  report   <- load (all done)",

@@ -341,7 +341,7 @@ def test_export_to_where_nothing_can_be_written_is_refused(desk: Desk, tmp_path:
 
 def test_graph_of_a_run_shows_statuses(desk: Desk) -> None:
     page = desk.read("graph", RUN).splitlines()
-    assert page[0] == f"{RUN}: 9 jobs, 7 dependencies, depth 4"
+    assert page[0] == f"{RUN}: 9 jobs, 7 dependencies, depth 5"
     assert "3  load       FAILED           <- clean" in page
 
 

@@ -240,6 +240,18 @@ def test_an_engine_killed_at_work_is_replaced_and_its_jobs_are_adopted(desk: Des
     assert '"exitCode": 7' in printed
 
 
+def test_a_detached_resume_can_be_told_as_json(desk: Desk) -> None:
+    jobs = [{"jobName": "long", "command": ["sh", "-c", "echo $$ >> on.txt; exec sleep 600"]}]
+    _, printed, _ = desk.type("run", desk.schedule(jobs), "--detach", "--json")
+    run = json.loads(printed)["runId"]
+    desk.await_line("on.txt")
+    end(engine_pid(desk))
+    code, printed, said = desk.type("resume", "--detach", "--json")
+    assert code == Exit.DONE, said
+    assert json.loads(printed) == {"resumed": {run: "RUNNING"}}
+    desk.type("cancel", run)
+
+
 def test_a_job_whose_host_was_killed_has_failed_with_the_host(desk: Desk) -> None:
     jobs = [{"jobName": "long", "command": ["sh", "-c", "echo $$ > on.txt; exec sleep 600"]}]
     desk.type("run", desk.schedule(jobs), "--detach")

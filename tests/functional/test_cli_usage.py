@@ -1,5 +1,6 @@
 """What the program says to words it can't use: one clear sentence and a code of the table."""
 
+import json
 import os
 import subprocess
 import sys
@@ -183,3 +184,22 @@ def test_what_the_encoding_of_the_output_has_not_is_escaped(
     code, out, err = typed(tmp_path, "graph x.json")
     assert (code, err) == (Exit.DONE, "")
     assert r"caf\xe9" in out
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_json_is_json_whatever_the_encoding_of_the_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    name = "caf\u00e9 \u20ac"
+    (tmp_path / "x.json").write_text(SCHEDULE.replace('"a"', f'"{name}"'), encoding="utf-8")
+    (tmp_path / "wrong.json").write_text(SCHEDULE.replace("command", "\u00e9"), encoding="utf-8")
+    monkeypatch.setenv("PYTHONIOENCODING", f"{encoding}:backslashreplace")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+
+    def said(file: str) -> str:
+        words = [*PROGRAM, "graph", file, "--json"]
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False)
+        return str(json.loads((done.stdout or done.stderr).decode(encoding)))
+
+    assert name in said("x.json")
+    assert "\u00e9" in said("wrong.json")

@@ -58,6 +58,13 @@ def test_a_command_for_a_job_can_leave_out_the_run_where_no_other_is_meant() -> 
     assert (advice.words, advice.job, advice.run) == (("rerun", "a"), "a", "etl/2026")
 
 
+@pytest.mark.parametrize("name", ["-x", "--all"])
+def test_a_job_s_name_is_never_taken_for_an_option(name: str) -> None:
+    told = {each.words[0]: each.in_full for each in advise_job(header(), name, JobStatus.FAILED)}
+    assert told["rerun"] == ("rerun", "--downstream", "--run", "etl/2026", "--", name)
+    assert told["mark"] == ("mark", "--run", "etl/2026", "--", name, "succeeded")
+
+
 def test_a_command_for_a_run_is_in_full_as_it_is() -> None:
     advice = advise_run(header(status=RunStatus.FAILED))[0]
     assert (advice.in_full, advice.run) == (advice.words, "")

@@ -1,5 +1,6 @@
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,6 @@ from chalicelib.core.drawing import (
     layers,
     measure,
     mermaid,
-    named_upstream,
     nodes_of,
     text,
 )
@@ -141,9 +141,20 @@ def test_a_name_that_is_no_job_of_the_graph_has_no_layer() -> None:
 
 
 def test_measures_are_jobs_dependencies_and_the_longest_chain() -> None:
-    upstream = {"a": [], "b": ["a"], "c": ["a", "b"]}
-    assert measure(upstream) == Measures(jobs=3, dependencies=3, depth=3)
-    assert measure({}) == Measures(jobs=0, dependencies=0, depth=0)
+    nodes = [Node(name="a"), Node(name="b", upstream=("a",)), Node(name="c", upstream=("a", "b"))]
+    assert measure(nodes) == Measures(jobs=3, dependencies=3, depth=3)
+    assert measure([]) == Measures(jobs=0, dependencies=0, depth=0)
+
+
+@pytest.mark.parametrize(
+    ("size", "sentence"),
+    [
+        (Measures(jobs=1, dependencies=0, depth=1), "1 job, 0 dependencies, depth 1"),
+        (Measures(jobs=2, dependencies=1, depth=2), "2 jobs, 1 dependency, depth 2"),
+    ],
+)
+def test_one_of_a_kind_is_told_in_the_singular(size: Measures, sentence: str) -> None:
+    assert size.sentence == sentence
 
 
 @given(graphs())
@@ -198,9 +209,13 @@ def test_every_status_has_a_colour() -> None:
 def test_what_a_finally_job_waits_for_without_naming_it_is_no_dependency() -> None:
     specs = (spec("a"), spec("b", "a"), spec("tidy", is_finally=True),
              spec("tell", "tidy", is_finally=True))  # fmt: skip
-    named = named_upstream(nodes_of(specs, {}))
-    assert named == {"a": (), "b": ("a",), "tidy": (), "tell": ("tidy",)}
-    assert measure(named) == Measures(jobs=4, dependencies=2, depth=2)
+    assert measure(nodes_of(specs, {})).dependencies == 2
+
+
+@given(graphs())
+def test_the_depth_told_is_the_number_of_layers_drawn(nodes: list[Node]) -> None:
+    drawn = [line for line in text(nodes) if not line.startswith(" ")]
+    assert measure(nodes).depth == (int(drawn[-1].split()[0]) if drawn else 0)
 
 
 def test_a_finally_job_is_drawn_below_the_jobs_that_nothing_waits_for() -> None:

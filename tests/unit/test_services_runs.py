@@ -1,11 +1,15 @@
 """Starting runs and keeping schedules, as the services do it over any store and queue."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from chalicelib.core.lifecycle import JobStatus, RunStatus
-from chalicelib.errors import ConflictError, InvalidInputError
+from chalicelib.core.run import JobState, RunHeader
+from chalicelib.core.schedule import JobSpec
+from chalicelib.errors import BackendError, ConflictError, InvalidInputError
+from chalicelib.local.memory_store import MemoryStore
 from chalicelib.ports import Ports, StoredSchedule
 from chalicelib.services.runs import StartRequest, start
 from chalicelib.services.schedules import put
@@ -69,6 +73,44 @@ def test_a_relative_working_directory_is_below_where_the_run_was_started(ports: 
     schedule = stored(ports, job("a"), workingDirectory="etl")
     header = start(ports, schedule, StartRequest(actor="ada", working_directory="/home/ada"))
     assert header.working_directory == "/home/ada/etl"
+
+
+class LosingStore(MemoryStore):
+    """Loses the replies to `create_run`; `does` says whether it makes the run at all."""
+
+    def __init__(self, *, does: bool, retryable: bool = True) -> None:
+        super().__init__()
+        self._does = does
+        self._retryable = retryable
+
+    def create_run(
+        self, header: RunHeader, specs: Sequence[JobSpec], states: Mapping[str, JobState]
+    ) -> None:
+        if self._does:
+            super().create_run(header, specs, states)
+        raise BackendError("store", "create_run", "no answer", retryable=self._retryable)
+
+
+def test_a_run_that_was_made_although_the_reply_was_lost_is_started() -> None:
+    ports = world(store=LosingStore(does=True))
+    header = start(ports, stored(ports), ADA)
+    assert [found.run_id for found in ports.runs.find_headers()] == [header.run_id]
+
+
+def test_a_run_that_was_not_made_is_not_said_to_be() -> None:
+    ports = world(store=LosingStore(does=False))
+    with pytest.raises(BackendError, match="no answer"):
+        start(ports, stored(ports), ADA)
+
+
+def test_another_s_run_of_the_same_moment_is_not_taken_for_the_lost_one() -> None:
+    store = LosingStore(does=False)
+    ports = world(store=store)
+    schedule = stored(ports)
+    bob = start(world(store=MemoryStore()), schedule, StartRequest(actor="bob"))
+    MemoryStore.create_run(store, bob, [], {})
+    with pytest.raises(BackendError, match="no answer"):
+        start(ports, schedule, ADA)
 
 
 def test_runs_started_in_the_same_moment_get_starts_of_their_own(ports: Ports) -> None:
