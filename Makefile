@@ -30,7 +30,7 @@ demo: $(VENV)/.installed
 	@PATH="$(abspath $(BIN)):$$PATH" sh examples/etl/demo.sh
 
 test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest -n $(WORKERS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 # The one gate: what is merged has passed it.
 check: $(VENV)/.installed-dev
@@ -38,7 +38,8 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n $(WORKERS) --cov=chalicelib/core --cov=chalicelib/services \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
+		--cov=chalicelib/core --cov=chalicelib/services \
 		--cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=$(COVERED)
 
 # Long: processes killed at random, Hypothesis at depth, mutants of the core.
