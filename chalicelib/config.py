@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from chalicelib.errors import InvalidInputError, Problem
+from chalicelib.ports import MAX_TURNS
 
 _T = TypeVar("_T")
 
@@ -40,6 +41,7 @@ class Stage:
     region: str = ""  # empty: as boto3 finds it
     profile: str = ""
     submit_rate: float = 20.0  # SubmitJob a second, of 50 that the account has (service_limits)
+    turns: int = MAX_TURNS  # after which another execution drives a run on
     keep_days: int = 90  # until the details of a finished run expire
     bucket: str = ""
     archive_bucket: str = ""
@@ -129,6 +131,7 @@ def read_settings(
             region=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION", ""),
             profile=environment.get("AWS_PROFILE", ""),
             submit_rate=read("BATCH_SCHEDULER_SUBMIT_RATE", _rate, "a number up to 50", 20.0),
+            turns=read("BATCH_SCHEDULER_TURNS", _turns, f"1 to {MAX_TURNS}", MAX_TURNS),
             keep_days=read("BATCH_SCHEDULER_KEEP_DAYS", _whole, "whole days, 4 or more", 90),
             bucket=environment.get("BATCH_SCHEDULER_BUCKET", ""),
             archive_bucket=environment.get("BATCH_SCHEDULER_ARCHIVE_BUCKET", ""),
@@ -230,6 +233,10 @@ def _positive(text: str) -> float | None:
 def _rate(text: str) -> float | None:
     rate = _positive(text)
     return rate if rate is not None and rate <= 50 else None
+
+
+def _turns(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[1-9][0-9]{0,2}", text) and int(text) <= MAX_TURNS else None
 
 
 def _whole(text: str) -> int | None:

@@ -245,8 +245,17 @@ class WakeMarks(Protocol):
         """
 
 
+# Turns that one execution takes at most: a turn leaves about 30 events in its history, which ends
+# at 25,000 (Step Functions quotas), and functions that are called again leave some besides.
+MAX_TURNS = 600
+
+
 class Executions(Protocol):
     """The executions of the state machine that drives runs."""
+
+    @property
+    def max_turns(self) -> int:
+        """Turns after which a fresh one drives on, before the history of this one is full."""
 
     def start(self, name: str, payload: Mapping[str, Any]) -> None:
         """Start one; the same name again is the same execution, and no error."""

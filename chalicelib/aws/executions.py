@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.translation import code_of, translated
+from chalicelib.ports import MAX_TURNS
 
 _SERVICE = "Step Functions"
 # The one who waited has gone on: by its time-out, or because the execution has ended.
@@ -19,9 +20,16 @@ _RUNNING = ("RUNNING", "PENDING_REDRIVE")
 class StepFunctionsExecutions:
     """The executions of one state machine."""
 
-    def __init__(self, clients: Clients, state_machine_arn: str) -> None:
+    def __init__(
+        self, clients: Clients, state_machine_arn: str, max_turns: int = MAX_TURNS
+    ) -> None:
         self._clients = clients
         self._state_machine_arn = state_machine_arn
+        self._max_turns = max_turns
+
+    @property
+    def max_turns(self) -> int:
+        return self._max_turns
 
     def start(self, name: str, payload: Mapping[str, Any]) -> None:
         """Start one.

@@ -61,7 +61,7 @@ def wire(stage: Stage, clients: Clients, where: Account, clock: Clock) -> Drivin
     bucket = stage.bucket or bucket_of(stage.name, where.account, where.region)
     tables, documents = Tables(stage.name), Documents(clients, bucket)
     marks = DynamoWakes(clients, tables)
-    executions = StepFunctionsExecutions(clients, _state_machine(stage, where))
+    executions = StepFunctionsExecutions(clients, _state_machine(stage, where), stage.turns)
     budget = AccountBudget(clients, tables, clock, stage.submit_rate)
     pace = Pace(
         budget=budget,

@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.core.run import RunHeader
 from chalicelib.errors import NotFoundError
-from chalicelib.ports import Notice, Upload
+from chalicelib.ports import MAX_TURNS, Notice, Upload
 
 
 class MemoryMarks:
@@ -40,7 +40,9 @@ class MemoryExecutions:
         self,
         begin: Callable[[str, Mapping[str, Any]], None] = lambda _name, _payload: None,
         wake: Callable[[str], None] = lambda _token: None,
+        max_turns: int = MAX_TURNS,
     ) -> None:
+        self.max_turns = max_turns
         self.started: dict[str, Mapping[str, Any]] = {}
         self.ended: set[str] = set()
         self._begin = begin

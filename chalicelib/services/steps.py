@@ -24,9 +24,6 @@ from chalicelib.services.turn import Driven, advance, poll
 
 logger = logging.getLogger(__name__)
 
-# Turns of one execution: a turn leaves about 30 events in its history, which ends at 25,000
-# (Step Functions quotas).
-MAX_TURNS = 600
 _TRIES = 3  # of one step, when an operator or another driver moves the run meanwhile
 _LEAVE = 60_000  # ms before its end in which a function begins nothing new
 _LOOK_AGAIN = 30  # s until a reservation without an answer is looked for again
@@ -151,7 +148,7 @@ def record_history(ports: DrivingPorts, leg: Leg) -> Leg:
         ports.runs.close_turn(run)
         told = leg.told or announcing.tell_first_failure(ports, run)
         following = replace(leg, turn=leg.turn + 1, told=told, next=Next.SUBMIT)
-        if following.turn < MAX_TURNS:
+        if following.turn < ports.executions.max_turns:
             return following
         driving.hand_over(ports, run.header)
         return replace(following, next=Next.END)

@@ -17,7 +17,7 @@ from chalicelib.local.memory_driving import (
     MemoryNotices,
     MemoryUploads,
 )
-from chalicelib.ports import DrivingPorts
+from chalicelib.ports import MAX_TURNS, DrivingPorts
 from chalicelib.services.driving import ExecutionDrivers, start
 from tests.simulation.faults import Crash, Tap, TappedQueue, TappedStore
 from tests.simulation.machine import Machine
@@ -63,6 +63,10 @@ class TappedExecutions:
         self._tap = tap
         self._executions = executions
 
+    @property
+    def max_turns(self) -> int:
+        return self._executions.max_turns
+
     def start(self, name: str, payload: Mapping[str, Any]) -> None:
         self._tap.call("start", lambda: self._executions.start(name, payload))
 
@@ -76,14 +80,20 @@ class TappedExecutions:
 class DrivenWorld(World):
     """A world without an engine: executions of the state machine drive the run."""
 
-    def __init__(self, *args: Any, seconds: float = _FUNCTION_SECONDS, **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        seconds: float = _FUNCTION_SECONDS,
+        turns: int = MAX_TURNS,
+        **options: Any,
+    ) -> None:
         options.setdefault("limits", LIMITS)
         super().__init__(*args, **options)
         self.machine = Machine(self.clock, self.invoke)
         self.marks = MemoryMarks()
         self.notices = MemoryNotices()
         self.archive = MemoryArchive()
-        self.executions = MemoryExecutions(self.machine.start, self.machine.wake)
+        self.executions = MemoryExecutions(self.machine.start, self.machine.wake, turns)
         self.raw = replace(self.raw, drivers=ExecutionDrivers(self.marks, self.executions))
         self.hears = True  # whether EventBridge tells of what jobs do
         self._context = Context(seconds)

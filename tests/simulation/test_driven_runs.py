@@ -5,6 +5,7 @@ from functools import cache
 
 import pytest
 
+from chalicelib.ports import MAX_TURNS
 from tests.simulation.chance import Chance
 from tests.simulation.driven_world import DrivenWorld
 from tests.simulation.faults import Fault
@@ -13,6 +14,7 @@ from tests.simulation.scenarios import BY_NAME, SCENARIOS, Scenario
 
 _SAMPLED = 25  # single faults of each kind, a scenario: the rest is `make prove`
 _PAIRS = 25
+_HANDOVERS = 3
 
 each_scenario = pytest.mark.parametrize("name", [scenario.name for scenario in SCENARIOS])
 
@@ -32,9 +34,11 @@ def is_certain(scenario: Scenario) -> bool:
     return scenario.is_settled and not scenario.deeds
 
 
-def suffer(scenario: Scenario, faults: Sequence[tuple[int, Fault]]) -> DrivenWorld:
+def suffer(
+    scenario: Scenario, faults: Sequence[tuple[int, Fault]], turns: int = MAX_TURNS
+) -> DrivenWorld:
     """Run with these faults, and let the oracle judge."""
-    world = DrivenWorld(scenario, dict(faults))
+    world = DrivenWorld(scenario, dict(faults), turns=turns)
     try:
         world.drive()
         judge(world.evidence())
@@ -73,6 +77,22 @@ def test_no_pair_of_faults_loses_or_doubles_anything(name: str) -> None:
         first, second = sorted(chance.sample(range(calls), 2))
         faults = [(first, chance.choice(list(Fault))), (second, chance.choice(list(Fault)))]
         suffer(BY_NAME[name], faults)
+
+
+@pytest.mark.parametrize("name", [each.name for each in SCENARIOS if each.is_settled])
+def test_executions_hand_a_run_on_turn_by_turn_and_no_fault_between_loses_it(name: str) -> None:
+    world = DrivenWorld(BY_NAME[name], turns=1)
+    world.drive()
+    judge(world.evidence())
+    assert world.statuses() == undisturbed(name).statuses()
+    starts = [index for index, call in enumerate(world.tap.calls) if call == "start"]
+    assert starts
+    chance = Chance(name)
+    for index in chance.sample(starts, min(len(starts), _HANDOVERS)):
+        # The write before names the next execution, and this call starts it.
+        for place in (index - 1, index):
+            fault = chance.choice(list(Fault))
+            suffer(BY_NAME[name], [(place, fault)], turns=1)
 
 
 def disturbed_at(name: str, index: int, act: Callable[[DrivenWorld], object]) -> DrivenWorld:

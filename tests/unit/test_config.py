@@ -145,8 +145,8 @@ def test_a_stage_is_said_on_the_command_line_or_by_variables() -> None:
     said = read(said={"edition": "aws", "stage": "prod"})
     assert (said.edition, said.stage.name) == ("aws", "prod")
     assert read(ours(EDITION="aws", STAGE="dev"), said={"stage": "prod"}).stage.name == "prod"
-    named = read(ours(EDITION="aws", STAGE="dev", JOB_QUEUES="a, b,", SUBMIT_RATE="5")).stage
-    assert (named.queues, named.submit_rate, named.keep_days) == (("a", "b"), 5.0, 90)
+    named = read(ours(EDITION="aws", STAGE="dev", JOB_QUEUES="a, b,", TURNS="5")).stage
+    assert (named.queues, named.submit_rate, named.turns) == (("a", "b"), 20.0, 5)
 
 
 def test_the_nearest_file_is_read_and_all_else_goes_before_it(tmp_path: Path) -> None:
@@ -187,6 +187,8 @@ def test_a_bad_file_is_refused_with_its_name(tmp_path: Path, text: str, words: s
         {"EDITION": "aws", "STAGE": "d" * 21},
         {"SUBMIT_RATE": "51"},
         {"SUBMIT_RATE": "0"},
+        {"TURNS": "0"},
+        {"TURNS": "601"},
     ],
 )
 def test_a_bad_stage_is_refused(values: Mapping[str, str]) -> None:
