@@ -2,7 +2,7 @@
 
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.dynamo_calls import ConditionFailedError, DynamoCalls, Key, Write
-from chalicelib.aws.dynamo_items import WAKE_ITEM
+from chalicelib.aws.dynamo_items import RUN_ITEM, WAKE_ITEM
 from chalicelib.aws.names import Tables
 from chalicelib.core.records import Record
 
@@ -31,11 +31,14 @@ class DynamoWakes:
         return True
 
     def mark(self, run_id: str) -> str:
-        """Take the armed token, or else mark the run; a run that is marked is not written."""
+        """Take the armed token, or else mark the run; a run that is marked is not written.
+
+        Nor is one that is not here: EventBridge tells every stage of an account of all jobs.
+        """
         for _ in range(_TRIES):
             found = self._calls.get(self._table, _key(run_id)) or {}
             token = str(found.get("token", ""))
-            if not token and "dirty" in found:
+            if not token and ("dirty" in found or not (found or self._is_here(run_id))):
                 return ""
             try:
                 self._take(run_id, token) if token else self._mark(run_id)
@@ -43,6 +46,10 @@ class DynamoWakes:
                 continue
             return token
         return ""  # it was armed and marked by others just now: they look, or have woken it
+
+    def _is_here(self, run_id: str) -> bool:
+        key = {"run": run_id, "jobName": RUN_ITEM}
+        return self._calls.get(self._table, key, ("run",)) is not None
 
     def _take(self, run_id: str, token: str) -> None:
         self._write(run_id, _TAKE, "#token = :token", {":token": token})
