@@ -18,6 +18,14 @@ CONFIG = PROJECT / ".chalice" / "config.json"
 # TemplateBody of CreateChangeSet, bytes (CloudFormation quotas); more would have to go through S3.
 MAX_TEMPLATE = 51_200
 
+# What calls a function, in SAM's words: the kind of event and the member that names its rule.
+_RULES = {
+    "job_state_changed": ("EventBridgeRule", "RuleName"),
+    "execution_ended": ("EventBridgeRule", "RuleName"),
+    "schedule_uploaded": ("EventBridgeRule", "RuleName"),
+    "reconcile": ("Schedule", "Name"),
+}
+
 _OWN_ARN = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:%s"
 _NAME = re.compile(r"\$\{([A-Za-z:]+)\}")
 
@@ -70,11 +78,11 @@ class Stage:
             "ArchiveBucket": self.parameters.get("ArchiveBucketName")
             or f"batch-scheduler-archive-{self.name}-{own}",
             "JobQueueArns": [_OWN_ARN % ("batch", f"job-queue/{name}") for name in queues],
-            # SubmitJob is checked against the ARN with the revision, and without if none is named.
+            # SubmitJob is checked against the ARN with the revision (Batch guide, "Restrict to job
+            # definition prefix on job submission").
             "JobDefinitionArns": [
-                _OWN_ARN % ("batch", f"job-definition/{name}{revision}")
+                _OWN_ARN % ("batch", f"job-definition/{name}{'' if name.endswith('*') else ':*'}")
                 for name in definitions
-                for revision in (("",) if name.endswith("*") else ("", ":*"))
             ],
             "TopicArns": [
                 _OWN_ARN % ("sns", self.stack),
@@ -155,7 +163,13 @@ def merge_template(stage: Stage) -> dict[str, Any]:
     resources: dict[str, Any] = {}
     for function in sorted(path.stem for path in POLICIES.glob("*.json")):
         name = f"{stage.stack}-{function}"
-        resources[_camel(function)] = {"Properties": {"FunctionName": name}}
+        events = {}
+        if function in _RULES:
+            kind, member = _RULES[function]
+            # The name that `chalice deploy` gives; alarms know it.
+            rule = {"Type": kind, "Properties": {member: f"{name}-event"}}
+            events = {"Events": {f"{logical_id(function)}Event": rule}}
+        resources[logical_id(function)] = {"Properties": {"FunctionName": name, **events}}
     for name, resource in load(FUNCTIONS_TEMPLATE)["Resources"].items():
         resources[name] = _filled(resource, {"Stage": stage.name}) | {
             "DependsOn": name.removesuffix("Failures")
@@ -163,7 +177,7 @@ def merge_template(stage: Stage) -> dict[str, Any]:
     return {"Resources": resources}
 
 
-def _camel(function: str) -> str:
+def logical_id(function: str) -> str:
     """The logical id that Chalice gives a function."""
     return "".join(part.title() for part in function.split("_"))
 

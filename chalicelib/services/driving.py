@@ -132,8 +132,11 @@ def _reconcile(ports: DrivingPorts, header: RunHeader) -> bool:
     if is_running is None:
         # Named, and never started: whoever named it was cut off before.
         start(ports.executions, header)
-        return True
-    return _taken_up(ports, header, "no longer running")
+    elif not _taken_up(ports, header, "no longer running"):
+        return False
+    # An alarm counts these lines (ReconcileFoundMetric in cloudformation/template.yaml).
+    logger.warning("reconcile took up %s", header.run_id)
+    return True
 
 
 def _taken_up(ports: DrivingPorts, header: RunHeader, status: str) -> bool:

@@ -138,7 +138,6 @@ def test_queues_and_definitions_named_by_parameters_may_be_used() -> None:
         "job-queue/day",
         "job-definition/batch-scheduler-dev-*",
         "job-definition/etl-*",
-        "job-definition/report",
         "job-definition/report:*",
         "job/*",
     }
@@ -181,6 +180,18 @@ def test_a_packaged_policy_leaves_the_account_to_cloudformation(name: str) -> No
         for target in targets(statement):
             assert target == "*" or list(target) == ["Fn::Sub"]
     assert "${Stage}" not in json.dumps(policy)
+
+
+def test_a_rule_that_is_packaged_has_the_name_that_a_deploy_gives_it() -> None:
+    merged = rendering.merge_template(Stage("prod"))["Resources"]
+    rules = {
+        name: event["Properties"].get("RuleName") or event["Properties"].get("Name")
+        for name, resource in merged.items()
+        for event in resource["Properties"].get("Events", {}).values()
+    }
+    assert rules == {
+        rendering.logical_id(name): f"batch-scheduler-prod-{name}-event" for name in CALLED_LATER
+    }
 
 
 def test_packaged_functions_have_their_fixed_names_and_dead_letters() -> None:

@@ -1,0 +1,154 @@
+"""Every alarm watches something that is really counted, under the name that it is counted by."""
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.simulation.driven_world import DrivenWorld
+from tests.simulation.scenarios import BY_NAME
+from tests.wiring.deployed import CALLED_LATER, functions, resources, state_machine
+
+STAGE = "${Stage}"
+
+# What each service counts by itself, with the dimensions that it is counted by: Step Functions'
+# "Monitoring metrics", Lambda's "Types of metrics", DynamoDB's "Metrics and dimensions", SQS's
+# "Available CloudWatch metrics", EventBridge's "Monitoring" (a rule of the default bus).
+COUNTED: dict[tuple[str, str], set[tuple[str, ...]]] = {
+    ("AWS/States", "ExecutionsFailed"): {("StateMachineArn",)},
+    ("AWS/States", "ExecutionsAborted"): {("StateMachineArn",)},
+    ("AWS/States", "ExecutionsTimedOut"): {("StateMachineArn",)},
+    ("AWS/States", "ExecutionThrottled"): {("StateMachineArn",)},
+    ("AWS/Lambda", "Errors"): {("FunctionName",), ()},
+    ("AWS/Lambda", "Invocations"): {("FunctionName",), ()},
+    ("AWS/Lambda", "Throttles"): {("FunctionName",), ()},
+    ("AWS/DynamoDB", "ReadThrottleEvents"): {("TableName",)},
+    ("AWS/DynamoDB", "WriteThrottleEvents"): {("TableName",)},
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): {("QueueName",)},
+    ("AWS/Events", "FailedInvocations"): {("RuleName",)},
+    ("AWS/Events", "TriggeredRules"): {("RuleName",)},
+}
+
+
+def metrics(alarm: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if "MetricName" in alarm:
+        yield alarm
+    for each in alarm.get("Metrics", ()):
+        if "MetricStat" in each:
+            yield each["MetricStat"]["Metric"]
+
+
+def all_metrics() -> list[Any]:
+    return [
+        pytest.param(metric, id=f"{name} {json.dumps(metric['MetricName'])}")
+        for name, alarm in resources("AWS::CloudWatch::Alarm").items()
+        for metric in metrics(alarm)
+    ]
+
+
+def values(alarm: str, namespace: str) -> set[str]:
+    """The names of what an alarm watches in a namespace."""
+    return {
+        dimension["Value"]["Fn::Sub"]
+        for metric in metrics(resources("AWS::CloudWatch::Alarm")[alarm])
+        if metric["Namespace"] == namespace
+        for dimension in metric.get("Dimensions", ())
+        if "Fn::Sub" in dimension["Value"]
+    }
+
+
+@pytest.mark.parametrize("metric", all_metrics())
+def test_what_an_alarm_watches_is_counted_by_aws_or_by_a_filter_of_a_log(
+    metric: dict[str, Any],
+) -> None:
+    dimensions = tuple(each["Name"] for each in metric.get("Dimensions", ()))
+    if metric["Namespace"].startswith("AWS/"):
+        assert dimensions in COUNTED[metric["Namespace"], metric["MetricName"]]
+    else:
+        made = [
+            (each["MetricNamespace"], each["MetricName"])
+            for item in resources("AWS::Logs::MetricFilter").values()
+            for each in item["MetricTransformations"]
+        ]
+        assert (metric["Namespace"], metric["MetricName"]) in made
+        assert dimensions == ()
+
+
+def test_every_filter_of_a_log_is_watched_by_an_alarm() -> None:
+    watched = [
+        metric["MetricName"]
+        for alarm in resources("AWS::CloudWatch::Alarm").values()
+        for metric in metrics(alarm)
+    ]
+    for item in resources("AWS::Logs::MetricFilter").values():
+        (transformation,) = item["MetricTransformations"]
+        assert transformation["MetricName"] in watched
+
+
+def test_reconcile_writes_the_line_that_its_alarm_counts_for_each_run_it_takes_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (counted,) = resources("AWS::Logs::MetricFilter").values()
+    assert counted["LogGroupName"] == {"Ref": "ReconcileLogGroup"}
+    world = DrivenWorld(BY_NAME["chain"])
+    world.hears = False  # no event tells of the lost execution
+    world.drive(steps=4)
+    world.abort()
+    # Lambda's root logger has the level WARNING: what is below never reaches the log.
+    with caplog.at_level(logging.WARNING):
+        world.drive()
+    phrase = json.loads(counted["FilterPattern"])
+    taken_up = [record.getMessage() for record in caplog.records if phrase in record.getMessage()]
+    assert taken_up == [f"{phrase} {world.header.run_id}"]
+
+
+def test_an_undisturbed_run_is_not_taken_up_by_reconcile(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (counted,) = resources("AWS::Logs::MetricFilter").values()
+    with caplog.at_level(logging.WARNING):
+        DrivenWorld(BY_NAME["chain"]).drive()
+    assert json.loads(counted["FilterPattern"]) not in caplog.text
+
+
+def test_a_run_that_did_not_succeed_is_a_failed_execution() -> None:
+    states = json.loads(state_machine()["DefinitionString"]["Fn::Sub"])["States"]
+    ended = states["HowItEnded"]
+    assert [choice["StringEquals"] for choice in ended["Choices"]] == ["SUCCEEDED"]
+    assert states[ended["Choices"][0]["Next"]]["Type"] == "Succeed"
+    assert states[ended["Default"]]["Type"] == "Fail"
+    assert states[states["GiveUp"]["Next"]]["Type"] == "Fail"
+
+
+def test_the_drivers_alarm_watches_every_function_that_the_state_machine_calls() -> None:
+    text = state_machine()["DefinitionString"]["Fn::Sub"]
+    called = {f"batch-scheduler-{STAGE}-{name}" for name in functions() if f"-{name}" in text}
+    assert values("DriverAlarm", "AWS/Lambda") == called
+
+
+def test_the_alarm_of_undelivered_events_knows_every_rule_of_a_function() -> None:
+    assert values("UndeliveredAlarm", "AWS/Events") == {
+        f"batch-scheduler-{STAGE}-{name}-event" for name in CALLED_LATER
+    }
+
+
+def test_the_alarm_of_dead_letters_watches_every_queue_of_them() -> None:
+    alarm = resources("AWS::CloudWatch::Alarm")["DeadLettersAlarm"]
+    watched = {
+        dimension["Value"]["Fn::GetAtt"][0]
+        for metric in metrics(alarm)
+        for dimension in metric["Dimensions"]
+    }
+    assert watched == set(resources("AWS::SQS::Queue"))
+
+
+def test_the_alarm_of_throttles_watches_every_table() -> None:
+    alarm = resources("AWS::CloudWatch::Alarm")["ThrottlesAlarm"]
+    watched = [
+        dimension["Value"]["Ref"]
+        for metric in metrics(alarm)
+        for dimension in metric.get("Dimensions", ())
+    ]
+    assert sorted(watched) == sorted([*resources("AWS::DynamoDB::Table")] * 2)
