@@ -11,7 +11,7 @@ from chalice.app import Chalice, CloudWatchEvent, Rate
 from chalicelib.bootstrap import driving_ports
 from chalicelib.core.messages import parse_message
 from chalicelib.core.naming import parse_start
-from chalicelib.services import arrivals, driving, steps
+from chalicelib.services import arrivals, driving, steps, uploading
 from chalicelib.services.steps import Leg
 
 Json = dict[str, Any]
@@ -30,7 +30,11 @@ _EXECUTIONS = {
     "detail-type": ["Step Functions Execution Status Change"],
     "detail": {"status": ["ABORTED", "TIMED_OUT"]},
 }
-_UPLOADS = {"source": ["aws.s3"], "detail-type": ["Object Created"]}
+_UPLOADS = {
+    "source": ["aws.s3"],
+    "detail-type": ["Object Created"],
+    "detail": {"object": {"key": [{"suffix": each} for each in uploading.SUFFIXES]}},
+}
 
 
 @app.lambda_function()

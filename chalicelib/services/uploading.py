@@ -11,13 +11,13 @@ from chalicelib.services import schedules
 logger = logging.getLogger(__name__)
 
 OWN_PREFIXES = ("versions/", "runs/")  # what the store keeps in the same bucket
-_SUFFIXES = (".json", ".yaml", ".yml")
+SUFFIXES = (".json", ".yaml", ".yml")
 _TRIES = 10  # while somebody uploads faster than we store
 
 
 def is_schedule(key: str) -> bool:
     """Say whether the file of that key is meant to be a schedule."""
-    return key.endswith(_SUFFIXES) and not key.startswith(OWN_PREFIXES)
+    return key.endswith(SUFFIXES) and not key.startswith(OWN_PREFIXES)
 
 
 def take_upload(ports: DrivingPorts, key: str) -> StoredSchedule | None:

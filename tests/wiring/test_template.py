@@ -1,6 +1,7 @@
 """The companion template, where moto looks away: what must be on, and who may use what."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -147,9 +148,11 @@ def test_a_role_is_taken_by_one_service_and_only_for_this_account(
     (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert set(statement["Principal"]) == {"Service"}
     assert isinstance(statement["Principal"]["Service"], str)
-    if name != "Ec2InstanceRole":  # EC2 sends no source account (IAM, confused deputy)
+    if name != "Ec2InstanceRole":  # EC2 sends no source (IAM, confused deputy)
         account = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
         assert statement["Condition"]["StringEquals"] == account
+        source = statement["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"]
+        assert "${AWS::Region}:${AWS::AccountId}:" in source
 
 
 def test_every_role_is_used() -> None:
@@ -173,6 +176,18 @@ def test_a_job_can_claim_its_attempt_and_do_nothing_else_with_the_tables() -> No
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["#claim#*"]},
         "Null": {"dynamodb:LeadingKeys": "false"},
     }
+
+
+def test_jobs_may_read_what_a_parameter_names_and_nothing_else_is_added_to_their_role() -> None:
+    added = [
+        policy
+        for policy in resources("AWS::IAM::RolePolicy").values()
+        if policy["RoleName"] == {"Ref": "JobRole"}
+    ]
+    (statement,) = [each for policy in added for each in statements(policy)]
+    assert statement["Action"] == ["s3:GetObject", "s3:GetObjectVersion"]
+    assert statement["Resource"] == {"Ref": "JobDataArns"}
+    assert "ManagedPolicyArns" not in resources("AWS::IAM::Role")["JobRole"]
 
 
 def test_the_state_machine_may_call_what_its_definition_calls_and_nothing_else() -> None:
@@ -242,9 +257,52 @@ def test_a_budget_is_only_made_when_one_is_asked_for() -> None:
 def test_every_parameter_says_what_it_is_for_and_what_it_takes(name: str) -> None:
     parameter = companion()["Parameters"][name]
     assert parameter["Description"].endswith(".")
-    limits = {"AllowedPattern", "AllowedValues", "MinValue", "MaxValue"} & set(parameter)
-    assert limits or parameter["Type"] == "CommaDelimitedList"
+    assert {"AllowedPattern", "AllowedValues", "MinValue", "MaxValue"} & set(parameter)
     assert ("AllowedPattern" in parameter) == ("ConstraintDescription" in parameter)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("JobDefinitions", "*"),
+        ("JobDefinitions", "etl-*-big"),
+        ("ExistingJobQueues", "*"),
+        ("ExistingJobQueues", "night*"),
+        ("NoticeTopics", "*"),
+        ("JobDataArns", "*"),
+        ("JobDataArns", "arn:aws:s3:::*"),
+        ("JobDataArns", "arn:aws:s3:::*/secret"),
+        ("SubnetIds", "vpc-0123456789abcdef0"),
+        ("SchedulesBucketName", "Upper"),
+        ("Stage", "dev/../prod"),
+        ("NoticeEmail", "nobody"),
+    ],
+)
+def test_a_parameter_takes_nothing_that_opens_more_than_it_says(name: str, value: str) -> None:
+    assert not re.fullmatch(companion()["Parameters"][name]["AllowedPattern"], value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("JobDefinitions", "etl-*"),
+        ("JobDefinitions", "report"),
+        ("ExistingJobQueues", "night_2"),
+        ("JobDataArns", "arn:aws-us-gov:s3:::ours/daily/*"),
+        ("Ec2InstanceTypes", "m5.large"),
+        ("Ec2InstanceTypes", "optimal"),
+        ("SecurityGroupIds", "sg-0123456789abcdef0"),
+    ],
+)
+def test_a_parameter_takes_what_it_is_for(name: str, value: str) -> None:
+    assert re.fullmatch(companion()["Parameters"][name]["AllowedPattern"], value)
+
+
+@pytest.mark.parametrize("name", companion()["Parameters"])
+def test_a_default_is_a_value_that_may_be_given(name: str) -> None:
+    parameter = companion()["Parameters"][name]
+    if "AllowedPattern" in parameter and "Default" in parameter:
+        assert re.fullmatch(parameter["AllowedPattern"], parameter["Default"])
 
 
 def test_compute_costs_nothing_while_no_job_waits() -> None:
@@ -253,6 +311,16 @@ def test_compute_costs_nothing_while_no_job_waits() -> None:
     assert kinds == {"Fargate": "FARGATE", "FargateSpot": "FARGATE_SPOT", "Ec2Environment": "EC2"}
     assert environments["Ec2Environment"]["ComputeResources"]["MinvCpus"] == 0
     assert not resources("AWS::EC2::NatGateway")
+
+
+def test_a_deploy_leaves_running_runs_the_job_definition_they_began_with() -> None:
+    for definition in resources("AWS::Batch::JobDefinition").values():
+        assert definition["ResourceRetentionPolicy"] == {"SkipDeregisterOnUpdate": True}
+
+
+def test_an_environment_can_be_replaced_because_it_has_no_fixed_name() -> None:
+    for environment in resources("AWS::Batch::ComputeEnvironment").values():
+        assert "ComputeEnvironmentName" not in environment
 
 
 def test_only_asynchronous_functions_have_dead_letters() -> None:
