@@ -102,7 +102,7 @@ lint-aws: $(VENV)/.installed-aws $(TOOLS)/.installed
 	$(TOOLS)/bin/checkov --config-file cloudformation/checkov.yaml --skip-download --quiet --compact \
 		--framework cloudformation \
 		-f build/lint/companion.json build/lint/functions.json build/lint/sam.json
-	$(TOOLS)/bin/python cloudformation/lint_policies.py build/lint/policies
+	$(TOOLS)/bin/python -W ignore::UserWarning cloudformation/lint_policies.py build/lint/policies
 
 $(TOOLS)/.installed: requirements-tools.txt | $(VENV)/.made
 	@$(BIN)/python -m venv $(TOOLS)

@@ -19,6 +19,7 @@ import boto3  # noqa: TID251 - deploys, and is not deployed
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: TID251 - as above
 
 from cloudformation import rendering
+from cloudformation.linting import write_for_linters
 from cloudformation.packing import rewrite_zip
 from cloudformation.removing import remove_data
 from cloudformation.rendering import CONFIG, POLICIES, PROJECT, Place, Stage
@@ -193,18 +194,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
-
-
-def write_for_linters(stage: Stage, target: Path) -> None:
-    """Write templates and policies with an example's account in them."""
-    target.mkdir(parents=True, exist_ok=True)
-    (target / "companion.json").write_text(rendering.body(rendering.companion()), "utf-8")
-    functions = rendering.body(rendering.load(rendering.FUNCTIONS_TEMPLATE))
-    (target / "functions.json").write_text(functions, "utf-8")
-    place = Place("aws", "123456789012", "eu-central-1")
-    (target / "policies").mkdir(exist_ok=True)
-    for name, policy in rendering.policies(stage, place).items():
-        _write_json(target / "policies" / f"{name}.json", policy)
 
 
 if __name__ == "__main__":

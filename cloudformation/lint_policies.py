@@ -1,4 +1,4 @@
-"""Holds the functions' policies to parliament and cloudsplaining. Run by `make lint-aws`.
+"""Holds all policies of a stage to parliament and cloudsplaining. Run by `make lint-aws`.
 
 Runs in the environment of the tools: their pins don't go together with ours.
 """

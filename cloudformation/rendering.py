@@ -185,7 +185,7 @@ def logical_id(function: str) -> str:
 def _filled(value: Any, names: Mapping[str, str | list[str]]) -> Any:
     match value:
         case str():
-            return _put_in(value, names)
+            return put_in(value, names)
         case list():
             filled = [_filled(item, names) for item in value]
             return [
@@ -197,7 +197,8 @@ def _filled(value: Any, names: Mapping[str, str | list[str]]) -> Any:
             return value
 
 
-def _put_in(text: str, names: Mapping[str, str | list[str]]) -> str | list[str]:
+def put_in(text: str, names: Mapping[str, str | list[str]]) -> str | list[str]:
+    """The text with each `${…}` that is known; a list takes the place of the whole text."""
     whole = _NAME.fullmatch(text)
     if whole and isinstance(several := names.get(whole[1]), list):
         return list(several)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from cloudformation import rendering
+from cloudformation import linting, rendering
+from cloudformation.rendering import Stage
 from tests.wiring.deployed import after, companion, functions, resources, roles, state_machine
 
 STAGE = "${Stage}"
@@ -332,3 +333,15 @@ def test_only_asynchronous_functions_have_dead_letters() -> None:
         for item in after().values()
     }
     assert queues == destinations
+
+
+def test_the_linters_see_every_policy_that_a_stage_has() -> None:
+    seen = dict(linting.role_policies(companion(), Stage("dev")))
+    written = set(resources("AWS::IAM::RolePolicy"))
+    written |= {
+        f"{name}-{policy['PolicyName']}"
+        for name, role in roles()
+        for policy in role.get("Policies", ())
+    }
+    assert set(seen) == written
+    assert "Fn::" not in json.dumps(seen)

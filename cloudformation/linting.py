@@ -1,0 +1,54 @@
+"""Writes templates and all policies of a stage for the linters, with an example of an account."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cloudformation import rendering
+from cloudformation.rendering import Place, Stage
+
+_PLACE = Place("aws", "123456789012", "eu-central-1")
+_GIVEN = {"JobDataArns": ["arn:aws:s3:::example-data/daily/*"]}  # parameters that policies use
+
+
+def write_for_linters(stage: Stage, target: Path) -> None:
+    """Write `companion.json`, `functions.json` and `policies/`."""
+    (target / "policies").mkdir(parents=True, exist_ok=True)
+    companion = rendering.companion()
+    (target / "companion.json").write_text(rendering.body(companion), "utf-8")
+    functions = rendering.body(rendering.load(rendering.FUNCTIONS_TEMPLATE))
+    (target / "functions.json").write_text(functions, "utf-8")
+    policies = rendering.policies(stage, _PLACE) | dict(role_policies(companion, stage))
+    for name, policy in policies.items():
+        (target / "policies" / f"{name}.json").write_text(json.dumps(policy, indent=2), "utf-8")
+
+
+def role_policies(template: dict[str, Any], stage: Stage) -> Iterator[tuple[str, Any]]:
+    """Each policy that the companion writes for a role, by its name, without functions in it."""
+    names = {"Stage": stage.name, **_PLACE.names()}
+    for name, resource in template["Resources"].items():
+        own = resource.get("Properties", {})
+        if resource["Type"] == "AWS::IAM::RolePolicy":
+            yield name, _plain(own["PolicyDocument"], template, names)
+        elif resource["Type"] == "AWS::IAM::Role":
+            for policy in own.get("Policies", ()):
+                title = f"{name}-{policy['PolicyName']}"
+                yield title, _plain(policy["PolicyDocument"], template, names)
+
+
+def _plain(value: Any, template: dict[str, Any], names: dict[str, str]) -> Any:
+    match value:
+        case {"Fn::Sub": str(text)}:
+            return rendering.put_in(text, names)
+        case {"Fn::GetAtt": [str(table), "Arn"]}:
+            own = template["Resources"][table]["Properties"]["TableName"]
+            arn = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/"
+            return rendering.put_in(arn + own["Fn::Sub"], names)
+        case {"Ref": str(parameter)}:
+            return _GIVEN[parameter]
+        case dict():
+            return {key: _plain(each, template, names) for key, each in value.items()}
+        case list():
+            return [_plain(each, template, names) for each in value]
+    return value
