@@ -92,7 +92,7 @@ def wake(marks: WakeMarks, executions: Executions, run_id: str) -> None:
         executions.wake(token)
 
 
-def give_up(ports: DrivingPorts, header: RunHeader, reason: str) -> None:
+def give_up(ports: DrivingPorts, header: RunHeader, reason: str) -> RunHeader:
     """Leave a run without a driver, saying why in its history; `reconcile` finds it another.
 
     Not at once: what made this one fail would most likely make the next one fail as well.
@@ -100,6 +100,7 @@ def give_up(ports: DrivingPorts, header: RunHeader, reason: str) -> None:
     after = replace(header, driver="", handovers=header.handovers + 1, revision=header.revision + 1)
     change = _change(ports, header, "DRIVER_FAILED", reason)
     ports.runs.record(header, [], after=after, run_changes=[change])
+    return after
 
 
 def execution_ended(ports: DrivingPorts, execution: str, status: str) -> int:

@@ -164,16 +164,25 @@ def notify(ports: DrivingPorts, leg: Leg, error: Mapping[str, Any] | None = None
     """
     header = ports.runs.get_header(leg.run_id)
     if error is not None:
-        if header.driver == leg.driver and header.status is RunStatus.RUNNING:
-            reason = f"{error.get('Error', 'an error')}: {error.get('Cause', '')}"[:_LONGEST_REASON]
-            driving.give_up(ports, header, reason)
-            announcing.tell_driver_failed(ports, header, reason)
+        _give_up(ports, header, leg.driver, error)
     elif header.status is not RunStatus.RUNNING and header.generation == leg.generation:
         try:
             announcing.tell_end(ports, header)
         finally:  # people who can't be told are no reason to lose the history
             archiving.archive(ports, header)
-    return replace(leg, status=header.status, next=Next.END)
+    # A restart meanwhile does not change how this leg's generation ended.
+    status = header.status if header.generation == leg.generation else leg.status
+    return replace(leg, status=status, next=Next.END)
+
+
+def _give_up(ports: DrivingPorts, header: RunHeader, driver: str, error: Mapping[str, Any]) -> None:
+    # Without any driver: an earlier try gave up, and perhaps could not tell.
+    if header.status is not RunStatus.RUNNING or header.driver not in (driver, ""):
+        return
+    reason = f"{error.get('Error', 'an error')}: {error.get('Cause', '')}"[:_LONGEST_REASON]
+    if header.driver:
+        header = driving.give_up(ports, header, reason)
+    announcing.tell_driver_failed(ports, header, reason)
 
 
 def _on_run(ports: DrivingPorts, leg: Leg, act: Callable[[Driven, Leg], Leg]) -> Leg:
