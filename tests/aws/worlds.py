@@ -1,12 +1,9 @@
-"""A fresh AWS account for one test, with the stores' tables in it."""
+"""A fresh strict account for one test, with the stores' tables in it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-
-import boto3
-from moto import mock_aws
 
 from chalicelib.aws.clients import ClientFactory, Clients
 from chalicelib.local.memory_queue import VirtualClock
@@ -14,6 +11,7 @@ from tests.aws import tables
 from tests.aws.tapped import TappedFactory
 from tests.contract.dynamo_store import DynamoStore
 from tests.simulation.faults import Tap
+from tests.strict.stores import stores
 
 
 @dataclass
@@ -21,7 +19,7 @@ class World:
     """An account, and stores that look at it: each as a process of its own would."""
 
     factory: ClientFactory
-    clock: VirtualClock = field(default_factory=VirtualClock)
+    clock: VirtualClock
 
     def store(self, tap: Tap | None = None) -> DynamoStore:
         return DynamoStore(self.clients(tap), self.clock)
@@ -40,7 +38,7 @@ class World:
 
 @contextmanager
 def world() -> Iterator[World]:
-    with mock_aws():
-        opened = World(boto3.session.Session("test", "test", region_name=tables.REGION))
-        tables.make(opened.clients())
-        yield opened
+    clock = VirtualClock()
+    opened = World(stores(clock), clock)
+    tables.make(opened.clients())
+    yield opened

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.aws.clients import Clients
 from chalicelib.local.memory_queue import VirtualClock
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.local.sqlite_store import SqliteStore
@@ -13,9 +14,10 @@ from tests.aws import tables
 from tests.aws.on_moto import moto
 from tests.contract.dynamo_store import DynamoStore
 from tests.contract.store_contents import LocalStore, Store
+from tests.strict.stores import stores
 
 
-@pytest.fixture(params=["memory", "sqlite", "dynamo"])
+@pytest.fixture(params=["memory", "sqlite", "dynamo", "strict"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """Every store there is."""
     with _opened(request.param, tmp_path) as opened:
@@ -36,6 +38,12 @@ def _opened(kind: str, directory: Path) -> Iterator[Store]:
         with moto() as clients:
             tables.make(clients)
             yield DynamoStore(clients, VirtualClock())
+        return
+    if kind == "strict":
+        clock = VirtualClock()
+        clients = Clients(stores(clock))
+        tables.make(clients)
+        yield DynamoStore(clients, clock)
         return
     opened: LocalStore = MemoryStore() if kind == "memory" else SqliteStore.open(directory)
     yield opened

@@ -37,6 +37,7 @@ class Fault(Enum):
     SERVER_ERROR_AFTER = "server error after"  # 500, although it was done
     STALE_READ = "stale read"  # of reads that aren't consistent, and of all on a GSI
     PARTIAL_BATCH = "partial batch"  # part of a batch comes back unprocessed
+    CONFLICT = "conflict"  # of a transaction or a conditional put: another one is going on
 
 
 @dataclass(slots=True)

@@ -29,11 +29,13 @@ class ShapeChecks:
     """The checks of shapes, kept by the shape's service and name."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str], Check | None] = {}
+        self._known: dict[tuple[str, str, bool], Check | None] = {}
         self._typed = _Typed()
+        self._is_answer = False  # whether what is read now is a shape of answers
 
     def request(self, params: Any, model: Any) -> list[str]:
         """Where a request breaks its model."""
+        self._is_answer = False
         return list(self._found(params, model.input_shape, model))
 
     def answer(self, answer: Any, shape: Any, model: Any) -> list[str]:
@@ -42,6 +44,7 @@ class ShapeChecks:
             return [f"this operation answers nothing: {sorted(answer)}"] if answer else []
         report = self._typed.validate(answer, shape)
         typed = [report.generate_report()] if report.has_errors() else []
+        self._is_answer = True
         return [*typed, *self._found(answer, shape, model)]
 
     def _found(self, value: Any, shape: Any, model: Any) -> Iterator[str]:
@@ -50,7 +53,7 @@ class ShapeChecks:
             yield from check(value, "")
 
     def _check_of(self, shape: Any, service: str) -> Check | None:
-        key = (service, shape.name)
+        key = (service, shape.name, self._is_answer)
         if key not in self._known:
             self._known[key] = None  # a shape inside itself: what it repeats is checked outside
             self._known[key] = self._made(shape, service)
@@ -61,15 +64,20 @@ class ShapeChecks:
             case "structure":
                 return _structure({n: self._check_of(m, service) for n, m in shape.members.items()})
             case "list":
-                return _many(shape, None, self._check_of(shape.member, service))
+                return _many(self._size_of(shape), None, self._check_of(shape.member, service))
             case "map":
                 key = self._check_of(shape.key, service)
-                return _many(shape, key, self._check_of(shape.value, service))
+                return _many(self._size_of(shape), key, self._check_of(shape.value, service))
             case "string":
                 return _text(shape)
             case "integer" | "long" | "float" | "double":
                 return _number(shape)
         return None
+
+    def _size_of(self, shape: Any) -> Check | None:
+        """How many it may hold; in answers nothing (UnprocessedKeys) where requests need some."""
+        least = None if self._is_answer else shape.metadata.get("min")
+        return _sized(least, shape.metadata.get("max"))
 
 
 def _structure(members: dict[str, Check | None]) -> Check | None:
@@ -83,8 +91,7 @@ def _structure(members: dict[str, Check | None]) -> Check | None:
     return check if checks else None
 
 
-def _many(shape: Any, key: Check | None, member: Check | None) -> Check | None:
-    sized = _sized(shape)
+def _many(sized: Check | None, key: Check | None, member: Check | None) -> Check | None:
     if key is None and member is None and sized is None:
         return None
 
@@ -102,8 +109,7 @@ def _many(shape: Any, key: Check | None, member: Check | None) -> Check | None:
     return check
 
 
-def _sized(shape: Any) -> Check | None:
-    least, most = shape.metadata.get("min"), shape.metadata.get("max")
+def _sized(least: float | None, most: float | None) -> Check | None:
     if least is None and most is None:
         return None
 
@@ -117,11 +123,11 @@ def _sized(shape: Any) -> Check | None:
 
 
 def _number(shape: Any) -> Check | None:
-    return _sized(shape)
+    return _sized(shape.metadata.get("min"), shape.metadata.get("max"))
 
 
 def _text(shape: Any) -> Check | None:
-    sized, pattern = _sized(shape), _compiled(shape.metadata.get("pattern"))
+    sized, pattern = _number(shape), _compiled(shape.metadata.get("pattern"))
     allowed = frozenset(getattr(shape, "enum", ()))
     if sized is None and pattern is None and not allowed:
         return None
