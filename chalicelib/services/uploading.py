@@ -26,7 +26,8 @@ def take_upload(ports: DrivingPorts, key: str) -> StoredSchedule | None:
     The event that told of it may come late, twice or after a later one: so the file is read as it
     is, and read again until it stood still. A bad document is told to people, and changes nothing.
     """
-    stored, seen = None, ""
+    stored: StoredSchedule | None = None
+    seen: str | None = None  # a bucket without versions has but one, with an empty name
     for _ in range(_TRIES):
         try:
             upload = ports.uploads.read(key)
