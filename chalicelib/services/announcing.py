@@ -1,13 +1,18 @@
 """What people are told of a run: what failed, why, and the command that repairs it."""
 
+import logging
+from dataclasses import replace
+
 from chalicelib.core.lifecycle import FINAL, JobStatus, RunStatus
 from chalicelib.core.loading import load
 from chalicelib.core.reading import parse
 from chalicelib.core.run import Run, RunHeader
-from chalicelib.errors import NotFoundError
+from chalicelib.errors import BackendError, NotFoundError
 from chalicelib.ports import DrivingPorts, JobRecord, Notice
 from chalicelib.services.finding import counts_of
 from chalicelib.services.overview import FAILED
+
+logger = logging.getLogger(__name__)
 
 _SHOWN = 10  # failed jobs that one message tells of
 
@@ -70,14 +75,26 @@ def _repairs(header: RunHeader) -> list[str]:
 def _publish(
     ports: DrivingPorts, header: RunHeader, what: str, subject: str, lines: list[str]
 ) -> None:
-    """Publish under an id that is the same when the same is told again."""
+    """Publish under an id that is the same when the same is told again.
+
+    A topic of the schedule that is gone, or that we may not use, is no reason to tell nobody: then
+    the default one is told, of the topic as well.
+    """
     notice = Notice(
         id=f"{header.run_id}/{header.generation}/{what}",
         subject=subject,
         message="\n".join(lines),
         topic=_topic(ports, header),
     )
-    ports.notices.publish(notice)
+    try:
+        ports.notices.publish(notice)
+    except BackendError as error:
+        if error.retryable or not notice.topic:
+            raise
+        logger.warning("%s can't be told: %s", notice.topic, error)
+        note = f"The schedule's own topic {notice.topic} could not be told: {error.reason}"
+        told = "\n".join([notice.message, "", note])
+        ports.notices.publish(replace(notice, message=told, topic=""))
 
 
 def _topic(ports: DrivingPorts, header: RunHeader) -> str:
