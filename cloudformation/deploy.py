@@ -10,30 +10,29 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import boto3  # noqa: TID251 - deploys, and is not deployed
-from botocore.exceptions import BotoCoreError, ClientError  # noqa: TID251 - as above
+from botocore.exceptions import (  # noqa: TID251 - as above
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+)
 
 from cloudformation import rendering
 from cloudformation.linting import write_for_linters
 from cloudformation.packing import rewrite_zip
-from cloudformation.removing import remove_data
-from cloudformation.rendering import CONFIG, POLICIES, PROJECT, Place, Stage
+from cloudformation.removing import remove_data, remove_functions
+from cloudformation.rendering import POLICIES, PROJECT, Place, Stage
 from cloudformation.stacks import StackError, Stacks, Wanted
+from cloudformation.stages import DeployError, read_stage
 
-_PARAMETERS = PROJECT / "cloudformation" / "parameters"
-_NAMES = {
-    "SchedulesBucketName": "BATCH_SCHEDULER_BUCKET",
-    "ArchiveBucketName": "BATCH_SCHEDULER_ARCHIVE_BUCKET",
-}
-
-
-class DeployError(Exception):
-    """What keeps us from deploying, in one sentence."""
+_DEPLOYED = PROJECT / ".chalice" / "deployed"  # where Chalice writes down what it has deployed
+_FUNCTION = "AWS::Lambda::Function"
 
 
 def say(text: str) -> None:
@@ -62,18 +61,18 @@ class Deployer:
 
     def deploy(self) -> None:
         place = self.place
-        _check_config(self.stage)
+        self._check_way()
         say(f"Stage {self.stage.name}, account {place.account}, region {place.region}")
         self._bring(self._companion())
         write_policies(self.stage, place)
         say("Functions, by Chalice:")
         chalice("deploy", "--stage", self.stage.name)
         self._bring(self._functions())
-        for name, value in sorted(self.stacks.outputs(self.stage.stack).items()):
-            say(f"  {name:<16} {value}")
+        self._tell()
 
     def diff(self) -> None:
         write_policies(self.stage, self.place)
+        self._check_way()
         for wanted in (self._companion(), self._functions()):
             say(f"{wanted.name}:")
             for line in self.stacks.changes(wanted) or ["no changes"]:
@@ -86,11 +85,14 @@ class Deployer:
         lost = "with all tables and buckets" if data else "tables and buckets stay"
         if not agreed:
             say(f"Stage {name} of account {place.account}, region {place.region}, goes: {lost}.")
-            if input("Type the stage's name to go on: ").strip() != name:
+            say("Type the stage's name to go on:")
+            if sys.stdin.readline().strip() != name:
                 raise DeployError("Nothing was changed.")
         self.stacks.delete(self.stage.functions_stack)
         write_policies(self.stage, place)
         chalice("delete", "--stage", name)
+        # Chalice knows only what was deployed from this directory.
+        remove_functions(self.session, self.stage, say)
         self.stacks.delete(self.stage.stack)
         say(f"Deleted: functions and stacks; {lost}.")
         if data:
@@ -113,12 +115,27 @@ class Deployer:
         for line in self.stacks.bring(wanted) or ["no changes"]:
             say(f"  {line}")
 
+    def _check_way(self) -> None:
+        """Refuse a stage whose functions a pipeline made: our smaller stack would delete them."""
+        name = self.stage.functions_stack
+        if self.stacks.has(name, _FUNCTION):
+            raise DeployError(
+                f"A pipeline has deployed stage {self.stage.name} (its functions are in the stack "
+                f"{name}): go on that way, or take it away first by make destroy."
+            )
 
-def read_stage(name: str) -> Stage:
-    """The stage with the parameters of its file; one without a file has the defaults."""
-    path = _PARAMETERS / f"{name}.json"
-    parameters = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    return Stage(name, {key: str(value) for key, value in parameters.items()})
+    def _tell(self) -> None:
+        say(f"Deployed: stage {self.stage.name}.")
+        told = {"URL": url_of(self.stage) or "none: it has no HTTP routes"}
+        for name, value in {**self.stacks.outputs(self.stage.stack), **told}.items():
+            say(f"  {name:<16} {value}")
+
+
+def url_of(stage: Stage) -> str:
+    """Where the stage's HTTP routes answer, as Chalice wrote it down; empty without any."""
+    path = _DEPLOYED / f"{stage.name}.json"
+    made = json.loads(path.read_text("utf-8"))["resources"] if path.exists() else []
+    return next((each["rest_api_url"] for each in made if "rest_api_url" in each), "")
 
 
 def write_policies(stage: Stage, place: Place | None) -> None:
@@ -130,40 +147,36 @@ def write_policies(stage: Stage, place: Place | None) -> None:
 
 
 def package(stage: Stage, target: Path) -> None:
-    """Write what CI/CD needs: the companion's template, the functions' SAM template and zip."""
-    _check_config(stage)
+    """Write what CI/CD needs: the companion and its parameters, the functions' template and zip."""
     write_policies(stage, None)
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    merge = target / "merge.json"
-    _write_json(merge, rendering.merge_template(stage))
-    chalice("package", "--stage", stage.name, "--merge-template", str(merge), str(target))
-    merge.unlink()
+    with TemporaryDirectory() as directory:
+        merge = Path(directory) / "merge.json"
+        _write_json(merge, rendering.merge_template(stage))
+        chalice("package", "--stage", stage.name, "--merge-template", str(merge), str(target))
     rewrite_zip(target / "deployment.zip")
     (target / "companion.json").write_text(rendering.body(rendering.companion()), "utf-8")
-    say(f"In {target}: companion.json first, then sam.json with deployment.zip")
+    _write_json(target / "parameters.json", rendering.parameters(stage))
+    say(
+        f"In {target}: companion.json with parameters.json first, then sam.json with deployment.zip"
+    )
 
 
 def chalice(*arguments: str) -> None:
-    """Run Chalice of this environment on the project. Raises DeployError."""
+    """Run Chalice of this environment on the project. Raises DeployError with its last line."""
     command = [str(Path(sys.executable).with_name("chalice")), *arguments]
     # Packaging asks for a region, though what it makes has none; the certificates of pip stay.
     environment = {"AWS_DEFAULT_REGION": "us-east-1", **os.environ}  # noqa: TID251 - a child's
-    if subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode:  # noqa: S603
-        raise DeployError(f"chalice {' '.join(arguments)} failed. The same command goes on.")
-
-
-def _check_config(stage: Stage) -> None:
-    stages = json.loads(CONFIG.read_text("utf-8"))["stages"]
-    if stage.name not in stages:
-        raise DeployError(f"Add the stage {stage.name} to .chalice/config.json, as dev is there.")
-    environment = stages[stage.name]["environment_variables"]
-    for parameter, variable in _NAMES.items():
-        named = stage.parameters.get(parameter, "")
-        if named != environment.get(variable, ""):
-            raise DeployError(
-                f"{parameter} is {named!r}: set {variable} of {stage.name} in .chalice/config.json"
-            )
+    done = subprocess.run(  # noqa: S603 - our own environment's program
+        command, cwd=PROJECT, env=environment, check=False, stderr=subprocess.PIPE, text=True
+    )
+    said = done.stderr.strip().splitlines()
+    if done.returncode:
+        why = said[-1].strip() if said else f"exit {done.returncode}"
+        raise DeployError(f"chalice {' '.join(arguments)}: {why}\nThe same command goes on.")
+    for line in said:
+        say(line)
 
 
 def _write_json(path: Path, value: Any) -> None:
@@ -171,29 +184,47 @@ def _write_json(path: Path, value: Any) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        _do(options)
+    except NoCredentialsError:
+        return _fail("No credentials for AWS: `aws sts get-caller-identity` must answer.")
+    except (DeployError, StackError, BotoCoreError, ClientError) as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return _fail("Cut off. The same command goes on.", code=130)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m cloudformation.deploy", description=__doc__)
     parser.add_argument("verb", choices=["deploy", "diff", "package", "destroy", "template"])
     parser.add_argument("--stage", required=True)
     parser.add_argument("--data", action="store_true", help="destroy: tables and buckets as well")
     parser.add_argument("--yes", action="store_true", help="destroy: don't ask")
     parser.add_argument("--to", type=Path, help="package, template: where to write")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def _do(options: argparse.Namespace) -> None:
     stage = read_stage(options.stage)
-    deployer = Deployer(stage, boto3.Session())
     target = (options.to or PROJECT / "build" / "package" / stage.name).absolute()
-    verbs: dict[str, Callable[[], None]] = {
-        "deploy": deployer.deploy,
-        "diff": deployer.diff,
-        "package": lambda: package(stage, target),
-        "destroy": lambda: deployer.destroy(data=options.data, agreed=options.yes),
-        "template": lambda: write_for_linters(stage, target),
-    }
-    try:
-        verbs[options.verb]()
-    except (DeployError, StackError, BotoCoreError, ClientError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    match options.verb:
+        case "deploy":
+            Deployer(stage, boto3.Session()).deploy()
+        case "diff":
+            Deployer(stage, boto3.Session()).diff()
+        case "destroy":
+            Deployer(stage, boto3.Session()).destroy(data=options.data, agreed=options.yes)
+        case "package":
+            package(stage, target)
+        case "template":
+            write_for_linters(stage, target)
+
+
+def _fail(text: str, code: int = 1) -> int:
+    sys.stderr.write(f"{text}\n")
+    return code
 
 
 if __name__ == "__main__":

@@ -158,6 +158,12 @@ def policies(stage: Stage, place: Place | None) -> dict[str, dict[str, Any]]:
     }
 
 
+def parameters(stage: Stage) -> list[dict[str, str]]:
+    """The companion's parameters, as `aws cloudformation deploy` takes them from a file."""
+    given = {**stage.parameters, "Stage": stage.name}
+    return [{"ParameterKey": key, "ParameterValue": given[key]} for key in sorted(given)]
+
+
 def merge_template(stage: Stage) -> dict[str, Any]:
     """What `chalice package` can't say: fixed names, and where failed events go."""
     resources: dict[str, Any] = {}

@@ -8,7 +8,8 @@ from botocore.exceptions import ClientError, WaiterError  # noqa: TID251 - deplo
 
 _CHANGE_SET = "batch-scheduler"
 _WAITING = {"Delay": 5, "MaxAttempts": 360}  # s, and times: half an hour
-_UNBORN = frozenset({"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"})
+_REVIEWED = "REVIEW_IN_PROGRESS"  # what a change set makes of a stack that was not there
+_UNBORN = frozenset({_REVIEWED, "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"})
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 
 
@@ -41,9 +42,22 @@ class Stacks:
         found = self._found(name) or {}
         return {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", ())}
 
+    def has(self, name: str, kind: str) -> bool:
+        """Say whether the stack exists and has a resource of that type."""
+        if not self.status(name):
+            return False
+        pages = self._client.get_paginator("list_stack_resources").paginate(StackName=name)
+        return any(
+            each["ResourceType"] == kind
+            for page in pages
+            for each in page["StackResourceSummaries"]
+        )
+
     def changes(self, wanted: Wanted) -> list[str]:
         """What `bring` would change, one line each; nothing is changed by asking."""
         was = self.status(wanted.name)
+        if was in _UNBORN - {_REVIEWED}:
+            return [f"It never became whole ({was}): it is deleted, and made anew."]
         changes = self._prepare(wanted)
         lines = [_line(change["ResourceChange"]) for change in changes]
         self._forget_change_set(wanted.name)
@@ -78,7 +92,7 @@ class Stacks:
 
     def _prepare(self, wanted: Wanted) -> list[dict[str, Any]]:
         status = self.status(wanted.name)
-        exists = status not in {"", "REVIEW_IN_PROGRESS"}
+        exists = status not in {"", _REVIEWED}
         if status:
             self._forget_change_set(wanted.name)
         try:

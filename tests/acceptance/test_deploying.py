@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cloudformation.rendering import PROJECT
+from cloudformation.rendering import PROJECT, logical_id
 from tests.acceptance.moto_account import Account, account
 from tests.wiring.deployed import CALLED_LATER, functions, statements
 
@@ -94,6 +94,7 @@ def test_a_deploy_says_what_it_made(first_deploy: str) -> None:
     for name in functions():
         assert f"batch-scheduler-dev-{name}" in first_deploy
     assert "Add     AWS::Lambda::EventInvokeConfig ReconcileFailures" in first_deploy
+    assert first_deploy.endswith("  URL              none: it has no HTTP routes\n")
 
 
 def test_both_stacks_are_complete(deployed: Checkout) -> None:
@@ -123,6 +124,17 @@ def test_functions_know_their_stage_and_have_room(deployed: Checkout) -> None:
 def test_event_bridge_calls_the_functions_that_wait_for_events(deployed: Checkout) -> None:
     rules = {rule["Name"] for rule in deployed.client("events").list_rules()["Rules"]}
     assert rules >= {f"batch-scheduler-dev-{name}-event" for name in CALLED_LATER}
+
+
+def test_only_its_own_rule_may_call_a_function(deployed: Checkout) -> None:
+    client = deployed.client("lambda")
+    for name in CALLED_LATER:
+        policy = client.get_policy(FunctionName=f"batch-scheduler-dev-{name}")["Policy"]
+        (statement,) = json.loads(policy)["Statement"]
+        assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+        rule = f"rule/batch-scheduler-dev-{name}-event"
+        arn = f"arn:aws:events:eu-central-1:123456789012:{rule}"
+        assert list(statement["Condition"].values()) == [{"AWS:SourceArn": arn}]
 
 
 def test_the_state_machine_has_the_definition_with_the_functions_of_the_stage(
@@ -156,6 +168,22 @@ def test_destroying_asks_and_takes_no_for_an_answer(deployed: Checkout) -> None:
     assert deployed_functions(deployed) == before
 
 
+def test_destroying_without_an_answer_changes_nothing(deployed: Checkout) -> None:
+    before = deployed_functions(deployed)
+    assert run(deployed, "destroy", code=1).endswith("Nothing was changed.\n")
+    assert deployed_functions(deployed) == before
+
+
+def test_a_failure_of_chalice_is_told_in_one_line(deployed: Checkout, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    ignored = shutil.ignore_patterns("deployments")
+    shutil.copytree(deployed.directory, broken, ignore=ignored)
+    (broken / "app.py").write_text("import nothing_of_that_name\n")
+    said = run(Checkout(broken, deployed.account), "deploy", code=1)
+    assert "Traceback" not in said
+    assert said.endswith("No module named 'nothing_of_that_name'\nThe same command goes on.\n")
+
+
 def test_an_interrupted_deploy_is_gone_on_with(tmp_path: Path) -> None:
     with checkout(tmp_path) as where:
         role = {"Version": "2012-10-17", "Statement": []}
@@ -166,7 +194,11 @@ def test_an_interrupted_deploy_is_gone_on_with(tmp_path: Path) -> None:
         run(where, "deploy")
         assert len(deployed_functions(where)) == len(functions())
         assert len(where.client("ec2").describe_vpcs()["Vpcs"]) == 1
+        # From another checkout, where Chalice has written down nothing.
+        shutil.rmtree(where.directory / ".chalice" / "deployed")
         run(where, "destroy", "--data", typed="dev\n")
+        rules = where.client("events").list_rules()["Rules"]
+        assert not [rule for rule in rules if rule["Name"].endswith("-event")]
         assert not deployed_functions(where)
         assert not OWN_TABLES & set(where.client("dynamodb").list_tables()["TableNames"])
         assert not where.client("s3").list_buckets()["Buckets"]
@@ -197,5 +229,20 @@ def test_two_packages_are_the_same_bytes(tmp_path: Path, empty: Checkout) -> Non
         packages.append(
             {path.name: path.read_bytes() for path in sorted((tmp_path / name).iterdir())}
         )
-    assert list(packages[0]) == ["companion.json", "deployment.zip", "sam.json"]
+    assert list(packages[0]) == ["companion.json", "deployment.zip", "parameters.json", "sam.json"]
     assert packages[0] == packages[1]
+    assert json.loads(
+        packages[0]["parameters.json"]
+    ) == [{"ParameterKey": "Stage", "ParameterValue": "dev"}]
+
+
+def test_a_packaged_function_has_one_event_whose_rule_has_its_name(
+    tmp_path: Path, empty: Checkout
+) -> None:
+    run(empty, "package", "--to", str(tmp_path / "one"))
+    made = json.loads((tmp_path / "one" / "sam.json").read_text())["Resources"]
+    for name in CALLED_LATER:
+        (event,) = made[logical_id(name)]["Properties"]["Events"].values()
+        said = event["Properties"]
+        assert said.get("RuleName", said.get("Name")) == f"batch-scheduler-dev-{name}-event"
+        assert said.keys() & {"Pattern", "Schedule"}
