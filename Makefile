@@ -92,7 +92,7 @@ destroy: needs-stage $(VENV)/.installed-aws
 needs-stage:
 	@test -n "$(STAGE)" || { echo "Name the stage: make deploy STAGE=dev" >&2; exit 1; }
 
-# Templates and policies, by tools in an environment of their own. Accepted findings, each with its
+# Templates, policies and the example of a pipeline, by tools in an environment of their own. Accepted findings, each with its
 # reason: cloudformation/checkov.yaml and cloudformation/exceptions.yaml.
 lint-aws: $(VENV)/.installed-aws $(TOOLS)/.installed
 	@rm -rf build/lint && mkdir -p build/lint
@@ -103,6 +103,7 @@ lint-aws: $(VENV)/.installed-aws $(TOOLS)/.installed
 		--framework cloudformation \
 		-f build/lint/companion.json build/lint/functions.json build/lint/sam.json
 	$(TOOLS)/bin/python -W ignore::UserWarning cloudformation/lint_policies.py build/lint/policies
+	$(TOOLS)/bin/zizmor --offline --no-progress --persona pedantic examples/github-actions/*.yml
 
 $(TOOLS)/.installed: requirements-tools.txt | $(VENV)/.made
 	@$(BIN)/python -m venv $(TOOLS)

@@ -231,9 +231,9 @@ def test_two_packages_are_the_same_bytes(tmp_path: Path, empty: Checkout) -> Non
         )
     assert list(packages[0]) == ["companion.json", "deployment.zip", "parameters.json", "sam.json"]
     assert packages[0] == packages[1]
-    assert json.loads(
-        packages[0]["parameters.json"]
-    ) == [{"ParameterKey": "Stage", "ParameterValue": "dev"}]
+    assert json.loads(packages[0]["parameters.json"]) == [
+        {"ParameterKey": "Stage", "ParameterValue": "dev"}
+    ]
 
 
 def test_a_packaged_function_has_one_event_whose_rule_has_its_name(
