@@ -1,10 +1,10 @@
 """The edition on AWS: the resources of one stage behind the ports."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from random import SystemRandom
+from random import Random, SystemRandom
 
 import boto3
 
@@ -47,17 +47,27 @@ class Account:
     caller: str  # the last part of the caller's ARN
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """The time that passes for the adapters of a stage, and what is left to chance."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    sleep: Callable[[float], None] = time.sleep
+    chance: Random = field(default_factory=SystemRandom)
+
+
 def stage_ports(
-    settings: Settings, factory: ClientFactory | None = None, clock: Clock | None = None
+    settings: Settings, factory: ClientFactory | None = None, timing: Timing | None = None
 ) -> DrivingPorts:
     """Everything of a stage. Asks AWS once, for the account. Raises BackendError."""
     stage = settings.stage
     clients = Clients(factory or _session(stage))
-    return wire(stage, clients, account_of(clients), clock or SystemClock())
+    return wire(stage, clients, account_of(clients), timing or Timing())
 
 
-def wire(stage: Stage, clients: Clients, where: Account, clock: Clock) -> DrivingPorts:
+def wire(stage: Stage, clients: Clients, where: Account, timing: Timing) -> DrivingPorts:
     """The adapters of a stage, each with the names of what it talks to."""
+    clock = timing.clock
     bucket = stage.bucket or bucket_of(stage.name, where.account, where.region)
     tables, documents = Tables(stage.name), Documents(clients, bucket)
     marks = DynamoWakes(clients, tables)
@@ -66,9 +76,9 @@ def wire(stage: Stage, clients: Clients, where: Account, clock: Clock) -> Drivin
     pace = Pace(
         budget=budget,
         clock=clock,
-        sleep=time.sleep,
+        sleep=timing.sleep,
         remaining=lambda: _TO_SUBMIT,
-        chance=SystemRandom(),
+        chance=timing.chance,
     )
     allowed = Allowed(definitions=stage.definitions, queues=stage.queues)
     archive = stage.archive_bucket or archive_of(stage.name, where.account, where.region)
@@ -108,7 +118,7 @@ class AwsEdition:
 
     @cached_property
     def ports(self) -> DrivingPorts:
-        return wire(self._settings.stage, self._clients, self._account, SystemClock())
+        return wire(self._settings.stage, self._clients, self._account, Timing())
 
     @property
     def actor(self) -> str:

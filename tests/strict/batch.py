@@ -3,6 +3,7 @@
 import json
 from collections import deque
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from chalicelib.core.batch import (
     MAX_PAYLOAD,
@@ -29,6 +30,7 @@ from tests.strict.batch_answers import Fields, Request, detail, event, job_arn, 
 from tests.strict.batch_definitions import Registry, refused
 
 SUBMIT_RATE = 50  # SubmitJob calls a second (service_limits)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATE_CHANGE = "Batch Job State Change"
 _QUEUE_BLOCKED = "Batch Job Queue Blocked"
 
@@ -151,6 +153,14 @@ class FakeBatch(MemoryQueue):
         return {}
 
     # Behind it
+
+    def next_at(self) -> datetime | None:
+        """When a job next starts or ends by itself; what can start now is started."""
+        self._catch_up()
+        self._start()
+        self._tell()
+        at = self._next_event()
+        return None if at is None else _EPOCH + timedelta(milliseconds=at)
 
     def _end(self, operation: str, params: Params) -> None:
         job_id = params["jobId"]

@@ -1,0 +1,260 @@
+"""A whole stage on the strict fake: every service, the state machine, and app.py's own functions.
+
+Functions get their ports as on AWS, from the settings of the stage, with the fake as what makes
+clients. Time passes only between them, and where one of them sleeps.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import app
+from chalicelib.bootstrap import serving
+from chalicelib.bootstrap.on_aws import Timing, stage_ports
+from chalicelib.core.lifecycle import RunStatus
+from chalicelib.core.loading import load
+from chalicelib.core.reading import parse
+from chalicelib.core.run import Run, RunHeader, initial_states
+from chalicelib.core.schedule import JobSpec, Policy
+from chalicelib.local.memory_queue import FakeSettings, Script, VirtualClock, succeeds
+from chalicelib.local.slots import Capacity
+from chalicelib.ports import DrivingPorts
+from chalicelib.services import runs, schedules
+from tests.simulation.chance import Chance
+from tests.simulation.faults import Crash
+from tests.simulation.machine import Machine
+from tests.strict import resources
+from tests.strict.aws import StrictAws
+from tests.strict.batch import FakeBatch
+from tests.strict.bus import Bus
+from tests.strict.dynamodb import FakeDynamo
+from tests.strict.others import FakeLogs, FakeTopics, tokens
+from tests.strict.payloads import check_payload
+from tests.strict.resources import DEFINITION, QUEUE, STATE_MACHINE, TOPIC, is_allowed, seconds_of
+from tests.strict.s3 import FakeS3
+from tests.strict.states import FakeStates
+
+MAX_CARRIED = 4096  # bytes that travel between two states, whatever the graph
+_TOLD_LATER = frozenset(resources.patterns()) | {"reconcile"}  # called without a wait
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """How a stage's account behaves. Lags are seconds for which what is new isn't seen."""
+
+    script: Script = succeeds
+    capacity: Capacity = field(default_factory=lambda: Capacity(1000.0, 10_000_000))
+    listing_lag: float = 0.0  # of AWS Batch
+    index_lag: float = 0.0  # of DynamoDB's global indexes
+    executions_lag: float = 0.0  # of Step Functions
+    is_warm: bool = (
+        True  # functions keep their process until they crash; else each call has its own
+    )
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What Lambda tells a function of itself."""
+
+    clock: VirtualClock
+    deadline: datetime
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, (self.deadline - self.clock()) // timedelta(milliseconds=1))
+
+
+class StrictStage:
+    """One stage, from its deployment on."""
+
+    def __init__(self, setup: Setup | None = None) -> None:
+        setup = setup or Setup()
+        self.clock = VirtualClock()
+        self.aws = aws = StrictAws(self.clock, setup.seed)
+        fakes = FakeSettings(capacity=setup.capacity, listing_lag=setup.listing_lag)
+        self.batch = FakeBatch(self.clock, aws.events, setup.script, fakes)
+        self.dynamodb = FakeDynamo(aws, setup.index_lag)
+        self.s3 = FakeS3(aws)
+        self.machine = Machine(self.clock, self._invoke_state, setup.seed)
+        self.states = FakeStates(
+            self.clock, aws.events, self.machine, STATE_MACHINE, setup.executions_lag
+        )
+        self.topics = FakeTopics(TOPIC)
+        self.bus = Bus(self.clock, self.invoke)
+        self._is_warm = setup.is_warm
+        self._chance = Chance(f"stage {setup.seed}")
+        self._processes: dict[str, DrivingPorts] = {}
+        self._deadlines = [self.clock() + timedelta(days=36_500)]
+        self._serve()
+        self._deploy()
+        self.ports = self.process()
+
+    def _serve(self) -> None:
+        for name, service in {
+            "batch": self.batch.service(),
+            "dynamodb": self.dynamodb.service(),
+            "s3": self.s3.service(),
+            "stepfunctions": self.states.service(),
+            "sns": self.topics.service(),
+            "logs": FakeLogs(self.batch.streams).service(),
+            "sts": tokens(),
+        }.items():
+            self.aws.serve(name, service)
+
+    def _deploy(self) -> None:
+        for table in resources.resources("AWS::DynamoDB::Table"):
+            self.dynamodb.create(table)
+        for bucket in resources.resources("AWS::S3::Bucket"):
+            tells = "EventBridgeConfiguration" in bucket.get("NotificationConfiguration", {})
+            self.s3.create(bucket["BucketName"], tells=tells)
+        for queue in resources.resources("AWS::Batch::JobQueue"):
+            self.batch.registry.make_queue(queue["JobQueueName"])
+        for definition in resources.resources("AWS::Batch::JobDefinition"):
+            container = {"image": "busybox", "command": ["/bin/sh", "-c", "Ref::script"]}
+            name, parameters = definition["JobDefinitionName"], definition["Parameters"]
+            self.batch.registry.register(name, container, parameters=parameters)
+
+    # Processes
+
+    def process(self) -> DrivingPorts:
+        """The ports of a process that begins: nothing is remembered in it."""
+        timing = Timing(clock=self.clock, sleep=self._sleep, chance=self._chance)
+        return stage_ports(resources.settings(), self.aws, timing)
+
+    def invoke(self, function: str, event: Json) -> Json:
+        """Call a function of app.py as Lambda does, with its policy and its time."""
+        kind = "an asynchronous payload" if function in _TOLD_LATER else "a synchronous payload"
+        check_payload(kind, event)
+        with self._running(function) as context, serving(self._process_of(function)):
+            first = len(self.aws.calls)
+            try:
+                answer = getattr(app, function)(json.loads(json.dumps(event)), context)
+            except BaseException as error:
+                if not isinstance(error, Exception):
+                    self._processes.pop(function, None)
+                raise
+            finally:
+                self._check_policy(function, first)
+        check_payload("a synchronous payload", answer)
+        return answer
+
+    @contextmanager
+    def _running(self, function: str) -> Iterator[Context]:
+        deadline = self.clock() + timedelta(seconds=seconds_of(function))
+        self._deadlines.append(deadline)
+        try:
+            yield Context(self.clock, deadline)
+        finally:
+            self._deadlines.pop()
+
+    def _process_of(self, function: str) -> DrivingPorts:
+        """Each function has a process of its own, which may be called again."""
+        if not self._is_warm:
+            return self.process()
+        if function not in self._processes:
+            self._processes[function] = self.process()
+        return self._processes[function]
+
+    def _sleep(self, seconds: float) -> None:
+        left = (self._deadlines[-1] - self.clock()).total_seconds()
+        self.clock.advance(min(seconds, left))
+        if seconds > left:
+            raise Crash("the function's time is up")
+
+    def _check_policy(self, function: str, first: int) -> None:
+        for call in self.aws.calls[first:]:
+            for permission in call.permissions:
+                assert is_allowed(function, permission), f"{function} may not {permission}"
+
+    def _invoke_state(self, function: str, payload: Json) -> Json:
+        answer = self.invoke(function, payload)
+        for carried in (payload, answer):
+            size = len(json.dumps(carried))
+            assert size <= MAX_CARRIED, f"{function} carries {size} bytes"
+        return answer
+
+    # What people do
+
+    def put(self, document: Mapping[str, Any]) -> None:
+        """Store a schedule's document; its jobs run as DEFINITION on QUEUE unless they say."""
+        placed = {**document, "jobList": [*map(_placed, document["jobList"])]}
+        if "finally" in document:
+            placed["finally"] = [*map(_placed, document["finally"])]
+        loaded = load(parse(json.dumps(placed).encode(), "schedule.json"))
+        schedules.put(self.ports, loaded, "ada")
+
+    def start(self, schedule_id: str, **parameters: object) -> RunHeader:
+        """Start a run of a stored schedule."""
+        stored = self.ports.schedules.get_schedule(schedule_id)
+        return runs.start(self.ports, stored, runs.StartRequest(actor="ada", parameters=parameters))
+
+    def begin(self, jobs: Sequence[JobSpec], policy: Policy | None = None) -> RunHeader:
+        """Start a run of jobs without a document; they are placed as those of `put` are."""
+        header = RunHeader(
+            run_id=f"etl/{self.clock():%Y-%m-%dT%H:%M:%S.%fZ}",
+            schedule_id="etl",
+            started_at=self.clock(),
+            policy=policy or Policy(),
+        )
+        self.ports.runs.create_run(header, jobs, initial_states(jobs))
+        self.ports.drivers.nudge(header)
+        return header
+
+    def look(self, run_id: str) -> Run:
+        """The whole run as it is now, read by a process of its own."""
+        return self.process().runs.load_run(run_id)
+
+    # Time
+
+    @property
+    def is_quiet(self) -> bool:
+        """True when every run has ended, and nothing more comes of it."""
+        is_over = self.bus.is_empty and not self.aws.events and not self.machine.running()
+        return is_over and not self.unfinished()
+
+    def unfinished(self) -> list[str]:
+        """The runs that have not ended, as their headers' items say."""
+        return [
+            f"{item['scheduleId']['S']}/{item['startDateTime']['S']}"
+            for item in self.dynamodb.items(f"BatchScheduleHistory-{resources.STAGE}")
+            if item.get("scheduleStatus", {}).get("S") == RunStatus.RUNNING
+        ]
+
+    def step(self) -> bool:
+        """Do what is due now; False when nothing is."""
+        self.states.tell()
+        self.bus.take(self.aws.events)
+        was_told = self.bus.deliver()
+        return self.machine.run_due() or was_told
+
+    def drive(self, longest: float = 7200.0) -> None:
+        """Let time pass until all is quiet, at most that many seconds."""
+        end = self.clock() + timedelta(seconds=longest)
+        while not self.is_quiet:
+            if not self.step():
+                self._pass_time()
+            assert self.clock() <= end, f"no end after {longest} s: {self.unfinished()}"
+
+    def advance(self, seconds: float) -> None:
+        """Let that much time pass, and everything happen that falls into it."""
+        end = self.clock() + timedelta(seconds=seconds)
+        while self.step() or self._next_at() <= end:
+            self._pass_time()
+        self.batch.advance((end - self.clock()).total_seconds())
+
+    def _pass_time(self) -> None:
+        """Let time pass until something happens."""
+        self.batch.advance(max(0.0, (self._next_at() - self.clock()).total_seconds()))
+
+    def _next_at(self) -> datetime:
+        times = (self.machine.next_due(), self.batch.next_at(), self.bus.next_at)
+        return min(at for at in times if at is not None)
+
+
+def _placed(job: Mapping[str, Any]) -> dict[str, Any]:
+    return {"jobDefinition": DEFINITION, "jobQueue": QUEUE, **job}
