@@ -5,10 +5,12 @@ core       DECIDES: statuses, documents, graphs, plans; pure, no clock, no I/O
 ports      what the services ask of the world
 services   DOES: load (ports), decide (core), act (ports); one function a verb
 local      ANSWERS on one machine: SQLite, the host process; and the honest fakes of the tests
+aws        ANSWERS on AWS: DynamoDB, Batch, Step Functions, SNS, S3; alone in importing boto3
 config     the only reader of the environment
 bootstrap  settings in, wired ports out
 cli        the terminal
 
 Reading order: core.lifecycle, core.run, core.readiness, core.planning, core.folding,
-services.turn, services.dispatch, ports, local.host.
+services.turn, services.dispatch, ports, local.host; on AWS app.py, services.steps,
+services.driving, aws.submitting.
 """
