@@ -3,11 +3,12 @@
 import logging
 from dataclasses import replace
 
-from chalicelib.core.lifecycle import FINAL, JobStatus, RunStatus
+from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.loading import load
 from chalicelib.core.reading import parse
 from chalicelib.core.run import Run, RunHeader
-from chalicelib.errors import BackendError, NotFoundError
+from chalicelib.core.schedule import OnFailure
+from chalicelib.errors import BackendError, InvalidInputError, NotFoundError
 from chalicelib.ports import DrivingPorts, JobRecord, Notice
 from chalicelib.services.finding import counts_of
 from chalicelib.services.overview import FAILED
@@ -15,6 +16,10 @@ from chalicelib.services.overview import FAILED
 logger = logging.getLogger(__name__)
 
 _SHOWN = 10  # failed jobs that one message tells of
+_GOES_ON = {
+    OnFailure.CONTINUE: "The run goes on with what does not depend on it.",
+    OnFailure.STOP: "The run stops, as its onFailure says: what runs is terminated.",
+}
 
 
 def tell_first_failure(ports: DrivingPorts, run: Run) -> bool:
@@ -28,7 +33,7 @@ def tell_first_failure(ports: DrivingPorts, run: Run) -> bool:
     first = records[0]
     lines = [
         f"Job {first.spec.name} of run {header.run_id} has failed.",
-        "The run goes on with what does not depend on it.",
+        _GOES_ON[header.policy.on_failure],
         *_failures(records),
         "",
         f"Why: batch-scheduler explain {first.spec.name} --run {header.run_id}",
@@ -63,9 +68,6 @@ def _failures(records: list[JobRecord]) -> list[str]:
 
 
 def _repairs(header: RunHeader) -> list[str]:
-    unfinished = [status for status in header.counts if JobStatus(status) not in FINAL]
-    if unfinished:
-        return []
     return [
         f"What would run again: batch-scheduler restart {header.run_id} --plan",
         f"Repair, then go on:   batch-scheduler restart {header.run_id}",
@@ -101,6 +103,7 @@ def _topic(ports: DrivingPorts, header: RunHeader) -> str:
     """The topic that the schedule's document names; empty for the default one."""
     try:
         stored = ports.schedules.get_schedule(header.schedule_id, header.schedule_version or None)
-    except NotFoundError:
-        return ""  # a run of older times, whose schedule is gone
-    return load(parse(stored.document.encode(), "schedule.json")).schedule_sns_topic or ""
+        document = load(parse(stored.document.encode(), "schedule.json"))
+    except (NotFoundError, InvalidInputError):
+        return ""  # a run of older times, whose schedule is gone or would be refused today
+    return document.schedule_sns_topic or ""

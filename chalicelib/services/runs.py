@@ -29,7 +29,7 @@ class StartRequest:
     """Who starts a run, with which parameters, and where its jobs work.
 
     `at` is the start that was asked for, now for None; `driver` the execution that is there to
-    drive it: the same request with the same driver gives the run that it gave before.
+    drive it. With a driver the same actor gets, for the same start, the run that he got before.
     """
 
     actor: str
@@ -76,8 +76,9 @@ def start(
         try:
             ports.runs.create_run(header, jobs, states)
         except ConflictError:
-            if request.driver and _is_drivers(ports, header):
-                return ports.runs.get_header(header.run_id)
+            before = _given_before(ports, header) if request.driver else None
+            if before is not None:
+                return before
             continue
         except BackendError as error:
             if not error.retryable or not _is_there(ports, header):
@@ -104,9 +105,18 @@ def _is_sent(spec: JobSpec) -> bool:
     return bool(spec.request) and not spec.passed
 
 
-def _is_drivers(ports: Ports, header: RunHeader) -> bool:
-    """Say whether the run that is there was made for the same driver: by this request, before."""
-    return ports.runs.get_header(header.run_id).driver == header.driver
+def _given_before(ports: Ports, header: RunHeader) -> RunHeader | None:
+    """The run that is there, if the same request has made it.
+
+    By who started it, which stays: its driver may be another by now, or the run over.
+    """
+    try:
+        found = ports.runs.get_header(header.run_id)
+    except NotFoundError as error:
+        # Large runs are made in several writes, and hidden until the last: whose is this one?
+        reason = f"run {header.run_id} is being made at this moment"
+        raise BackendError("store", "create run", reason, retryable=True) from error
+    return found if found.started_by == header.started_by else None
 
 
 def _is_there(ports: Ports, header: RunHeader) -> bool:

@@ -7,6 +7,7 @@ One execution drives a run, the one that the header names; a step of any other d
 import logging
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from enum import StrEnum
@@ -15,9 +16,9 @@ from typing import Any
 from chalicelib.core.lifecycle import Act, RunStatus
 from chalicelib.core.messages import StartMessage
 from chalicelib.core.naming import run_id
-from chalicelib.core.operating import Order
-from chalicelib.core.run import RunHeader
-from chalicelib.errors import ConflictError, InvalidInputError
+from chalicelib.core.operating import Order, words
+from chalicelib.core.run import Run, RunHeader
+from chalicelib.errors import BackendError, ConflictError, InvalidInputError
 from chalicelib.ports import DrivingPorts
 from chalicelib.services import announcing, archiving, dispatch, driving, operations, runs
 from chalicelib.services.turn import Driven, advance, poll
@@ -102,9 +103,11 @@ def _meant(
         )
         return runs.start(ports, stored, request)
     header = ports.runs.get_header(run_id(message.schedule_id, message.started_at))
-    if not message.restart or header.driver == execution:
-        return header
     order = Order(act=Act.RESTART, actor=actor, reason=message.reason, at=ports.clock())
+    # A first step that comes twice may come when the run that it restarted has ended again.
+    has_restarted = header.driver == execution or header.reason == words(order, Act.RESTART)
+    if has_restarted or not message.restart:
+        return header
     return operations.restart(ports, header.run_id, order, driver=execution).header
 
 
@@ -146,7 +149,7 @@ def record_history(ports: DrivingPorts, leg: Leg) -> Leg:
     def act(driven: Driven, leg: Leg) -> Leg:
         run = driven.run
         ports.runs.close_turn(run)
-        told = leg.told or announcing.tell_first_failure(ports, run)
+        told = leg.told or _tell_first_failure(ports, run)
         following = replace(leg, turn=leg.turn + 1, told=told, next=Next.SUBMIT)
         if following.turn < ports.executions.max_turns:
             return following
@@ -185,6 +188,15 @@ def _give_up(ports: DrivingPorts, header: RunHeader, driver: str, error: Mapping
     announcing.tell_driver_failed(ports, header, reason)
 
 
+def _tell_first_failure(ports: DrivingPorts, run: Run) -> bool:
+    """The next turn tries again: people who can't be told are no reason to stop a run."""
+    try:
+        return announcing.tell_first_failure(ports, run)
+    except BackendError as error:
+        logger.warning("can't tell of a failure in %s: %s", run.header.run_id, error)
+        return False
+
+
 def _on_run(ports: DrivingPorts, leg: Leg, act: Callable[[Driven, Leg], Leg]) -> Leg:
     """Do one step of the leg's run, on what is true now, if it is ours."""
     run = ports.runs.load_for_turn(leg.run_id)
@@ -196,16 +208,31 @@ def _on_run(ports: DrivingPorts, leg: Leg, act: Callable[[Driven, Leg], Leg]) ->
         if header.driver != leg.driver:
             _see_off(ports, header)
             return replace(leg, next=Next.END)
-        known = replace(leg, generation=header.generation, wait=header.policy.wait_time)
         try:
-            return act(Driven(run), known)
+            return act(Driven(run), _known(leg, header))
         except ConflictError:
             if not tries_left:
                 raise
-        # What a turn loads may have been behind: look at everything, and write down what is true.
-        run = ports.runs.load_run(leg.run_id)
-        ports.runs.close_turn(run)
+        run = _looked_at_anew(ports, leg.run_id)
     raise AssertionError("the last try returns or raises")
+
+
+def _looked_at_anew(ports: DrivingPorts, run_id: str) -> Run:
+    """What a turn loads may have been behind: look at everything, and write down what is true."""
+    run = ports.runs.load_run(run_id)
+    with suppress(ConflictError):  # it moves on: our next write will conflict as well
+        ports.runs.close_turn(run)
+    return run
+
+
+def _known(leg: Leg, header: RunHeader) -> Leg:
+    """The leg as the run is now: what failed before a restart says nothing of what fails after."""
+    return replace(
+        leg,
+        generation=header.generation,
+        told=leg.told and leg.generation == header.generation,
+        wait=header.policy.wait_time,
+    )
 
 
 def _see_off(ports: DrivingPorts, header: RunHeader) -> None:

@@ -8,7 +8,7 @@ import pytest
 from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.run import JobState, RunHeader
 from chalicelib.core.schedule import JobSpec
-from chalicelib.errors import BackendError, ConflictError, InvalidInputError
+from chalicelib.errors import BackendError, ConflictError, InvalidInputError, NotFoundError
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.ports import Ports, StoredSchedule
 from chalicelib.services.runs import StartRequest, start
@@ -119,6 +119,40 @@ def test_runs_started_in_the_same_moment_get_starts_of_their_own(ports: Ports) -
     assert [run.started_at for run in runs] == [
         NOW, NOW.replace(microsecond=1), NOW.replace(microsecond=2),
     ]  # fmt: skip
+
+
+def test_a_run_is_started_for_the_execution_that_asks_and_for_nobody_else(ports: Ports) -> None:
+    schedule = stored(ports)
+    one, two = (StartRequest(actor=name, at=NOW, driver=name) for name in ("one", "two"))
+    runs = [start(ports, schedule, request).run_id for request in (one, two, one, two)]
+    assert runs[:2] == runs[2:]
+    assert len(ports.runs.find_headers()) == 2
+
+
+class SlowStore(MemoryStore):
+    """A store in which somebody is making a run, which until then nobody sees."""
+
+    is_made = False
+
+    def get_header(self, run_id: str) -> RunHeader:
+        if not self.is_made:
+            raise NotFoundError("run", run_id)
+        return super().get_header(run_id)
+
+
+def test_an_execution_waits_until_the_run_of_the_same_moment_can_be_seen() -> None:
+    store = SlowStore()
+    ports = world(store=store)
+    schedule = stored(ports)
+    one, two = (StartRequest(actor=name, at=NOW, driver=name) for name in ("one", "two"))
+    first = start(ports, schedule, one)
+    for request in (one, two):
+        with pytest.raises(BackendError, match="is being made at this moment") as caught:
+            start(ports, schedule, request)
+        assert caught.value.retryable
+    store.is_made = True
+    assert start(ports, schedule, one).run_id == first.run_id
+    assert start(ports, schedule, two).run_id != first.run_id
 
 
 def test_more_runs_than_microseconds_are_looked_at_are_refused(ports: Ports) -> None:
