@@ -10,9 +10,11 @@ from chalicelib.core.run import Run
 from chalicelib.errors import ConflictError
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.ports import Ports
-from chalicelib.services import operations
+from chalicelib.services import operations, steps
 from chalicelib.services.operations import Selection
 from tests.unit.runs import NOW, header, order, spec
+from tests.unit.stage import RUN as DRIVEN
+from tests.unit.stage import Stage, job_of
 from tests.unit.stores import record_run, world
 
 RUN = "etl/2026"
@@ -123,3 +125,66 @@ def test_a_run_that_has_ended_can_not_be_cancelled() -> None:
     record_run(ports, spec("a"), run=header(status=RunStatus.SUCCEEDED, ended_at=NOW))
     with pytest.raises(ConflictError, match="is SUCCEEDED: there is nothing to cancel"):
         operations.cancel(ports, RUN, order(Act.CANCEL))
+
+
+class Race:
+    """An operator passes job `a` of a driven run, and something else moves it just then."""
+
+    def __init__(self) -> None:
+        self.stage = Stage()
+        self.leg = self.stage.record(spec("a"), spec("b", "a"))
+        self.refused: list[str] = []
+
+    def passes(self) -> None:
+        selection = Selection(run_id=DRIVEN, patterns=["a"])
+        operation = operations.act_on_jobs(self.stage.ports, selection, order(Act.PASS))
+        self.refused += [refusal.sentence for refusal in operation.refusals]
+
+    def submits(self) -> None:
+        steps.submit_jobs(self.stage.ports, self.leg, lambda: 300_000)
+
+    def polls(self) -> None:
+        steps.poll_jobs(self.stage.ports, self.leg)
+
+    def run(self, way: str, driver: Callable[[], None]) -> None:
+        """The operator comes before the driver or after it, or one just before the other writes."""
+        late = way in ("after", "overtaking")
+        first, second = (driver, self.passes) if late else (self.passes, driver)
+        if way in ("overtaken", "overtaking"):
+            self.stage.store.others = [second]
+            first()
+        else:
+            first()
+            second()
+
+    def finish(self) -> None:
+        for _ in range(2):
+            self.submits()
+            self.stage.queue.run_until_quiet()
+            self.polls()
+        self.submits()
+        assert self.stage.header.status is RunStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize("way", ["before", "after", "overtaken", "overtaking"])
+def test_f31_a_job_that_is_passed_as_it_finishes_has_finished(way: str) -> None:
+    race = Race()
+    race.submits()
+    race.stage.queue.advance(1.5)
+    race.run(way, race.polls)
+    assert race.stage.statuses["a"] == "SUCCEEDED"
+    refused = [sentence[:16] for sentence in race.refused]
+    assert refused == (["'a' is SUCCEEDED"] if way in ("after", "overtaken") else [])
+    race.finish()
+    assert race.stage.submitted == ["a", "b"]
+
+
+@pytest.mark.parametrize("way", ["before", "after", "overtaken", "overtaking"])
+def test_f31_a_job_that_is_passed_as_it_is_handed_over_does_not_run(way: str) -> None:
+    race = Race()
+    race.run(way, race.submits)
+    race.finish()
+    assert race.refused == []
+    assert race.stage.statuses == {"a": "PASS", "b": "SUCCEEDED"}
+    started = [race.stage.queue.submissions[start.job_id] for start in race.stage.queue.starts]
+    assert [job_of(submission) for submission in started] == ["b"]

@@ -1,0 +1,90 @@
+"""The JSON of what verbs did: values that a program reads without knowing our code."""
+
+from datetime import timedelta, timezone
+
+from chalicelib.core.explaining import Cause
+from chalicelib.core.lifecycle import Act, JobStatus
+from chalicelib.core.operating import operate
+from chalicelib.core.restarting import plan_restart
+from chalicelib.services import schedules
+from chalicelib.services.shapes import (
+    cause_shape,
+    job_shape,
+    operation_shape,
+    restart_shape,
+    run_shape,
+    schedule_shape,
+    seconds_between,
+)
+from tests.builders import job, loaded
+from tests.unit.runs import NOW, after, header, order, run_of, spec, state
+from tests.unit.stores import world
+
+J = JobStatus
+
+
+def test_times_are_utc_with_a_z_wherever_they_were_taken() -> None:
+    elsewhere = NOW.astimezone(timezone(timedelta(hours=-8)))
+    assert run_shape(header(ended_at=elsewhere))["lastDateTime"] == "2026-11-23T12:00:00.000000Z"
+
+
+def test_what_is_absent_is_null_and_what_is_counted_is_not_zero() -> None:
+    shape = run_shape(header(counts={"FAILED": 0, "WAITING": 2}))
+    assert (shape["lastDateTime"], shape["reason"], shape["cancelling"]) == (None, None, None)
+    assert shape["counts"] == {"WAITING": 2}
+    waiting = job_shape(spec("a"), state("a", J.WAITING))
+    assert [waiting[key] for key in ("jobId", "startedAt", "seconds", "exitCode")] == [None] * 4
+
+
+def test_a_job_tells_how_long_it_ran() -> None:
+    ran = state("a", J.SUCCEEDED, started_at=NOW, stopped_at=after(90.1234))
+    assert job_shape(spec("a"), ran)["seconds"] == 90.123
+    assert seconds_between(None, NOW) is None
+
+
+def test_a_version_of_a_schedule_is_told_without_its_document() -> None:
+    stored = schedules.put(world(), loaded(job("a"), scheduleName="Evening load"), "ada")
+    assert schedule_shape(stored) == {
+        "scheduleId": "nightly",
+        "scheduleName": "Evening load",
+        "version": 1,
+        "digest": stored.digest,
+        "jobs": 1,
+        "storedAt": "2026-11-23T12:00:00.000000Z",
+        "storedBy": "ada",
+    }
+
+
+def test_a_verb_over_jobs_tells_of_each_what_became_of_it_or_why_nothing_did() -> None:
+    run = run_of(spec("a"), spec("b"), b=J.SUCCEEDED)
+    shape = operation_shape(operate(run, ["a", "b"], order(Act.HOLD, reason="late data")))
+    [changed], [refused] = shape["changed"], shape["refused"]
+    assert changed == {
+        "jobName": "a",
+        "act": "HOLD",
+        "before": "WAITING",
+        "after": "HELD",
+        "reason": "hold by ada: late data",
+    }
+    assert refused["jobName"] == "b"
+    assert refused["reason"].startswith("'b' is SUCCEEDED, so hold is not possible")
+
+
+def test_a_restart_tells_what_runs_again_what_stays_and_what_may_have_been_done() -> None:
+    run = run_of(*map(spec, "abcd"), a=J.SUCCEEDED, b=J.NOTFOUND, c=J.RUNNING)
+    assert restart_shape(plan_restart(run, order(Act.RESTART))) == {
+        "runId": "etl/2026",
+        "generation": 2,
+        "again": ["b"],
+        "adopt": ["c"],
+        "keep": ["a"],
+        "inDoubt": ["b"],
+    }
+
+
+def test_an_explanation_is_told_down_to_its_last_link() -> None:
+    below = Cause("a", J.FAILED, "'a' failed.", facts=("exit code 3",))
+    shape = cause_shape(Cause("b", J.UPSTREAM_FAILED, "'b' never ran.", because=(below,)))
+    [link] = shape["because"]
+    assert (shape["status"], shape["facts"], shape["more"]) == ("UPSTREAM_FAILED", [], 0)
+    assert (link["jobName"], link["facts"], link["because"]) == ("a", ["exit code 3"], [])
