@@ -154,11 +154,16 @@ class FakeBatch(MemoryQueue):
 
     # Behind it
 
-    def next_at(self) -> datetime | None:
-        """When a job next starts or ends by itself; what can start now is started."""
+    def settle(self) -> None:
+        """Do what is possible at this moment: start what there is room for, end what must."""
         self._catch_up()
         self._start()
+        while (at := self._next_event()) is not None and at <= self._at:
+            self._step(at)
         self._tell()
+
+    def next_at(self) -> datetime | None:
+        """When something next happens by itself."""
         at = self._next_event()
         return None if at is None else _EPOCH + timedelta(milliseconds=at)
 

@@ -227,6 +227,7 @@ class StrictStage:
 
     def step(self) -> bool:
         """Do what is due now; False when nothing is."""
+        self.batch.settle()
         self.states.tell()
         self.bus.take(self.aws.events)
         was_told = self.bus.deliver()
