@@ -1,5 +1,5 @@
 # What you can ask for: make demo, test, check, prove, rehearse, bench, docs, lock, build, clean.
-# On AWS, with STAGE=dev or another: make deploy, diff, package, destroy; and make lint-aws.
+# On AWS, with STAGE=dev or another: make deploy, diff, package, destroy, smoke; and make lint-aws.
 # Only Python 3.11 or newer is needed; everything else is installed into .venv.
 
 VENV ?= .venv
@@ -13,6 +13,7 @@ LOCK := $(BIN)/python -m piptools compile --quiet --no-header --strip-extras --a
 
 STAGE ?=
 DATA ?=
+ONLY ?=
 TOOLS := .venv-tools
 DEPLOY = $(BIN)/python -m cloudformation.deploy
 
@@ -21,7 +22,7 @@ comma := ,
 head = @(echo '\# $(subst ','\'',$(2))'; cat $(1)) > $(1).new && mv $(1).new $(1)
 
 .PHONY: help demo test check prove rehearse bench docs lock build clean
-.PHONY: deploy diff package destroy lint-aws needs-stage
+.PHONY: deploy diff package destroy smoke lint-aws needs-stage
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
@@ -88,6 +89,11 @@ package: needs-stage $(VENV)/.installed-aws
 # Asks first. Tables and buckets stay, unless DATA=delete.
 destroy: needs-stage $(VENV)/.installed-aws
 	@$(DEPLOY) destroy --stage $(STAGE) $(if $(filter delete,$(DATA)),--data)
+
+# Whether AWS behaves as we rely on, on a deployed stage: docs/unverified.md. About ten minutes, and
+# less than 0.10 US dollars. ONLY=dynamo makes only the checks whose names begin so.
+smoke: needs-stage $(VENV)/.installed-aws
+	@$(BIN)/python -m smoke --stage $(STAGE) $(if $(ONLY),--only $(ONLY))
 
 needs-stage:
 	@test -n "$(STAGE)" || { echo "Name the stage: make deploy STAGE=dev" >&2; exit 1; }

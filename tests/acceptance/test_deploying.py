@@ -20,7 +20,15 @@ pytestmark = pytest.mark.rehearse
 OWN_TABLES = {"BatchSchedules-dev", "BatchScheduleHistory-dev", "BatchScheduleJobs-dev"}
 
 
-PARTS = (".chalice", "chalicelib", "cloudformation", "stepfunctions", "app.py", "requirements.txt")
+PARTS = (
+    ".chalice",
+    "chalicelib",
+    "cloudformation",
+    "smoke",
+    "stepfunctions",
+    "app.py",
+    "requirements.txt",
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,11 @@ def deployed(empty: Checkout, first_deploy: str) -> Checkout:
 
 def run(where: Checkout, *arguments: str, typed: str = "", code: int = 0) -> str:
     """Run the program of `make` as it does; what it said."""
-    command = [sys.executable, "-m", "cloudformation.deploy", *arguments, "--stage", "dev"]
+    return program(where, "cloudformation.deploy", *arguments, typed=typed, code=code)
+
+
+def program(where: Checkout, module: str, *arguments: str, typed: str = "", code: int = 0) -> str:
+    command = [sys.executable, "-m", module, *arguments, "--stage", "dev"]
     done = subprocess.run(
         command,
         cwd=where.directory,
@@ -160,6 +172,22 @@ def test_a_diff_changes_nothing(deployed: Checkout) -> None:
     said = run(deployed, "diff")
     assert "batch-scheduler-dev-functions:" in said
     assert (statuses(deployed), deployed_functions(deployed)) == before
+
+
+def test_the_smoke_test_finds_what_moto_does_otherwise(deployed: Checkout) -> None:
+    lines = program(deployed, "smoke", "--only", "dynamo", code=1).splitlines()
+    otherwise = {line.split()[3] for line in lines if line.startswith("NOT AS EXPECTED")}
+    assert otherwise == {"dynamo-knows-a-token", "dynamo-expiry"}  # moto's server honours neither
+    assert lines[-1].startswith("6 OK, 2 NOT AS EXPECTED, 0 NOT SEEN")
+    items = deployed.client("dynamodb").scan(TableName="BatchScheduleJobs-dev")["Items"]
+    assert items == []
+
+
+def test_a_stage_that_is_not_there_is_not_asked(empty: Checkout, tmp_path: Path) -> None:
+    with account() as other:
+        said = program(Checkout(empty.directory, other), "smoke", code=2)
+    assert "Stack with id batch-scheduler-dev does not exist" in said
+    assert said.count("\n") == 1
 
 
 def test_destroying_asks_and_takes_no_for_an_answer(deployed: Checkout) -> None:
