@@ -40,6 +40,7 @@ class Execution:
     due: datetime | None = None  # None: waits for its token alone
     token: str = ""
     resumed: str = ""  # "", "woken" or "timed out"
+    moves: int = 0  # what was begun before the last of these counts no more
     tries: dict[tuple[str, int], int] = field(default_factory=dict)
     largest: int = 0  # bytes of the largest state seen
     ended_at: datetime | None = None
@@ -72,6 +73,7 @@ class Machine:
         if execution is not None:
             execution.token, execution.resumed = "", "woken"
             execution.due = self._clock()
+            execution.moves += 1
 
     def fail(self, token: str, error: str, cause: str) -> None:
         """SendTaskFailure; an unknown token does nothing."""
@@ -93,6 +95,7 @@ class Machine:
         """End an execution from outside."""
         execution = self.executions[name]
         execution.status, execution.ended_at = status, self._clock()
+        execution.moves += 1
         self.ended.append(execution)
 
     def running(self) -> list[Execution]:
@@ -106,20 +109,30 @@ class Machine:
         """Take one step of each execution that is due; False when none was."""
         due = [each for each in self.running() if each.due and each.due <= self._clock()]
         for execution in due:
-            self._step(execution)
+            # Another one's function may have moved it meanwhile.
+            if execution.status == "RUNNING" and execution.due and execution.due <= self._clock():
+                self._step(execution)
         return bool(due)
+
+    def lose(self, name: str) -> None:
+        """Let the function that an execution is calling seem to have failed: it may go on."""
+        execution = self.executions[name]
+        state = self._states[execution.state]
+        self._failed(execution, state, "Lambda.SdkClientException", "")
 
     def _step(self, execution: Execution) -> None:
         state = self._states[execution.state]
         size = len(json.dumps(execution.data))
         execution.largest = max(execution.largest, size)
         assert size <= MAX_STATE
+        moves = execution.moves
         try:
             self._enter(execution, state)
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt | AssertionError):
                 raise
-            self._failed(execution, state, _name_of(error), str(error))
+            if execution.moves == moves:
+                self._failed(execution, state, _name_of(error), str(error))
         assert execution.events < MAX_EVENTS, f"{execution.name} has a full history"
 
     def _enter(self, execution: Execution, state: Json) -> None:
@@ -137,9 +150,11 @@ class Machine:
             case "Task":
                 function = state["Resource"].rpartition("-")[2]
                 payload = _filled(state.get("Parameters"), execution, "")
+                moves = execution.moves
                 answer = self._invoke(function, payload)
-                execution.data = json.loads(json.dumps(answer))
-                self._leave(execution, state, state["Next"])
+                if execution.moves == moves:
+                    execution.data = json.loads(json.dumps(answer))
+                    self._leave(execution, state, state["Next"])
             case "Succeed" | "Fail" as kind:
                 execution.status = "SUCCEEDED" if kind == "Succeed" else "FAILED"
                 execution.error = state.get("Error", "")
@@ -161,19 +176,23 @@ class Machine:
             execution.due = self._clock() + timedelta(seconds=seconds)
             parameters = _filled(state["Parameters"], execution, execution.token)
             function = parameters["FunctionName"].rpartition("-")[2]
+            moves = execution.moves
             try:
                 self._invoke(function, parameters["Payload"])
             except BaseException:
-                execution.token = ""
+                if execution.moves == moves:
+                    execution.token = ""
                 raise
 
     def _leave(self, execution: Execution, state: Json, following: str) -> None:
         execution.events += _EVENTS[state["Type"]]
         execution.transitions += 1
+        execution.moves += 1
         execution.state, execution.resumed, execution.due = following, "", self._clock()
         execution.tries.clear()
 
     def _failed(self, execution: Execution, state: Json, error: str, cause: str) -> None:
+        execution.moves += 1
         for index, rule in enumerate(state.get("Retry", ())):
             if not _matches(rule, error):
                 continue

@@ -47,6 +47,7 @@ class Call:
     service: str
     operation: str
     at: datetime
+    caller: str = ""  # the function that made it; empty for people
     permissions: tuple[Permission, ...] = ()
     read_units: float = 0.0
     write_units: float = 0.0

@@ -17,25 +17,44 @@ from tests.strict.shapes import ShapeChecks
 
 _KEPT = "strict_params"  # where a call's context has the caller's parameters
 
+Answer = tuple[AWSResponse, dict[str, Any]]
 Faults = Callable[[int, str, str], Fault | None]  # (index in calls, service, operation)
+
+# Sent again by botocore's standard mode, besides every 5xx and whatever got no answer.
+_SENT_AGAIN = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
 
 
 class StrictAws:
     """One account in one Region.
 
     `events` are what EventBridge has yet to deliver, oldest first. `call` is the one that is being
-    answered: services tell it what they counted. Retries of the SDK never happen.
+    answered: services tell it what they counted. `caller` is the function that runs, and `done` is
+    told of each call as soon as it is done. The SDK sends nothing twice unless `sends_again`: then
+    each try is a call, and there are as many as a client's configuration says.
     """
 
-    def __init__(self, clock: VirtualClock, seed: int = 0) -> None:
+    def __init__(self, clock: VirtualClock, seed: int = 0, *, sends_again: bool = False) -> None:
         self.clock = clock
         self.seed = seed
+        self.sends_again = sends_again
         self.faults: Faults | None = None
+        self.done: Callable[[Call], object] | None = None
+        self.caller = ""
         self.calls: list[Call] = []
         self.events: list[dict[str, Any]] = []
         self.call = Call("", "", clock())
         self._services: dict[str, Service] = {}
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, int], Any] = {}
 
     def serve(self, name: str, service: Service) -> None:
         """Let a service answer under botocore's name for it."""
@@ -44,12 +63,13 @@ class StrictAws:
     def client(self, service_name: str, *, config: Config | None = None) -> Any:
         """The client of a service, the same one each time.
 
-        The configuration is not heeded: it is about time-outs and retries, and none is real here.
+        Of the configuration only the number of tries is heeded: no time-out is real here.
         """
-        del config
-        if service_name not in self._clients:
-            self._clients[service_name] = self._connected(service_name)
-        return self._clients[service_name]
+        retries = config.retries if config is not None and config.retries else {}
+        key = (service_name, retries.get("total_max_attempts", 3))
+        if key not in self._clients:
+            self._clients[key] = _twin(self, *key)
+        return self._clients[key]
 
     def count(self, operation: str = "") -> int:
         """How many calls of an operation there were; of all without one."""
@@ -68,21 +88,27 @@ class StrictAws:
                 needed.setdefault(action, set()).add(arn)
         return needed
 
-    def _connected(self, name: str) -> Any:
-        client = _twin(name)
+    def answer(self, name: str, tries: int, model: Any, params: Params) -> Answer:
+        """What a client of the service gets for a request that it sends at most so often."""
+        for left in reversed(range(tries if self.sends_again else 1)):
+            try:
+                answer = self._answer(name, model, params)
+            except (ConnectTimeoutError, ReadTimeoutError):
+                if not left:
+                    raise
+            else:
+                if not left or not self._is_sent_again(answer):
+                    return answer
+        raise AssertionError("the last try returns or raises")
 
-        def answer(model: Any, context: Any, **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
-            return self._answer(name, model, context[_KEPT])
+    def _is_sent_again(self, answer: Answer) -> bool:
+        return answer[0].status_code >= 500 or self.calls[-1].error in _SENT_AGAIN
 
-        client.meta.events.register_last("before-parameter-build", _keep)
-        client.meta.events.register_last("before-call", answer)
-        return client
-
-    def _answer(self, name: str, model: Any, params: Params) -> tuple[AWSResponse, dict[str, Any]]:
+    def _answer(self, name: str, model: Any, params: Params) -> Answer:
         if name not in self._services or model.name not in self._services[name].operations:
             raise NotImplementedError(f"{name} {model.name} isn't faked")
         service = self._services[name]
-        call = Call(name, model.name, self.clock())
+        call = Call(name, model.name, self.clock(), self.caller)
         self.calls.append(call)
         if self.faults is not None:
             call.fault = self.faults(len(self.calls) - 1, name, model.name)
@@ -124,9 +150,12 @@ class StrictAws:
             raise AwsError(service.refusal, told + "; ".join(wrong))
         outer, self.call = self.call, call
         try:
-            return service.operations[model.name](params)
+            answer = service.operations[model.name](params)
         finally:
             self.call = outer
+        if self.done is not None:
+            self.done(call)
+        return answer
 
 
 # One session and one set of checks for all: the models of services are large, and read once.
@@ -136,16 +165,22 @@ _CHECKS = ShapeChecks()
 
 @cache
 def _original(name: str) -> Any:
-    return _SESSION.client(name)
+    """A client that asks for its answers whoever its configuration names."""
+    client = _SESSION.client(name)
+    client.meta.events.register_last("before-parameter-build", _keep)
+    client.meta.events.register_last("before-call", _ask)
+    return client
 
 
-def _twin(name: str) -> Any:
-    """A client with events of its own; making one anew takes botocore 50 ms."""
+def _twin(aws: StrictAws, name: str, tries: int) -> Any:
+    """A client that is answered by `aws`; making one anew takes botocore 50 ms."""
     original = _original(name)
     client = object.__new__(type(original))
     vars(client).update(vars(original))
     client.meta = copy.copy(original.meta)
-    client.meta.events = copy.copy(original.meta.events)
+    config = copy.copy(original.meta.config)
+    config.answered_by = (aws, name, tries)
+    vars(client.meta)["_client_config"] = config
     return client
 
 
@@ -153,7 +188,13 @@ def _keep(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
     context[_KEPT] = params
 
 
-def _error(error: AwsError, model: Any) -> tuple[AWSResponse, dict[str, Any]]:
+def _ask(model: Any, context: Any, **_: Any) -> Answer:
+    aws, name, tries = context["client_config"].answered_by
+    answer: Answer = aws.answer(name, tries, model, context[_KEPT])
+    return answer
+
+
+def _error(error: AwsError, model: Any) -> Answer:
     shape = model.service_model.shape_for_error_code(error.code)
     if shape is not None and error.members:
         _must_be(error.members, shape, model)
@@ -167,6 +208,6 @@ def _must_be(answer: Mapping[str, Any], shape: Any, model: Any) -> None:
         raise AssertionError(f"{model.name} never answers so: {'; '.join(wrong)}")
 
 
-def _response(parsed: Mapping[str, Any], status: int) -> tuple[AWSResponse, dict[str, Any]]:
+def _response(parsed: Mapping[str, Any], status: int) -> Answer:
     about = {"RequestId": "strict", "HTTPStatusCode": status, "HTTPHeaders": {}, "RetryAttempts": 0}
     return AWSResponse("", status, {}, None), {**parsed, "ResponseMetadata": about}

@@ -5,9 +5,9 @@ clients. Time passes only between them, and where one of them sleeps.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -52,6 +52,9 @@ class Setup:
     listing_lag: float = 0.0  # of AWS Batch
     index_lag: float = 0.0  # of DynamoDB's global indexes
     executions_lag: float = 0.0  # of Step Functions
+    skew: float = 0.0  # by how much the clock of each process may be wrong, either way
+    sends_again: bool = False  # whether the SDK sends again what failed, where it may
+    turns: int | None = None  # after which an execution hands over; None as deployed
     is_warm: bool = (
         True  # functions keep their process until they crash; else each call has its own
     )
@@ -75,7 +78,7 @@ class StrictStage:
     def __init__(self, setup: Setup | None = None) -> None:
         setup = setup or Setup()
         self.clock = VirtualClock()
-        self.aws = aws = StrictAws(self.clock, setup.seed)
+        self.aws = aws = StrictAws(self.clock, setup.seed, sends_again=setup.sends_again)
         fakes = FakeSettings(capacity=setup.capacity, listing_lag=setup.listing_lag)
         self.batch = FakeBatch(self.clock, aws.events, setup.script, fakes)
         self.dynamodb = FakeDynamo(aws, setup.index_lag)
@@ -86,9 +89,9 @@ class StrictStage:
         )
         self.topics = FakeTopics(TOPIC)
         self.bus = Bus(self.clock, self.invoke)
-        self._is_warm = setup.is_warm
+        self._setup = setup
         self._chance = Chance(f"stage {setup.seed}")
-        self._processes: dict[str, DrivingPorts] = {}
+        self._idle: dict[str, list[DrivingPorts]] = {}
         self._deadlines = [self.clock() + timedelta(days=36_500)]
         self._serve()
         self._deploy()
@@ -123,21 +126,27 @@ class StrictStage:
 
     def process(self) -> DrivingPorts:
         """The ports of a process that begins: nothing is remembered in it."""
-        timing = Timing(clock=self.clock, sleep=self._sleep, chance=self._chance)
-        return stage_ports(resources.settings(), self.aws, timing)
+        timing = Timing(clock=self._clock_of_process(), sleep=self.spend, chance=self._chance)
+        settings = resources.settings()
+        if self._setup.turns is not None:
+            settings = replace(settings, stage=replace(settings.stage, turns=self._setup.turns))
+        return stage_ports(settings, self.aws, timing)
+
+    def _clock_of_process(self) -> Callable[[], datetime]:
+        if not self._setup.skew:
+            return self.clock
+        wrong = timedelta(seconds=self._chance.uniform(-self._setup.skew, self._setup.skew))
+        return lambda: self.clock() + wrong
 
     def invoke(self, function: str, event: Json) -> Json:
         """Call a function of app.py as Lambda does, with its policy and its time."""
         kind = "an asynchronous payload" if function in _TOLD_LATER else "a synchronous payload"
         check_payload(kind, event)
-        with self._running(function) as context, serving(self._process_of(function)):
+        with self._running(function) as context, self._process_of(function) as ports:
             first = len(self.aws.calls)
             try:
-                answer = getattr(app, function)(json.loads(json.dumps(event)), context)
-            except BaseException as error:
-                if not isinstance(error, Exception):
-                    self._processes.pop(function, None)
-                raise
+                with serving(ports):
+                    answer = getattr(app, function)(json.loads(json.dumps(event)), context)
             finally:
                 self._check_policy(function, first)
         check_payload("a synchronous payload", answer)
@@ -146,28 +155,41 @@ class StrictStage:
     @contextmanager
     def _running(self, function: str) -> Iterator[Context]:
         deadline = self.clock() + timedelta(seconds=seconds_of(function))
+        caller, self.aws.caller = self.aws.caller, function
         self._deadlines.append(deadline)
         try:
             yield Context(self.clock, deadline)
         finally:
             self._deadlines.pop()
+            self.aws.caller = caller
 
-    def _process_of(self, function: str) -> DrivingPorts:
-        """Each function has a process of its own, which may be called again."""
-        if not self._is_warm:
-            return self.process()
-        if function not in self._processes:
-            self._processes[function] = self.process()
-        return self._processes[function]
+    @contextmanager
+    def _process_of(self, function: str) -> Iterator[DrivingPorts]:
+        """One of the function's processes that is idle, or a new one.
 
-    def _sleep(self, seconds: float) -> None:
+        It may be called again when it has answered, also with an error; a crash ends it.
+        """
+        idle = self._idle.setdefault(function, [])
+        is_reused = idle and self._setup.is_warm
+        ports = idle.pop(self._chance.randrange(len(idle))) if is_reused else self.process()
+        try:
+            yield ports
+        except Exception:
+            idle.append(ports)
+            raise
+        idle.append(ports)
+
+    def spend(self, seconds: float) -> None:
+        """Let time pass in the function that runs; at its end it is cut off."""
         left = (self._deadlines[-1] - self.clock()).total_seconds()
-        self.clock.advance(min(seconds, left))
+        self.clock.advance(max(0.0, min(seconds, left)))
         if seconds > left:
             raise Crash("the function's time is up")
 
     def _check_policy(self, function: str, first: int) -> None:
         for call in self.aws.calls[first:]:
+            if call.caller != function:
+                continue  # of people, and of functions that were called meanwhile
             for permission in call.permissions:
                 assert is_allowed(function, permission), f"{function} may not {permission}"
 
@@ -238,17 +260,17 @@ class StrictStage:
         end = self.clock() + timedelta(seconds=longest)
         while not self.is_quiet:
             if not self.step():
-                self._pass_time()
+                self.pass_time()
             assert self.clock() <= end, f"no end after {longest} s: {self.unfinished()}"
 
     def advance(self, seconds: float) -> None:
         """Let that much time pass, and everything happen that falls into it."""
         end = self.clock() + timedelta(seconds=seconds)
         while self.step() or self._next_at() <= end:
-            self._pass_time()
+            self.pass_time()
         self.batch.advance((end - self.clock()).total_seconds())
 
-    def _pass_time(self) -> None:
+    def pass_time(self) -> None:
         """Let time pass until something happens."""
         self.batch.advance(max(0.0, (self._next_at() - self.clock()).total_seconds()))
 
