@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.names import archive_of, bucket_of
-from chalicelib.bootstrap.on_aws import account_of, wire
+from chalicelib.bootstrap.on_aws import Timing, account_of, wire
 from chalicelib.config import Settings, read_settings
 from chalicelib.errors import SchedulerError
 from chalicelib.local.clock import SystemClock
@@ -55,7 +55,7 @@ def trial_of(
 ) -> Trial:
     """A trial of the stage. Raises BackendError, and ClientError for one that is not deployed."""
     stage, where = settings.stage, account_of(clients)
-    ports = wire(stage, clients, where, clock)
+    ports = wire(stage, clients, where, Timing(clock=clock, sleep=sleep))
     name = f"batch-scheduler-{stage.name}"
     queue = _queue(clients, name)
     (pinned,) = ports.queue.pin([{"jobDefinition": f"{name}-shell"}])

@@ -8,15 +8,11 @@ from string import Template
 from typing import Any
 
 import app
-from chalicelib.aws.batch_queue import BatchQueue
 from chalicelib.aws.clients import Clients
-from chalicelib.aws.submit_budget import AccountBudget
-from chalicelib.aws.submitting import Pace, Submitter
 from chalicelib.bootstrap import serving
-from chalicelib.bootstrap.on_aws import account_of, wire
+from chalicelib.bootstrap.on_aws import Timing, account_of, wire
 from chalicelib.config import Settings, read_settings
 from chalicelib.core.batch import Submission
-from chalicelib.core.guarding import Allowed
 from chalicelib.local.memory_queue import FakeSettings, VirtualClock
 from chalicelib.local.slots import Capacity
 from chalicelib.ports import DrivingPorts
@@ -150,16 +146,8 @@ class Stage:
     def _wired(self) -> DrivingPorts:
         """The ports of the stage, with a budget that waits in virtual time."""
         clients, stage = Clients(self.aws), self._settings().stage
-        made = wire(stage, clients, account_of(clients), self.clock)
-        budget = AccountBudget(clients, tables.TABLES, self.clock, stage.submit_rate)
-        pace = Pace(
-            budget=budget,
-            clock=self.clock,
-            sleep=self.clock.advance,
-            remaining=lambda: 60.0,
-            chance=Chance(1),
-        )
-        return replace(made, queue=BatchQueue(clients, Submitter(clients, pace), Allowed()))
+        timing = Timing(clock=self.clock, sleep=self.clock.advance, chance=Chance(1))
+        return wire(stage, clients, account_of(clients), timing)
 
     def _invoke(self, function: str, event: Any) -> Any:
         with self._logged(function), serving(self._ports):
