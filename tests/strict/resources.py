@@ -2,7 +2,7 @@
 
 import fnmatch
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import app
 from chalicelib.config import Machine, Settings, read_settings
 from cloudformation import rendering
 from cloudformation.rendering import CONFIG, Place, Stage
-from tests.strict.answers import ACCOUNT, REGION, Permission
+from tests.strict.answers import ACCOUNT, REGION, Call, Permission
 
 STAGE = "dev"
 QUEUE = f"batch-scheduler-{STAGE}"
@@ -72,6 +72,18 @@ def is_allowed(function: str, permission: Permission) -> bool:
         _fits(statement["Action"], action) and (arn == "*" or _fits(statement["Resource"], arn))
         for statement in _policies()[function]["Statement"]
     )
+
+
+def check_policy(function: str, calls: Iterable[Call]) -> None:
+    """Raise AssertionError if a function did what its policy does not allow.
+
+    Calls of people, and of functions that were called meanwhile, are none of its own.
+    """
+    for call in calls:
+        if call.caller != function:
+            continue
+        for action, arn in call.permissions:
+            assert is_allowed(function, (action, arn)), f"{function} may not {action} on {arn}"
 
 
 @cache

@@ -1,11 +1,16 @@
 """Whole runs on the strict stage: from a document to the end, by the functions as deployed."""
 
+import json
+from typing import NamedTuple
+
 import pytest
 
 from chalicelib.core.batch import Submission
 from chalicelib.core.lifecycle import Act
 from chalicelib.core.operating import Order
 from chalicelib.services import operations
+from tests.strict.answers import Call
+from tests.strict.resources import DEFINITION, QUEUE, check_policy
 from tests.strict.stage import Setup, StrictStage
 
 
@@ -60,3 +65,101 @@ def test_a_run_that_failed_is_restarted_and_ends(is_warm: bool) -> None:
     operations.restart(stage.ports, header.run_id, order)
     stage.drive()
     assert set(statuses(stage, header.run_id).values()) == {"SUCCEEDED"}
+
+
+def test_a_run_whose_events_are_all_lost_ends_by_the_poll_of_last_resort() -> None:
+    stage = StrictStage()
+    stage.bus.delays = lambda _event: ()
+    stage.put(document(("a",), ("b", "a")))
+    header = stage.start("etl")
+    stage.drive()
+    assert set(statuses(stage, header.run_id).values()) == {"SUCCEEDED"}
+
+
+def test_a_file_that_people_put_into_the_bucket_becomes_a_schedule() -> None:
+    stage = StrictStage()
+    [bucket] = [each.name for each in stage.s3.buckets.values() if each.tells]
+    placed = {"jobName": "a", "jobDefinition": DEFINITION, "jobQueue": QUEUE}
+    text = json.dumps({**document(), "jobList": [placed]})
+    stage.s3.put(bucket, "schedules/etl.json", text.encode())
+    stage.drive()
+    assert [each.schedule_id for each in stage.ports.schedules.list_schedules()] == ["etl"]
+
+
+def test_an_execution_that_is_stopped_by_hand_is_followed_by_another() -> None:
+    stage = StrictStage(Setup(script=first_b_fails))
+    stage.put(document(("a",), ("c", "a")))
+    header = stage.start("etl")
+    stage.advance(10)
+    [execution] = stage.machine.running()
+    stage.machine.abort(execution.name)
+    stage.drive()
+    assert set(statuses(stage, header.run_id).values()) == {"SUCCEEDED"}
+    assert len(stage.machine.executions) == 2
+
+
+def test_a_run_that_does_not_end_is_told() -> None:
+    stage = StrictStage(Setup(script=lambda *_: (100_000.0, 0)))
+    stage.put(document(("a",)))
+    stage.start("etl")
+    with pytest.raises(AssertionError, match=r"no end after 3600 s: \['etl/"):
+        stage.drive(3600)
+
+
+def test_a_function_whose_time_is_up_while_it_submits_loses_and_doubles_nothing() -> None:
+    stage = StrictStage()
+    names = [f"j{number}" for number in range(50)]
+    stage.put(document(*[(name,) for name in names]))
+    header = stage.start("etl")
+
+    def too_slow(_index: int, _service: str, operation: str) -> None:
+        if operation == "SubmitJob" and stage.aws.count(operation) == 1:
+            stage.clock.advance(299.5)
+
+    stage.aws.faults = too_slow
+    stage.drive()
+    assert stage.crashes == 1
+    assert stage.aws.count("SubmitJob") == 50
+    assert statuses(stage, header.run_id) == dict.fromkeys(names, "SUCCEEDED")
+
+
+def test_a_run_of_hundreds_carries_no_more_between_states_than_one_of_a_few() -> None:
+    carried = []
+    for count in (3, 300):
+        stage = StrictStage()
+        stage.put(document(*[(f"j{number}",) for number in range(count)]))
+        stage.start("etl")
+        stage.drive()
+        carried.append({each.largest for each in stage.machine.executions.values()})
+    assert carried[0] == carried[1]
+
+
+class Allowed(NamedTuple):
+    """What a function may do, or not."""
+
+    function: str
+    action: str
+    resource: str
+    is_allowed: bool
+
+
+_TABLE = "arn:aws:dynamodb:eu-central-1:123456789012:table/BatchScheduleJobs-dev"
+ALLOWED = (
+    Allowed("submit_jobs", "dynamodb:GetItem", _TABLE, True),
+    Allowed("submit_jobs", "dynamodb:Query", _TABLE + "/index/open", True),
+    Allowed("submit_jobs", "dynamodb:GetItem", _TABLE + "2", False),
+    Allowed("submit_jobs", "dynamodb:DeleteTable", _TABLE, False),
+    Allowed("notify", "batch:SubmitJob", "*", False),
+)
+
+
+@pytest.mark.parametrize("row", ALLOWED, ids=lambda row: f"{row.function} {row.action}")
+def test_a_function_may_do_what_its_policy_says(row: Allowed) -> None:
+    stage = StrictStage()
+    needed = ((row.action, row.resource),)
+    call = Call("x", "X", stage.clock(), row.function, needed)
+    if row.is_allowed:
+        check_policy(row.function, [call])
+    else:
+        with pytest.raises(AssertionError, match=f"{row.function} may not {row.action} on"):
+            check_policy(row.function, [call])
