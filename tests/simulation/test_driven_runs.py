@@ -10,7 +10,7 @@ from tests.simulation.chance import Chance
 from tests.simulation.driven_world import DrivenWorld
 from tests.simulation.faults import Fault
 from tests.simulation.oracle import judge
-from tests.simulation.scenarios import BY_NAME, SCENARIOS, Scenario
+from tests.simulation.scenarios import BY_NAME, SCENARIOS, Scenario, job
 
 _SAMPLED = 25  # single faults of each kind, a scenario: the rest is `make prove`
 _PAIRS = 25
@@ -93,6 +93,16 @@ def test_executions_hand_a_run_on_turn_by_turn_and_no_fault_between_loses_it(nam
         for place in (index - 1, index):
             fault = chance.choice(list(Fault))
             suffer(BY_NAME[name], [(place, fault)], turns=1)
+
+
+def test_what_travels_between_states_is_as_small_for_10_000_jobs() -> None:
+    jobs = [job(f"job-{number:05d}") for number in range(10_000)]
+    world = DrivenWorld(Scenario(name="large", jobs=jobs), vcpus=float(len(jobs)))
+    world.drive()
+    [execution] = world.machine.executions.values()
+    [small] = undisturbed("chain").machine.executions.values()
+    assert set(world.statuses().values()) == {"SUCCEEDED"}
+    assert execution.largest <= small.largest + 2 < 4096  # digits of the turn
 
 
 def disturbed_at(name: str, index: int, act: Callable[[DrivenWorld], object]) -> DrivenWorld:
