@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chalicelib.aws.board import Board
 from chalicelib.aws.dynamo_calls import MAX_ACTIONS, ConditionFailedError, DynamoCalls, Write
 from chalicelib.aws.dynamo_creation import Creation
 from chalicelib.aws.dynamo_headers import (
@@ -25,6 +26,7 @@ from chalicelib.aws.dynamo_orders import BigOrder, Orders
 from chalicelib.aws.dynamo_reading import Reading
 from chalicelib.aws.dynamo_sealing import Sealing
 from chalicelib.aws.names import Tables
+from chalicelib.core.lifecycle import FINAL
 from chalicelib.core.records import Record
 from chalicelib.core.run import Change, Event, Run, RunHeader
 from chalicelib.errors import BackendError, ConflictError, NotFoundError
@@ -80,17 +82,8 @@ class Recording:
         board = board_of(run.specs.values(), run.states)
         if board == known.flushed:
             return
-        values = flushed_values(board, known.counts(board), known.sequence)
-        write = Write(
-            table=self.tables.history,
-            key=key_of(run.header.run_id),
-            update=f"SET {', '.join(f'#{name} = :{name}' for name in values)}",
-            condition=STANDS_STILL,
-            values={f":{name}": value for name, value in values.items()}
-            | {":revision": run.header.revision},
-        )
         try:
-            self.calls.write(write)
+            self.calls.write(self._flush(run.header, known, board, known.sequence))
         except ConditionFailedError as error:
             self.reading.memory.forget(run.header.run_id)
             raise _moved(run.header, error.items[0]) from error
@@ -118,24 +111,34 @@ class Recording:
         guard = self._guard(before)
         size = MAX_ACTIONS - 1 - bool(own)
         chunks = [moves[first : first + size] for first in range(0, len(moves), size)] or [()]
-        for chunk in chunks:
-            last = own if chunk is chunks[-1] else ()
-            self._transact(before, guard, chunk, last)
-            for move in chunk:
-                known.board.put(known.positions[move.job], move.reached)
-                known.sequence = max(known.sequence, move.last)
-        known.sequence += len(own)
+        *earlier, latest = chunks
+        for chunk in earlier:
+            self._transact(before, guard, chunk, ())
+        board, sequence = _moved_on(before, known, moves, own)
+        if flushes := any(_is_out_of_sight(known, move) for move in moves):
+            guard = self._flush(before, known, board, sequence)
+        self._transact(before, guard, latest, own)
+        known.board, known.sequence = board, sequence
+        if flushes:
+            known.flushed = board.copy()
+
+    def _flush(self, header: RunHeader, known: Remembered, board: Board, sequence: int) -> Write:
+        """Bring the header's board and counts up to date, if it stands still."""
+        values = flushed_values(board, known.counts(board), sequence)
+        return Write(
+            table=self.tables.history,
+            key=key_of(header.run_id),
+            update=f"SET {', '.join(f'#{name} = :{name}' for name in values)}",
+            condition=STANDS_STILL,
+            values={f":{name}": value for name, value in values.items()}
+            | {":revision": header.revision},
+        )
 
     def _write_whole(self, before: RunHeader, known: Remembered, order: _Whole) -> None:
-        run_id, moves = before.run_id, order.moves
-        if any(move.job not in known.positions for move in moves):
-            raise job_moved(run_id)
+        moves = order.moves
+        board, sequence = _moved_on(before, known, moves, order.events)
         if known.sealed:
             self.sealing.unseal(before)
-        board = known.board.copy()
-        for move in moves:
-            board.put(known.positions[move.job], move.reached)
-        sequence = max([known.sequence, *(move.last for move in moves)]) + len(order.events)
         item = header_item(order.after, board, known.counts(board), sequence, known.specs_key)
         if len(moves) <= MAX_ACTIONS - 1 - bool(order.events):
             guard = self._guard(before, item)
@@ -182,6 +185,26 @@ class Recording:
                 return
         reason = "items keep changing under our hands"
         raise BackendError("DynamoDB", "TransactWriteItems", reason, retryable=True)
+
+
+def _moved_on(
+    before: RunHeader, known: Remembered, moves: Sequence[Move], own: Sequence[Event]
+) -> tuple[Board, int]:
+    """The board, and the number of the last event, after these. Raises ConflictError."""
+    if any(move.job not in known.positions for move in moves):
+        raise job_moved(before.run_id)
+    board = known.board.copy()
+    for move in moves:
+        board.put(known.positions[move.job], move.reached)
+    return board, max([known.sequence, *(move.last for move in moves)]) + len(own)
+
+
+def _is_out_of_sight(known: Remembered, move: Move) -> bool:
+    """Say whether a turn would not see where the job is: not by the index, nor by the board.
+
+    So it is with a job that begins and ends within one turn.
+    """
+    return move.reached in FINAL and not known.flushed.is_open(known.positions[move.job])
 
 
 def _moved(before: RunHeader, found: Record) -> ConflictError | NotFoundError:
