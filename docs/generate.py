@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that are made from the code: `make docs`.
+"""Writes the pages, and parts of pages, that are made from the code: `make docs`.
 
 Meanings of statuses, acts and exit codes are the comments beside their members, so that they stand
 in one place only. tests/unit/test_docs.py fails while a page differs from what is made here.
@@ -27,6 +27,7 @@ from chalicelib.core.lifecycle import (
     RunStatus,
 )
 from chalicelib.core.schema import reference, schema
+from docs import state_machine
 
 DOCS = Path(__file__).parent
 MADE = "<!-- Made by `make docs`; change the code it is made from instead. -->\n"
@@ -47,6 +48,8 @@ def pages() -> dict[Path, str]:
     }
     architecture = DOCS / "architecture.md"
     made[architecture] = filled(architecture.read_text(encoding="utf-8"), {"diagram": diagram()})
+    machine = state_machine.DEFINITION.with_name("README.md")
+    made[machine] = filled(machine.read_text(encoding="utf-8"), _machine_blocks())
     return made
 
 
@@ -103,6 +106,18 @@ _OPERATORS = """`asked`: the queue has the job, so it is asked first; its answer
 that was wanted, unless the job was quicker. Empty: refused, with a sentence that says what is
 possible.
 """
+
+
+def _machine_blocks() -> dict[str, str]:
+    """The made parts of the state machine's page."""
+    return {
+        "state machine": state_machine.diagram(),
+        "states": table(("State", "Calls", "What for"), state_machine.state_rows()),
+        "retries": table(
+            ("Errors", "In", "Again", "After a wait, chosen by chance, of"),
+            state_machine.retry_rows(),
+        ),
+    }
 
 
 def _box(status: JobStatus) -> str:

@@ -11,10 +11,11 @@ from typer.main import get_command
 
 from chalicelib.cli.main import app
 from chalicelib.core.lifecycle import OPERATOR_ACTS, TRANSITIONS, Act, JobStatus
-from docs import generate
+from docs import generate, state_machine
 
 ROOT = Path(__file__).parents[2]
-PAPERS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+MACHINE = ROOT / "stepfunctions" / "README.md"
+PAPERS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), MACHINE])
 OWN_WORDS = [
     paper for paper in PAPERS if paper.name not in {"glossary.md", "document-reference.md"}
 ]
@@ -80,6 +81,18 @@ def test_the_diagram_shows_every_way_of_the_status_table_that_no_operator_makes(
     assert shown == made
 
 
+def test_the_diagram_of_the_state_machine_shows_every_state_and_every_way() -> None:
+    shown = set(re.findall(r"^    (\S+) --> (\w+)", state_machine.diagram(), re.MULTILINE))
+    assert shown == {
+        ("[*]", "GetSchedule"),
+        *((origin, target) for origin, target, _ in state_machine.ways()),
+    }
+    ended = set(re.findall(r"^    (\w+) --> \[\*\]$", state_machine.diagram(), re.MULTILINE))
+    ends = [name for name, state in state_machine.states().items() if "Next" not in state]
+    assert ended == {name for name in ends if "Default" not in state_machine.states()[name]}
+    assert {name for pair in shown for name in pair} - {"[*]"} == set(state_machine.states())
+
+
 def test_every_status_and_every_act_is_told_in_words() -> None:
     statuses = (ROOT / "docs" / "statuses.md").read_text(encoding="utf-8")
     for status in JobStatus:
@@ -111,6 +124,8 @@ def test_no_paper_uses_a_word_that_the_glossary_replaces(paper: Path) -> None:
     # These are right elsewhere: Linux has tasks, an adapter has instances, we kill processes.
     ordinary = {"kill", "instance", "child", "try", "cycle", "flow", "task", "step", ""} | own
     prose = re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", "", paper.read_text("utf-8"), flags=re.DOTALL)
+    if paper == MACHINE:
+        ordinary.add("execution")  # of Step Functions, as the glossary has it
     found = set(re.findall(r"[a-z]+", prose.lower())) & (replaced - ordinary)
     assert not found
 
