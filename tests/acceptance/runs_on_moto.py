@@ -27,7 +27,7 @@ from moto import mock_aws
 
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.names import archive_of
-from chalicelib.bootstrap.on_aws import Account, wire
+from chalicelib.bootstrap.on_aws import Account, Timing, wire
 from chalicelib.config import Stage
 from chalicelib.core.batch import Submission
 from chalicelib.core.lifecycle import Act
@@ -114,7 +114,7 @@ class Rehearsal:
     def _wired(self, turns: int) -> DrivingPorts:
         stage = Stage(name=tables.STAGE, region=tables.REGION, turns=turns)
         where = Account("aws", tables.REGION, tables.ACCOUNT, "ann")
-        return wire(stage, self.clients, where, self.clock)
+        return wire(stage, self.clients, where, Timing(clock=self.clock))
 
     def _script(self, submission: Submission, _attempt: int) -> tuple[float, int]:
         name = submission.tags["batch-scheduler:job"]
