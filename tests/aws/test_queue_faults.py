@@ -1,10 +1,9 @@
 """Faults between a run and AWS Batch, turn by turn: nothing is lost and nothing is done twice."""
 
-from collections.abc import Callable
+from datetime import timedelta
 from random import Random
 
 import pytest
-from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from chalicelib.aws.batch_queue import BatchQueue
 from chalicelib.aws.clients import Clients
@@ -14,30 +13,18 @@ from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.run import JobState, RunHeader, initial_states
 from chalicelib.core.schedule import JobSpec
 from chalicelib.errors import BackendError
-from chalicelib.local.memory_queue import FakeSettings, MemoryQueue, VirtualClock
+from chalicelib.local.memory_queue import FakeSettings, VirtualClock
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.local.slots import Capacity
 from chalicelib.ports import Ports
 from chalicelib.services.turn import Driven, take_turn
-from tests.aws.batch_at_the_wire import BatchAtTheWire
+from tests.contract.queues import LeakyBucket
+from tests.strict.answers import Fault
+from tests.strict.aws import Faults, StrictAws
+from tests.strict.batch import FakeBatch
 
 RUN = "etl/2026-01-01T00:00:00.000000Z"
 HOUR = 3600
-URL = "https://batch.eu-central-1.amazonaws.com"
-
-
-class LeakyBucket:
-    """An account's budget of 20 submissions a second."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        self._clock = clock
-        self._free_at = 0.0
-
-    def take(self, count: int) -> float:
-        now = self._clock.milliseconds / 1000
-        free_at = max(now, self._free_at)
-        self._free_at = free_at + count / 20
-        return free_at - now
 
 
 class World:
@@ -45,12 +32,13 @@ class World:
 
     def __init__(self, *specs: JobSpec, lag: float = 0.0) -> None:
         self.clock = VirtualClock()
-        self.batch = MemoryQueue(
-            self.clock, settings=FakeSettings(capacity=Capacity(500, 10**6), listing_lag=lag)
-        )
-        self.wire = BatchAtTheWire(self.batch)
-        self.times: list[int] = []  # ms of each SubmitJob
-        clients = Clients(self.wire)
+        settings = FakeSettings(capacity=Capacity(500, 10**6), listing_lag=lag)
+        self.batch = FakeBatch(self.clock, [], settings=settings)
+        self.batch.registry.make_queue("default")
+        self.batch.registry.register("d")
+        self.aws = StrictAws(self.clock)
+        self.aws.serve("batch", self.batch.service())
+        clients = Clients(self.aws)
         pace = Pace(
             budget=LeakyBucket(self.clock),
             clock=self.clock,
@@ -81,9 +69,6 @@ class World:
     def job(self, name: str) -> JobState:
         return self.driven.run.states[name]
 
-    def count(self, operation: str) -> int:
-        return self.wire.sent.count(operation)
-
 
 def spec(name: str, *upstream: str) -> JobSpec:
     request = {"jobDefinition": "d:1", "jobQueue": "default"}
@@ -92,22 +77,18 @@ def spec(name: str, *upstream: str) -> JobSpec:
     )
 
 
-def once(operation: str) -> Callable[[str], None]:
-    """Time out at the first such call."""
-    left = [operation]
-
-    def hook(at: str) -> None:
-        if at in left:
-            left.clear()
-            raise ReadTimeoutError(endpoint_url=URL)
-
-    return hook
+def once(fault: Fault) -> Faults:
+    """Do that to the first SubmitJob."""
+    left = [fault]
+    return lambda _index, _service, operation: (
+        left.pop() if left and operation == "SubmitJob" else None
+    )
 
 
 @pytest.mark.parametrize("lag", [0, 30, 290, 1400])
 def test_f5_a_lost_reply_and_a_late_listing_make_one_job(lag: float) -> None:
     world = World(spec("a"), spec("b", "a"), lag=lag)
-    world.wire.after = once("submitjob")
+    world.aws.faults = once(Fault.LOST_REPLY)
     world.turns(2 * HOUR)
     assert world.driven.run.header.status is RunStatus.SUCCEEDED
     assert len(world.batch.submissions) == 2
@@ -116,12 +97,12 @@ def test_f5_a_lost_reply_and_a_late_listing_make_one_job(lag: float) -> None:
 
 def test_f1_a_request_that_never_arrived_is_sent_again_only_after_the_fence() -> None:
     world = World(spec("a"))
-    world.wire.before = once("submitjob")
+    world.aws.faults = once(Fault.LOST_ON_THE_WAY)
     world.turns(1500)
-    assert world.count("submitjob") == 1
+    assert world.aws.count("SubmitJob") == 1
     assert world.job("a").status is JobStatus.RESERVED
     world.turns(HOUR)
-    assert world.count("submitjob") == 2
+    assert world.aws.count("SubmitJob") == 2
     assert len(world.batch.submissions) == 1
     assert world.driven.run.header.status is RunStatus.SUCCEEDED
 
@@ -133,27 +114,22 @@ def test_f6_a_job_that_batch_has_forgotten_is_not_run_again_and_not_asked_about_
     world.turns(8 * 24 * HOUR)
     assert world.job("a").status is JobStatus.NOTFOUND
     assert world.driven.run.header.status is RunStatus.FAILED
-    assert world.count("submitjob") == 1
-    assert world.count("listjobs") <= 30
+    assert world.aws.count("SubmitJob") == 1
+    assert world.aws.count("ListJobs") <= 30
 
 
 def test_f50_after_an_outage_of_six_hours_all_goes_on_at_the_pace_of_the_budget() -> None:
     world = World(*(spec(f"job-{number}") for number in range(100)))
 
-    def out(operation: str) -> None:
-        raise EndpointConnectionError(endpoint_url=f"{URL}/{operation}")
-
-    world.wire.before = out
+    world.aws.faults = lambda *_: Fault.UNREACHABLE
     world.turns(6 * HOUR)
-    assert len(world.wire.sent) <= 6 * HOUR / 600 + 6  # one attempt in ten minutes
+    assert len(world.aws.calls) <= 6 * HOUR / 600 + 6  # one attempt in ten minutes
     assert world.batch.submissions == {}
-
-    def note(operation: str) -> None:
-        if operation == "submitjob":
-            world.times.append(world.clock.milliseconds)
-
-    world.wire.before = note
+    world.aws.faults = None
+    tried = len(world.aws.calls)
     world.turns(HOUR)
     assert world.driven.run.header.status is RunStatus.SUCCEEDED
-    assert len(world.times) == len(world.batch.submissions) == 100
-    assert max(sum(at <= other < at + 1000 for other in world.times) for at in world.times) <= 50
+    times = [call.at for call in world.aws.calls[tried:] if call.operation == "SubmitJob"]
+    assert len(times) == len(world.batch.submissions) == 100
+    second = timedelta(seconds=1)
+    assert max(sum(at <= other < at + second for other in times) for at in times) <= 50

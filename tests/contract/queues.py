@@ -21,7 +21,8 @@ from chalicelib.core.batch import (
 from chalicelib.core.guarding import Allowed
 from chalicelib.core.lifecycle import FINAL, JobStatus
 from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
-from tests.aws.batch_at_the_wire import BatchAtTheWire
+from tests.strict.aws import StrictAws
+from tests.strict.batch import FakeBatch
 
 TRUE = ("true",)
 FAIL = ("sh", "-c", "exit 3")
@@ -43,20 +44,32 @@ class Queue(Protocol):
     def wait(self, seconds: float) -> frozenset[str]: ...
 
 
-class FreeBudget:
-    """Lets every submission through at once."""
+class LeakyBucket:
+    """An account's budget of 20 submissions a second."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._free_at = 0.0
 
     def take(self, count: int) -> float:
-        return 0.0 * count
+        now = self._clock.milliseconds / 1000
+        free_at = max(now, self._free_at)
+        self._free_at = free_at + count / 20
+        return free_at - now
 
 
 class AwsQueue:
     """The queue on AWS, all of whose jobs name a definition; what answers it also wakes."""
 
-    def __init__(self, clock: VirtualClock, fake: MemoryQueue) -> None:
-        self._clients = Clients(BatchAtTheWire(fake))
+    def __init__(self, clock: VirtualClock, fake: FakeBatch) -> None:
+        aws = StrictAws(clock)
+        aws.serve("batch", fake.service())
+        fake.registry.register("any")
+        for name in ("default", "left", "right"):
+            fake.registry.make_queue(name)
+        self._clients = Clients(aws)
         pace = Pace(
-            budget=FreeBudget(),
+            budget=LeakyBucket(clock),
             clock=clock,
             sleep=clock.advance,
             remaining=lambda: 900.0,

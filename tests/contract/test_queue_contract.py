@@ -22,17 +22,22 @@ from chalicelib.local.host_protocol import HostSettings
 from chalicelib.local.memory_queue import FakeSettings, MemoryQueue, VirtualClock
 from chalicelib.local.slots import Capacity
 from tests.contract.queues import FAIL, FIRST_FAILS, LONG, AwsQueue, Bench, job, script
+from tests.strict.batch import FakeBatch
 
 
 @pytest.fixture(params=["memory", "host", "aws"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     if request.param != "host":
-        clock = VirtualClock()
-        fake = MemoryQueue(clock, script, FakeSettings(capacity=Capacity(2, 1024)))
-        yield Bench(fake if request.param == "memory" else AwsQueue(clock, fake), fake)
+        clock, settings = VirtualClock(), FakeSettings(capacity=Capacity(2, 1024))
+        if request.param == "memory":
+            fake = MemoryQueue(clock, script, settings)
+            yield Bench(fake, fake)
+        else:
+            batch = FakeBatch(clock, [], script, settings)
+            yield Bench(AwsQueue(clock, batch), batch)
         return
-    settings = HostSettings(vcpus=2, memory_mib=1024, idle_seconds=0.05)
-    client = HostClient(tmp_path, settings=settings, fence=None)
+    own = HostSettings(vcpus=2, memory_mib=1024, idle_seconds=0.05)
+    client = HostClient(tmp_path, settings=own, fence=None)
     yield Bench(client, None)
     os.kill(client.host_pid, signal.SIGTERM)  # its jobs are asked to end
     os.waitpid(client.host_pid, 0)

@@ -31,7 +31,9 @@ class Fault(Enum):
     CRASH_BEFORE = "crash before"
     CRASH_AFTER = "crash after"  # it was done, and nobody is there to hear of it
     LOST_REPLY = "lost reply"  # it was done, and the caller sees a time-out
-    LOST_REQUEST = "lost request"  # it was not done: no connection
+    LOST_REQUEST = "lost request"  # it was not done: no connection within the time
+    UNREACHABLE = "unreachable"  # it was not done: no connection at all
+    LOST_ON_THE_WAY = "lost on the way"  # it was not done, and looks like a lost reply
     THROTTLE = "throttle"
     SERVER_ERROR = "server error"  # 500, not done
     SERVER_ERROR_AFTER = "server error after"  # 500, although it was done

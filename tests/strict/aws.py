@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
-from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
 from chalicelib.local.memory_queue import VirtualClock
 from tests.simulation.faults import Crash
@@ -122,25 +122,15 @@ class StrictAws:
         return _response(answer, 200)
 
     def _faulty(self, call: Call, service: Service, model: Any, params: Params) -> dict[str, Any]:
-        url = f"https://{call.service}.{REGION}.amazonaws.com"
-        match call.fault:
-            case Fault.CRASH_BEFORE:
-                raise Crash(f"before {call.operation}")
-            case Fault.LOST_REQUEST:
-                raise ConnectTimeoutError(endpoint_url=url)
-            case Fault.THROTTLE:
-                code, status = service.throttled
-                raise AwsError(code, "Rate exceeded", status)
-            case Fault.SERVER_ERROR:
-                raise AwsError(service.broken, "We encountered an internal error.", 500)
+        _fail_before(call, service)
         answer = self._done(call, service, model, params)
         match call.fault:
             case Fault.CRASH_AFTER:
                 raise Crash(f"after {call.operation}")
             case Fault.LOST_REPLY:
-                raise ReadTimeoutError(endpoint_url=url)
+                raise ReadTimeoutError(endpoint_url=_url(call))
             case Fault.SERVER_ERROR_AFTER:
-                raise AwsError(service.broken, "We encountered an internal error.", 500)
+                raise _broken(service)
         return answer
 
     def _done(self, call: Call, service: Service, model: Any, params: Params) -> dict[str, Any]:
@@ -192,6 +182,32 @@ def _ask(model: Any, context: Any, **_: Any) -> Answer:
     aws, name, tries = context["client_config"].answered_by
     answer: Answer = aws.answer(name, tries, model, context[_KEPT])
     return answer
+
+
+def _fail_before(call: Call, service: Service) -> None:
+    """Raise if the fault of the call keeps it from being done."""
+    match call.fault:
+        case Fault.CRASH_BEFORE:
+            raise Crash(f"before {call.operation}")
+        case Fault.LOST_REQUEST:
+            raise ConnectTimeoutError(endpoint_url=_url(call))
+        case Fault.UNREACHABLE:
+            raise EndpointConnectionError(endpoint_url=_url(call))
+        case Fault.LOST_ON_THE_WAY:
+            raise ReadTimeoutError(endpoint_url=_url(call))
+        case Fault.THROTTLE:
+            code, status = service.throttled
+            raise AwsError(code, "Rate exceeded", status)
+        case Fault.SERVER_ERROR:
+            raise _broken(service)
+
+
+def _url(call: Call) -> str:
+    return f"https://{call.service}.{REGION}.amazonaws.com"
+
+
+def _broken(service: Service) -> AwsError:
+    return AwsError(service.broken, "We encountered an internal error.", 500)
 
 
 def _error(error: AwsError, model: Any) -> Answer:

@@ -2,6 +2,7 @@
 
 import json
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -154,6 +155,13 @@ class FakeBatch(MemoryQueue):
 
     # Behind it
 
+    def forget(self, job_ids: Iterable[str]) -> None:
+        """Lose all memory of these, as Batch does with old jobs."""
+        for job_id in job_ids:
+            for same in self._names.values():
+                same[:] = [job for job in same if job.job_id != job_id]
+            super().forget([job_id])
+
     def settle(self) -> None:
         """Do what is possible at this moment: start what there is room for, end what must."""
         self._catch_up()
@@ -208,6 +216,8 @@ class FakeBatch(MemoryQueue):
         before = len(self.starts)
         super()._start()
         for start in self.starts[before:]:
+            if start.job_id not in self._jobs:
+                continue  # it was forgotten
             stream = stream_of(self._jobs[start.job_id], start.attempt)
             line = f"{start.job_name}: attempt {start.attempt}"
             self.streams[stream] = [(self._at, line)]

@@ -3,7 +3,12 @@
 from typing import Any, NamedTuple
 
 import pytest
-from botocore.exceptions import ConnectTimeoutError, ParamValidationError, ReadTimeoutError
+from botocore.exceptions import (
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
 
 from chalicelib.local.memory_queue import VirtualClock
 from tests.simulation.faults import Crash
@@ -46,6 +51,8 @@ HITS = (
     Hit(Fault.CRASH_BEFORE, Crash, False),
     Hit(Fault.CRASH_AFTER, Crash, True),
     Hit(Fault.LOST_REQUEST, ConnectTimeoutError, False),
+    Hit(Fault.UNREACHABLE, EndpointConnectionError, False),
+    Hit(Fault.LOST_ON_THE_WAY, ReadTimeoutError, False),
     Hit(Fault.LOST_REPLY, ReadTimeoutError, True),
 )
 
