@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from moto import mock_aws
 
 from chalicelib.aws.clients import Clients
@@ -13,11 +15,26 @@ QUEUE = "daily"
 DEFINITION = "extract"
 
 
+_SESSION = boto3.session.Session("test", "test", region_name="eu-central-1")
+
+
+@cache
+def _client(service_name: str, config: Config) -> Any:
+    return _SESSION.client(service_name, config=config)
+
+
+class _Kept:
+    """Makes each client once for all tests: botocore takes 50 ms for one, and it keeps nothing."""
+
+    def client(self, service_name: str, *, config: Config) -> Any:
+        return _client(service_name, config)
+
+
 @contextmanager
 def moto() -> Iterator[Clients]:
     """Clients whose services are moto's; its Batch ends every job as soon as it is submitted."""
     with mock_aws(config={"batch": {"use_docker": False}, "core": {"mock_credentials": True}}):
-        yield Clients(boto3.session.Session("test", "test", region_name="eu-central-1"))
+        yield Clients(_Kept())
 
 
 def set_up_batch(clients: Clients) -> None:
