@@ -38,20 +38,26 @@ class Call:
 
 
 class Functions(HTTPServer):
-    """The functions of a stage, each called through its handler with the ports of the stage.
+    """The functions of a stage, each called through its handler, with ports of its own.
 
     One call at a time, under `lock`: whoever touches the account besides holds it too. What is in
     `before` is done at the next calls of a function, one a call; if it raises, the function fails.
     """
 
-    def __init__(self, prefix: str, ports: DrivingPorts, pass_time: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        prefix: str,
+        ports: Callable[[], DrivingPorts],
+        pass_time: Callable[[], object],
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.lock = RLock()
         self.called_again = Condition(self.lock)
         self.calls: list[Call] = []
         self.before: dict[str, list[Callable[[], object]]] = defaultdict(list)
         self._prefix = prefix
-        self._ports = ports
+        self._make_ports = ports
+        self._ports: dict[str, DrivingPorts] = {}
         self._pass_time = pass_time
 
     @property
@@ -65,7 +71,7 @@ class Functions(HTTPServer):
 
     def invoke(self, function: str, event: Json) -> Json:
         """Call a function, and give its answer or raise what it raises."""
-        with self.lock, serving(self._ports):
+        with self.lock, serving(self._ports_of(function)):
             self._pass_time()
             try:
                 if waiting := self.before[function]:
@@ -76,6 +82,12 @@ class Functions(HTTPServer):
                 raise
             self._keep(Call(function, event, answer))
             return answer
+
+    def _ports_of(self, function: str) -> DrivingPorts:
+        """Those of the function's process, which lives on after its call."""
+        if function not in self._ports:
+            self._ports[function] = self._make_ports()
+        return self._ports[function]
 
     def _keep(self, call: Call) -> None:
         self.calls.append(call)

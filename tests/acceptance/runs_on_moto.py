@@ -12,9 +12,9 @@ each call of a function, so that a run takes the same course however fast the ma
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
@@ -28,7 +28,6 @@ from moto import mock_aws
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.names import archive_of
 from chalicelib.bootstrap.on_aws import Account, Timing, wire
-from chalicelib.config import Stage
 from chalicelib.core.batch import Submission
 from chalicelib.core.lifecycle import Act
 from chalicelib.core.operating import Order
@@ -40,9 +39,11 @@ from chalicelib.ports import MAX_TURNS, DrivingPorts
 from chalicelib.services import operations
 from tests.acceptance.functions import Functions, answering
 from tests.aws import tables
+from tests.simulation.chance import Chance
 from tests.strict.aws import StrictAws
 from tests.strict.batch import FakeBatch
-from tests.wiring.deployed import PLACE, state_machine
+from tests.strict.bus import matches
+from tests.strict.resources import patterns, resources, settings
 
 QUEUE = "SampleJobQueue-5da08f800c56cd4"  # as in the documents of the first version
 DEFINITION = "SampleJobDefinition-49e0468e4a867f5"
@@ -87,9 +88,10 @@ class Rehearsal:
         self._strict.serve("batch", self.batch.service())
         self.clients = Clients(_Factory(session, self._strict))
         self._make()
-        self.ports = self._wired(turns)
+        self._stage = replace(settings().stage, turns=turns)
+        self.ports = self._process()
         prefix = f"arn:aws:lambda:{_OWN_ARN}:function:{_MACHINE}-"
-        self.functions = Functions(prefix, self.ports, lambda: self.batch.advance(1.0))
+        self.functions = Functions(prefix, self._process, lambda: self.batch.advance(1.0))
 
     def _make(self) -> None:
         tables.make(self.clients)
@@ -104,17 +106,18 @@ class Rehearsal:
         self.batch.registry.register(DEFINITION, {"command": ["true"]})
         self.clients["stepfunctions"].create_state_machine(
             name=_MACHINE,
-            definition=definition(),
+            definition=resources("AWS::StepFunctions::StateMachine")[0]["DefinitionString"],
             roleArn=f"arn:aws:iam::{tables.ACCOUNT}:role/{_MACHINE}-state-machine",
         )
         self._mailbox = self.clients["sqs"].create_queue(QueueName="mailbox")["QueueUrl"]
         self.subscribe(_MACHINE)
         self.subscribe(TOPIC)
 
-    def _wired(self, turns: int) -> DrivingPorts:
-        stage = Stage(name=tables.STAGE, region=tables.REGION, turns=turns)
+    def _process(self) -> DrivingPorts:
+        """The ports of a process that begins."""
         where = Account("aws", tables.REGION, tables.ACCOUNT, "ann")
-        return wire(stage, self.clients, where, Timing(clock=self.clock))
+        timing = Timing(clock=self.clock, sleep=self.batch.advance, chance=Chance("moto"))
+        return wire(self._stage, self.clients, where, timing)
 
     def _script(self, submission: Submission, _attempt: int) -> tuple[float, int]:
         name = submission.tags["batch-scheduler:job"]
@@ -204,16 +207,18 @@ class Rehearsal:
         return self.functions.invoke(function, event)
 
     def reconcile(self) -> int:
-        """What runs every few minutes; how many runs it found."""
+        """Let time pass, as between two calls of it; how many runs it found."""
+        self.pass_time(300.0)
         found: int = self.tell("reconcile", {})["found"]
         return found
 
     def tell_of_jobs(self) -> None:
-        """Hand on what Batch has told, as the rule of `job_state_changed` asks for it."""
+        """Hand on what Batch has told, as far as the rule of `job_state_changed` asks for it."""
+        rule = patterns()["job_state_changed"]
         with self.functions.lock:
             events, self._strict.events[:] = list(self._strict.events), []
             for event in events:
-                if event["detail"]["status"] in ("SUCCEEDED", "FAILED"):
+                if matches(rule, event):
                     self.functions.invoke("job_state_changed", event)
 
     # What there is to see
@@ -325,13 +330,6 @@ def rehearsal(turns: int = MAX_TURNS) -> Iterator[Rehearsal]:
                 yield opened
             finally:
                 opened.stop()
-
-
-def definition() -> str:
-    """The definition as CloudFormation makes it: names of stage and place are in it."""
-    names = {**PLACE.names(), "Stage": tables.STAGE}
-    text = state_machine()["DefinitionString"]["Fn::Sub"]
-    return re.sub(r"\$\{([A-Za-z:]+)\}", lambda found: names[found[1]], text)
 
 
 def failing_with(error: Exception) -> Callable[[], None]:
