@@ -82,7 +82,7 @@ deploy: needs-stage $(VENV)/.installed-aws
 diff: needs-stage $(VENV)/.installed-aws
 	@$(DEPLOY) diff --stage $(STAGE)
 
-# For pipelines: build/package/<stage>, the same bytes for the same sources.
+# For CI/CD: build/package/<stage>, the same bytes for the same sources.
 package: needs-stage $(VENV)/.installed-aws
 	@$(DEPLOY) package --stage $(STAGE)
 
@@ -98,8 +98,8 @@ smoke: needs-stage $(VENV)/.installed-aws
 needs-stage:
 	@test -n "$(STAGE)" || { echo "Name the stage: make deploy STAGE=dev" >&2; exit 1; }
 
-# Templates, policies and the example of a pipeline, by tools in an environment of their own. Accepted findings, each with its
-# reason: cloudformation/checkov.yaml and cloudformation/exceptions.yaml.
+# Templates, policies and the example of CI/CD, by tools in an environment of their own. Accepted
+# findings, each with its reason: cloudformation/checkov.yaml and cloudformation/exceptions.yaml.
 lint-aws: $(VENV)/.installed-aws $(TOOLS)/.installed
 	@rm -rf build/lint && mkdir -p build/lint
 	@$(DEPLOY) package --stage dev --to build/lint

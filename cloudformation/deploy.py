@@ -116,11 +116,11 @@ class Deployer:
             say(f"  {line}")
 
     def _check_way(self) -> None:
-        """Refuse a stage whose functions a pipeline made: our smaller stack would delete them."""
+        """Refuse a stage whose functions CI/CD made: our smaller stack would delete them."""
         name = self.stage.functions_stack
         if self.stacks.has(name, _FUNCTION):
             raise DeployError(
-                f"A pipeline has deployed stage {self.stage.name} (its functions are in the stack "
+                f"CI/CD has deployed stage {self.stage.name} (its functions are in the stack "
                 f"{name}): go on that way, or take it away first by make destroy."
             )
 

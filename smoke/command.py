@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -19,8 +18,6 @@ from chalicelib.aws.names import archive_of, bucket_of
 from chalicelib.bootstrap.on_aws import Timing, account_of, wire
 from chalicelib.config import Settings, read_settings
 from chalicelib.errors import SchedulerError
-from chalicelib.local.clock import SystemClock
-from chalicelib.ports import Clock
 from cloudformation.rendering import CONFIG
 from smoke import ending, functions, jobs, objects, runs, tables
 from smoke.checks import CHECKS, Finding, Verdict, findings
@@ -50,12 +47,10 @@ def settings_of(stage: str, environment: Mapping[str, str]) -> Settings:
     return read_settings({**environment, **own}, said=said)
 
 
-def trial_of(
-    settings: Settings, clients: Clients, clock: Clock, sleep: Callable[[float], None]
-) -> Trial:
+def trial_of(settings: Settings, clients: Clients, timing: Timing) -> Trial:
     """A trial of the stage. Raises BackendError, and ClientError for one that is not deployed."""
     stage, where = settings.stage, account_of(clients)
-    ports = wire(stage, clients, where, Timing(clock=clock, sleep=sleep))
+    ports = wire(stage, clients, where, timing)
     name = f"batch-scheduler-{stage.name}"
     queue = _queue(clients, name)
     (pinned,) = ports.queue.pin([{"jobDefinition": f"{name}-shell"}])
@@ -71,10 +66,10 @@ def trial_of(
         place=place,
         clients=clients,
         ports=ports,
-        clock=clock,
-        sleep=sleep,
+        clock=timing.clock,
+        sleep=timing.sleep,
         mark=f"smoke-{token_hex(4)}",
-        ends_at=clock() + timedelta(minutes=_MINUTES),
+        ends_at=timing.clock() + timedelta(minutes=_MINUTES),
     )
 
 
@@ -123,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         session = boto3.Session(
             region_name=settings.stage.region or None, profile_name=settings.stage.profile or None
         )
-        trial = trial_of(settings, Clients(session), SystemClock(), time.sleep)
+        trial = trial_of(settings, Clients(session), Timing())
         return 0 if run(trial, options.only, _say) else 1
     except (SchedulerError, BotoCoreError, ClientError) as error:
         sys.stderr.write(f"{error}\n")

@@ -51,7 +51,7 @@ def left(stage: Stage) -> list[object]:
     """The keys of all items and objects, without the budget of submissions."""
     items = [
         key
-        for table in stage.dynamo.tables.values()
+        for table in stage.dynamodb.tables.values()
         for key in table.items
         if b"#account" not in key
     ]
@@ -72,7 +72,7 @@ def test_a_trial_that_is_cut_off_cleans_up_as_well() -> None:
     def sleep(seconds: float) -> None:
         if next(pauses) == 8:
             raise KeyboardInterrupt
-        stage.pass_time(seconds)
+        stage.live(seconds)
 
     trial.sleep = sleep
     with pytest.raises(KeyboardInterrupt):
@@ -114,7 +114,7 @@ def without(member: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
 
 
 def deaf(stage: Stage) -> None:
-    stage.hears = False
+    stage.deafen()
 
 
 def silent(stage: Stage) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cloudformation.rendering import PROJECT
 from tests.simulation.driven_world import DrivenWorld
 from tests.simulation.scenarios import BY_NAME
 from tests.wiring.deployed import CALLED_LATER, functions, resources, state_machine
@@ -152,3 +153,21 @@ def test_the_alarm_of_throttles_watches_every_table() -> None:
         for dimension in metric.get("Dimensions", ())
     ]
     assert sorted(watched) == sorted([*resources("AWS::DynamoDB::Table")] * 2)
+
+
+def test_the_dashboard_shows_every_alarm() -> None:
+    (dashboard,) = resources("AWS::CloudWatch::Dashboard").values()
+    body, _ = dashboard["DashboardBody"]["Fn::Sub"]
+    for alarm in resources("AWS::CloudWatch::Alarm").values():
+        name = alarm["AlarmName"]["Fn::Sub"].removeprefix(f"batch-scheduler-{STAGE}-")
+        assert f'"${{Alarms}}-{name}"' in body
+
+
+def test_the_how_to_says_what_rings_and_how_many_metrics_are_paid_for() -> None:
+    page = (PROJECT / "docs" / "how-to" / "deploy-on-aws.md").read_text("utf-8")
+    alarms = resources("AWS::CloudWatch::Alarm").values()
+    for alarm in alarms:
+        name = alarm["AlarmName"]["Fn::Sub"].removeprefix(f"batch-scheduler-{STAGE}-")
+        assert f"| {name} | " in page
+    count = sum(len(list(metrics(alarm))) for alarm in alarms)
+    assert f"by the metrics they read ({count};" in page

@@ -103,7 +103,7 @@ def account(monkeypatch: pytest.MonkeyPatch, client: Any) -> Any:
 
 
 @pytest.mark.parametrize("verb", ["deploy", "diff"])
-def test_a_stage_that_a_pipeline_deployed_is_not_taken_over(
+def test_a_stage_that_ci_deployed_is_not_taken_over(
     account: Any, capsys: pytest.CaptureFixture[str], verb: str
 ) -> None:
     function = {
@@ -123,7 +123,7 @@ def test_a_stage_that_a_pipeline_deployed_is_not_taken_over(
     )
     code, said = run(capsys, verb, "--stage", "dev")
     assert code == 1
-    assert said.startswith("A pipeline has deployed stage dev")
+    assert said.startswith("CI/CD has deployed stage dev")
     assert said.count("\n") == 1
 
 

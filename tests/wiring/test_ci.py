@@ -1,4 +1,4 @@
-"""The example of a pipeline: no key is kept, nothing unpinned runs, the package is deployed."""
+"""The example of CI/CD: no key is kept, nothing unpinned runs, the package is deployed."""
 
 import re
 from typing import Any
