@@ -27,7 +27,7 @@ from cloudformation import rendering
 from cloudformation.linting import write_for_linters
 from cloudformation.packing import rewrite_zip
 from cloudformation.removing import remove_data, remove_functions
-from cloudformation.rendering import POLICIES, PROJECT, Place, Stage
+from cloudformation.rendering import POLICIES, PROJECT, Place, Stage, TemplateError
 from cloudformation.stacks import StackError, Stacks, Wanted
 from cloudformation.stages import DeployError, read_stage
 
@@ -189,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _do(options)
     except NoCredentialsError:
         return _fail("No credentials for AWS: `aws sts get-caller-identity` must answer.")
-    except (DeployError, StackError, BotoCoreError, ClientError) as error:
+    except (DeployError, StackError, TemplateError, BotoCoreError, ClientError) as error:
         return _fail(str(error))
     except KeyboardInterrupt:
         return _fail("Cut off. The same command goes on.", code=130)

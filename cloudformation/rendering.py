@@ -30,6 +30,10 @@ _OWN_ARN = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:%s"
 _NAME = re.compile(r"\$\{([A-Za-z:]+)\}")
 
 
+class TemplateError(Exception):
+    """What keeps a template from being taken, in one sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a stage lives on AWS."""
@@ -120,21 +124,27 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def companion(definition: str | None = None) -> dict[str, Any]:
-    """The companion template with the state machine's definition in it; None takes the file's."""
+    """The companion template with the state machine's definition in it; None takes the file's.
+
+    The comments of states are left out: they would take a fiftieth of all that a template may have.
+    """
     template = load(TEMPLATE)
     properties = template["Resources"]["StateMachine"]["Properties"]
     path = properties["DefinitionString"]["Fn::Sub"].removeprefix("@")
     text = (PROJECT / path).read_text("utf-8") if definition is None else definition
-    properties["DefinitionString"] = {"Fn::Sub": _compact(json.loads(text))}
+    machine = json.loads(text)
+    for state in machine["States"].values():
+        state.pop("Comment", None)
+    properties["DefinitionString"] = {"Fn::Sub": _compact(machine)}
     return template
 
 
 def body(template: Mapping[str, Any]) -> str:
-    """The template as CloudFormation takes it. Raises ValueError if it is too large."""
+    """The template as CloudFormation takes it. Raises TemplateError if it is too large."""
     text = _compact(template)
     if len(text.encode()) > MAX_TEMPLATE:
-        message = f"the template has {len(text.encode())} bytes, and {MAX_TEMPLATE} are allowed"
-        raise ValueError(message)
+        size = len(text.encode())
+        raise TemplateError(f"The template has {size} bytes, and {MAX_TEMPLATE} are allowed.")
     return text
 
 
