@@ -95,18 +95,16 @@ def schema(session: Session) -> Exit:
 
 def read_document(file: Path) -> "ScheduleDocument":
     """The schedule in a file. Raises InvalidInputError with everything that is wrong."""
-    from chalicelib.core.loading import load
-    from chalicelib.core.reading import parse
+    from chalicelib.core.loading import read
 
-    return load(parse(read_file(file), file.name))
+    return read(read_file(file), file.name)
 
 
 def document_of(stored: "StoredSchedule") -> "ScheduleDocument":
     """The schedule of a stored version."""
-    from chalicelib.core.loading import load
-    from chalicelib.core.reading import parse
+    from chalicelib.core.loading import read
 
-    return load(parse(stored.document.encode(), "schedule.json"))
+    return read(stored.document.encode(), "schedule.json")
 
 
 def _print_list(session: Session, schedules: "list[StoredSchedule]") -> None:

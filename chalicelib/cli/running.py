@@ -40,11 +40,10 @@ def run(
     """Put a schedule and start it: put + start."""
     content = read_file(file)
     session.edition.prepare()  # the host comes up while the document is read
-    from chalicelib.core.loading import load
-    from chalicelib.core.reading import parse
+    from chalicelib.core.loading import read
     from chalicelib.services import runs, schedules
 
-    document = load(parse(content, file.name))
+    document = read(content, file.name)
     stored = schedules.put(session.edition.ports, document, session.actor)
     header = runs.start(session.edition.ports, stored, _request(session, param, reason), document)
     return _stay(session, header, detach=detach)

@@ -25,16 +25,23 @@ _FILLED_PARTS = ("jobList", "finally", "defaults", "jobDefinitions")
 class Node:
     """A job of the document, as far as it is one."""
 
-    path: str
+    place: tuple[str, int]
     name: str
     fields: Fields
-    is_finally: bool
+
+    @property
+    def is_finally(self) -> bool:
+        return self.place[0] == "finally"
+
+    def path(self, *below: str | int) -> str:
+        """Made when there is a problem to tell: most jobs have none."""
+        return json_path((*self.place, *below))
 
 
 def nodes_of(document: Fields) -> list[Node]:
     """All jobs that have a name."""
     return [
-        Node(json_path((part, index)), job["jobName"], job, part == "finally")
+        Node((part, index), job["jobName"], job)
         for part in ("jobList", "finally")
         for index, job in enumerate(_list(document.get(part)))
         if isinstance(job, Mapping) and isinstance(job.get("jobName"), str)
@@ -69,8 +76,8 @@ def _check_names(nodes: Sequence[Node]) -> Iterator[Problem]:
             continue
         difference = "" if other.name == node.name else ", but for case or form of letters,"
         yield Problem(
-            f"{node.path}.jobName",
-            f"{quoted(node.name)} is{difference} the name of {other.path} too",
+            node.path("jobName"),
+            f"{quoted(node.name)} is{difference} the name of {other.path()} too",
             allowed="a name no other job has",
         )
 
@@ -83,18 +90,17 @@ def _check_dependencies(nodes: Sequence[Node], speller: Speller) -> Iterator[Pro
         own, other = sides[node.is_finally], sides[not node.is_finally]
         seen: set[str] = set()
         for index, up in enumerate(_upstream(node)):
-            path = f"{node.path}.jobDependencies[{index}]"
             if up in seen:
-                yield _wrong(path, node, "waits for a job twice", up)
+                yield _wrong(node, index, "waits for a job twice", up)
             elif up == node.name:
-                yield _wrong(path, node, "waits for itself", up)
+                yield _wrong(node, index, "waits for itself", up)
             elif up in own:
                 pass
             elif up in other:
-                yield _wrong(path, node, _WRONG_SIDE[node.is_finally], up)
+                yield _wrong(node, index, _WRONG_SIDE[node.is_finally], up)
             else:
                 suggestion = speller.nearest(up, own)
-                yield _wrong(path, node, "waits for a job that is not there", up, suggestion)
+                yield _wrong(node, index, "waits for a job that is not there", up, suggestion)
             seen.add(up)
 
 
@@ -104,9 +110,9 @@ _WRONG_SIDE = {
 }
 
 
-def _wrong(path: str, node: Node, reason: str, found: str, suggestion: str = "") -> Problem:
+def _wrong(node: Node, index: int, reason: str, found: str, suggestion: str = "") -> Problem:
     return Problem(
-        path,
+        node.path("jobDependencies", index),
         f"job {quoted(node.name)} {reason}",
         quoted(found),
         "each name of another job of the same list once",
@@ -115,11 +121,11 @@ def _wrong(path: str, node: Node, reason: str, found: str, suggestion: str = "")
 
 
 def _check_cycles(nodes: Sequence[Node]) -> Iterator[Problem]:
-    paths = {node.name: node.path for node in nodes}
+    by_name = {node.name: node for node in nodes}
     upstream = {node.name: [up for up in _upstream(node) if up != node.name] for node in nodes}
     for cycle in find_cycles(upstream):
         yield Problem(
-            f"{paths[cycle[0]]}.jobDependencies",
+            by_name[cycle[0]].path("jobDependencies"),
             f"these jobs wait for each other: {describe_cycle(cycle)}",
             allowed="a graph without cycles",
         )
@@ -128,10 +134,10 @@ def _check_cycles(nodes: Sequence[Node]) -> Iterator[Problem]:
 def _check_work(document: Fields, nodes: Sequence[Node]) -> Iterator[Problem]:
     defaults = _mapping(document.get("defaults"))
     for node in nodes:
-        is_idle = node.fields.get("hold") is True or is_passed(node.fields)
-        if not (is_idle or _has_work(node.fields) or _has_work(defaults)):
+        is_busy = _has_work(node.fields) or _has_work(defaults)
+        if not (is_busy or node.fields.get("hold") is True or is_passed(node.fields)):
             yield Problem(
-                node.path,
+                node.path(),
                 f"job {quoted(node.name)} has nothing to do",
                 allowed="a command, a jobDefinition, hold: true or jobStatus: PASS",
             )
@@ -151,26 +157,28 @@ def _has_work(fields: Fields) -> bool:
 def _check_commands(document: Fields, nodes: Sequence[Node]) -> Iterator[Problem]:
     defaults = _mapping(document.get("defaults"))
     for node in nodes:
-        yield from _check_command(node.path, node.fields, defaults.get("shell"))
-    yield from _check_command("$.defaults", defaults)
+        yield from _check_command(node.place, node.fields, defaults.get("shell"))
+    yield from _check_command(("defaults",), defaults)
     for name, definition in _mapping(document.get("jobDefinitions")).items():
         if isinstance(definition, Mapping):
-            yield from _check_command(json_path(("jobDefinitions", name)), definition)
+            yield from _check_command(("jobDefinitions", name), definition)
 
 
-def _check_command(path: str, fields: Fields, default_shell: object = None) -> Iterator[Problem]:
+def _check_command(
+    place: tuple[str | int, ...], fields: Fields, default_shell: object = None
+) -> Iterator[Problem]:
     command = fields.get("command")
     shell = fields.get("shell")
     if isinstance(command, str) and (default_shell if shell is None else shell) is not True:
         allowed = "a list of arguments, or shell: true beside the text"
-        yield Problem(f"{path}.command", "is a text for a shell", quoted(command), allowed)
+        path = json_path((*place, "command"))
+        yield Problem(path, "is a text for a shell", quoted(command), allowed)
     if isinstance(command, list) and shell is True:
         allowed = "one text with shell: true, a list of arguments without"
-        yield Problem(f"{path}.command", "is a list, and shell is true", "", allowed)
+        yield Problem(json_path((*place, "command")), "is a list, and shell is true", "", allowed)
     if command and _mapping(fields.get("containerOverrides")).get("command"):
-        yield Problem(
-            f"{path}.containerOverrides.command", "is a second command", "", "one command"
-        )
+        path = json_path((*place, "containerOverrides", "command"))
+        yield Problem(path, "is a second command", "", "one command")
 
 
 def _check_placeholders(document: Fields, speller: Speller) -> Iterator[Problem]:

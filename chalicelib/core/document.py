@@ -1,5 +1,6 @@
 """The document of a schedule, as people write it: JSON or YAML with these fields."""
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -92,7 +93,11 @@ class ScheduleDocument(Model):
         """All jobs, finally jobs last."""
         return [*self.job_list, *(self.finally_jobs or ())]
 
+    @cached_property
+    def text(self) -> str:
+        """The document as canonical JSON: the same document gives the same text."""
+        return self.model_dump_json(by_alias=True, exclude_unset=True)
 
-def to_json(document: ScheduleDocument) -> str:
-    """The document as canonical JSON text: the same document gives the same text."""
-    return document.model_dump_json(by_alias=True, exclude_unset=True)
+    def __hash__(self) -> int:
+        """Pydantic's own hash fails: lists have none."""
+        return hash(self.text)

@@ -11,6 +11,7 @@ from chalicelib.core.checking import check_document
 from chalicelib.core.document import MAX_JOBS, ScheduleDocument
 from chalicelib.core.parameters import check_declarations
 from chalicelib.core.problems import describe, fields_at
+from chalicelib.core.reading import parse
 from chalicelib.core.soundness import unsound_parts
 from chalicelib.core.wording import Speller, quoted, shown
 from chalicelib.errors import InvalidInputError, Problem
@@ -33,6 +34,15 @@ def load(value: object) -> ScheduleDocument:
     unsound = unsound_parts(value)
     if unsound:
         raise InvalidInputError(unsound)
+    return _load_sound(value)
+
+
+def read(content: bytes, name: str = "") -> ScheduleDocument:
+    """The document in a JSON or YAML file; see `load` and `parse`. Raises InvalidInputError."""
+    return _load_sound(parse(content, name))  # which has looked for what is unsound
+
+
+def _load_sound(value: object) -> ScheduleDocument:
     root, content = unwrap(value)
     document = _normalise(content)
     speller = Speller()

@@ -9,7 +9,6 @@ from chalicelib.core.written import (
     WrittenFloat,
     written_number,
 )
-from chalicelib.core.yaml_reading import read_yaml
 from chalicelib.errors import InvalidInputError, Problem
 
 MAX_BYTES = 10_000_000  # a document; 10,000 jobs take about 2 MB
@@ -29,7 +28,7 @@ def parse(content: bytes, name: str = "") -> object:
     if not text.strip():
         raise InvalidInputError.at("$", "the document is empty")
     is_json = name.lower().endswith(".json") or text.lstrip().startswith("{")
-    value, duplicates = _read_json(text) if is_json else read_yaml(text)
+    value, duplicates = _read_json(text) if is_json else _read_yaml(text)
     problems = [_duplicate_problem(duplicate) for duplicate in duplicates]
     problems.extend(unsound_parts(value))
     if problems:
@@ -75,6 +74,12 @@ def _read_json(text: str) -> tuple[object, list[Duplicate]]:
     except RecursionError as error:
         raise InvalidInputError([too_deep("$")]) from error
     return value, _find_duplicates(text) if twice else []
+
+
+def _read_yaml(text: str) -> tuple[object, list[Duplicate]]:
+    from chalicelib.core.yaml_reading import read_yaml  # noqa: PLC0415 - JSON needs no YAML
+
+    return read_yaml(text)
 
 
 def _find_duplicates(text: str) -> list[Duplicate]:

@@ -254,10 +254,13 @@ def initial_states(specs: Sequence[JobSpec]) -> dict[str, JobState]:
     return {spec.name: initial_state(spec) for spec in specs}
 
 
+_UNTOUCHED = JobState()  # one for all: a job has a state of its own from its first change on
+
+
 def initial_state(spec: JobSpec) -> JobState:
     """The state of a job that nothing has happened to."""
     if spec.passed:
         return JobState(status=JobStatus.PASS, reason="PASS in the document")
     if spec.hold:
         return JobState(status=JobStatus.HELD, reason="a gate: waits for its release")
-    return JobState()
+    return _UNTOUCHED

@@ -4,8 +4,7 @@ import logging
 from dataclasses import replace
 
 from chalicelib.core.lifecycle import RunStatus
-from chalicelib.core.loading import load
-from chalicelib.core.reading import parse
+from chalicelib.core.loading import read
 from chalicelib.core.run import Run, RunHeader
 from chalicelib.core.schedule import OnFailure
 from chalicelib.errors import BackendError, InvalidInputError, NotFoundError
@@ -103,7 +102,7 @@ def _topic(ports: DrivingPorts, header: RunHeader) -> str:
     """The topic that the schedule's document names; empty for the default one."""
     try:
         stored = ports.schedules.get_schedule(header.schedule_id, header.schedule_version or None)
-        document = load(parse(stored.document.encode(), "schedule.json"))
+        document = read(stored.document.encode(), "schedule.json")
     except (NotFoundError, InvalidInputError):
         return ""  # a run of older times, whose schedule is gone or would be refused today
     return document.schedule_sns_topic or ""

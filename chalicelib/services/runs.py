@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 from posixpath import join
 
 from chalicelib.core.document import ScheduleDocument
-from chalicelib.core.loading import load
+from chalicelib.core.loading import read
 from chalicelib.core.naming import run_id
-from chalicelib.core.reading import parse
 from chalicelib.core.resolving import resolve
 from chalicelib.core.run import RunHeader, initial_states
 from chalicelib.core.schedule import JobSpec, Schedule
@@ -51,7 +50,7 @@ def start(
     `document` spares reading the stored one again. Raises InvalidInputError for parameters that
     the schedule does not declare or allow, and for jobs that the queue could never run.
     """
-    document = document or load(parse(schedule.document.encode(), "schedule.json"))
+    document = document or read(schedule.document.encode(), "schedule.json")
     resolved, values = resolve(document, request.parameters)
     _check_runnable(ports, resolved)
     jobs = _pinned(ports, resolved)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from hashlib import sha256
 
-from chalicelib.core.document import ScheduleDocument, to_json
+from chalicelib.core.document import ScheduleDocument
 from chalicelib.core.resolving import check_unfilled
 from chalicelib.errors import NotFoundError
 from chalicelib.ports import Ports, StoredSchedule
@@ -31,7 +31,7 @@ def put(ports: Ports, document: ScheduleDocument, actor: str) -> StoredSchedule:
 
 def first_version(ports: Ports, document: ScheduleDocument, actor: str) -> StoredSchedule:
     """The document as it is stored where none of its id is yet; nothing is stored here."""
-    text = to_json(document)
+    text = document.text
     return StoredSchedule(
         schedule_id=document.schedule_id,
         version=1,

@@ -2,8 +2,7 @@
 
 import logging
 
-from chalicelib.core.loading import load
-from chalicelib.core.reading import parse
+from chalicelib.core.loading import read
 from chalicelib.errors import ConflictError, InvalidInputError, NotFoundError
 from chalicelib.ports import DrivingPorts, Notice, StoredSchedule, Upload
 from chalicelib.services import schedules
@@ -45,7 +44,7 @@ def take_upload(ports: DrivingPorts, key: str) -> StoredSchedule | None:
 
 def _store(ports: DrivingPorts, key: str, upload: Upload) -> StoredSchedule | None:
     try:
-        document = load(parse(upload.content, key))
+        document = read(upload.content, key)
         return schedules.put(ports, document, f"upload {key}")
     except InvalidInputError as error:
         _tell(ports, key, upload.version, error)
