@@ -91,6 +91,8 @@ class SqliteRuns:
 
     def __init__(self, database: Database) -> None:
         self._runs = database
+        # Of the run that was stored last, until it is loaded: it never changes, and costs to read.
+        self._frozen: dict[str, Sequence[JobSpec]] = {}
 
     def create_run(
         self, header: RunHeader, specs: Sequence[JobSpec], states: Mapping[str, JobState]
@@ -108,6 +110,8 @@ class SqliteRuns:
             connection.executemany(_INSERT_SPEC, rows)
             connection.executemany(_INSERT_JOB, job_rows(run, specs, states))
             connection.executemany(_INSERT_EVENT, event_rows(run, 0, (), (start_of(header),)))
+        self._frozen.clear()
+        self._frozen[header.run_id] = specs
 
     def get_header(self, run_id: str) -> RunHeader:
         """Raises NotFoundError."""
@@ -137,7 +141,7 @@ class SqliteRuns:
         with self._runs.reading("load run") as connection:
             row = _row_of(connection, run_id)
             header, key = header_of(row), row[4:]
-            specs = [decode_spec(from_json(text)) for (text,) in connection.execute(_SPECS, key)]
+            specs = self._frozen.pop(run_id, None) or _specs_of(connection, key)
             states = {name: state_of(row) for name, *row in connection.execute(_STATES, key)}
         return Run(header, specs, {spec.name: states[spec.name] for spec in specs})
 
@@ -213,6 +217,10 @@ def _row_of(connection: sqlite3.Connection, run_id: str) -> Row:
     if row is None:
         raise no_run(run_id)
     return row
+
+
+def _specs_of(connection: sqlite3.Connection, key: Row) -> list[JobSpec]:
+    return [decode_spec(from_json(text)) for (text,) in connection.execute(_SPECS, key)]
 
 
 def _insert_run(

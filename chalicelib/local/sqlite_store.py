@@ -22,7 +22,9 @@ class SqliteStore(SqliteSchedules, SqliteRuns):
 
     def fenced(self, epoch: int) -> "SqliteStore":
         """The same store for the holder of `epoch`: a write after a newer one began conflicts."""
-        return SqliteStore(self._database.fenced(epoch))
+        store = SqliteStore(self._database.fenced(epoch))
+        store._frozen = self._frozen
+        return store
 
     def take_epoch(self, owner: str) -> int:
         """Begin a new epoch; `owner` is for people only."""
