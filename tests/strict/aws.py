@@ -93,7 +93,7 @@ class StrictAws:
         for left in reversed(range(tries if self.sends_again else 1)):
             try:
                 answer = self._answer(name, model, params)
-            except (ConnectTimeoutError, ReadTimeoutError):
+            except (ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError):
                 if not left:
                     raise
             else:

@@ -63,9 +63,7 @@ class Setup:
     skew: float = 0.0  # by how much the clock of each process may be wrong, either way
     sends_again: bool = False  # whether the SDK sends again what failed, where it may
     turns: int | None = None  # after which an execution hands over; None as deployed
-    is_warm: bool = (
-        True  # functions keep their process until they crash; else each call has its own
-    )
+    is_warm: bool = True  # processes are kept until they crash; else each call has its own
     seed: int = 0
 
 
@@ -228,7 +226,8 @@ class StrictStage:
             started_at=self.clock(),
             policy=policy or Policy(),
         )
-        self.ports.runs.create_run(header, jobs, initial_states(jobs))
+        placed = [_placed_spec(spec) for spec in jobs]
+        self.ports.runs.create_run(header, placed, initial_states(placed))
         self.ports.drivers.nudge(header)
         return header
 
@@ -296,3 +295,7 @@ class StrictStage:
 
 def _placed(job: Mapping[str, Any]) -> dict[str, Any]:
     return {"jobDefinition": DEFINITION, "jobQueue": QUEUE, **job}
+
+
+def _placed_spec(spec: JobSpec) -> JobSpec:
+    return replace(spec, request=_placed(spec.request)) if spec.request else spec

@@ -4,17 +4,21 @@ from typing import Any, NamedTuple
 
 import pytest
 from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
     ParamValidationError,
     ReadTimeoutError,
 )
 
+from chalicelib.aws.clients import Clients
 from chalicelib.local.memory_queue import VirtualClock
 from tests.simulation.faults import Crash
 from tests.strict.answers import Fault, Service
 from tests.strict.asking import name_of, refused
 from tests.strict.aws import StrictAws
+from tests.strict.batch import FakeBatch
 from tests.strict.stores import stores
 
 PUT = {"Bucket": "docs", "Key": "a", "Body": b"x"}
@@ -91,6 +95,44 @@ def test_an_error_of_the_service_is_answered_in_its_words_and_sent_once(
     assert refused(aws.client("s3").put_object, **PUT)[0] == row.code
     assert [call.error for call in aws.calls] == [row.code]
     assert is_there(aws) is row.was_done
+
+
+SENT_AGAIN = (
+    Fault.LOST_REQUEST,
+    Fault.UNREACHABLE,
+    Fault.LOST_ON_THE_WAY,
+    Fault.LOST_REPLY,
+    Fault.THROTTLE,
+    Fault.SERVER_ERROR,
+    Fault.SERVER_ERROR_AFTER,
+)
+
+
+@pytest.mark.parametrize("fault", SENT_AGAIN, ids=lambda fault: str(fault.value))
+def test_an_sdk_that_sends_again_gets_its_answer_and_one_that_must_not_never_does(
+    fault: Fault,
+) -> None:
+    queue = FakeBatch(VirtualClock(), [])
+    queue.registry.make_queue("q")
+    queue.registry.register("d", {"command": ["true"]})
+    aws = StrictAws(VirtualClock(), sends_again=True)
+    aws.serve("batch", queue.service())
+    aws.faults = lambda index, *_: fault if index in (0, 3) else None
+    request = {"jobName": "a", "jobQueue": "q", "jobDefinition": "d"}
+    clients = Clients(aws)
+    clients["batch"].submit_job(**request)
+    assert aws.count("SubmitJob") == 2
+    clients["batch"].describe_jobs(jobs=["x"])
+    with pytest.raises((ClientError, BotoCoreError)):
+        clients.submitting.submit_job(**request)
+    assert aws.count("SubmitJob") == 3
+
+
+def test_a_request_that_is_wrong_is_not_sent_again() -> None:
+    aws = stores(VirtualClock())
+    aws.sends_again = True
+    assert refused(aws.client("s3").put_object, **PUT)[0] == "NoSuchBucket"
+    assert aws.count("PutObject") == 1
 
 
 def test_a_fault_is_told_which_call_it_may_hit(aws: StrictAws) -> None:

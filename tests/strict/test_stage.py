@@ -8,6 +8,7 @@ import pytest
 from chalicelib.core.batch import Submission
 from chalicelib.core.lifecycle import Act
 from chalicelib.core.operating import Order
+from chalicelib.core.schedule import JobSpec
 from chalicelib.services import operations
 from tests.strict.answers import Call
 from tests.strict.resources import DEFINITION, QUEUE, check_policy
@@ -65,6 +66,33 @@ def test_a_run_that_failed_is_restarted_and_ends(is_warm: bool) -> None:
     operations.restart(stage.ports, header.run_id, order)
     stage.drive()
     assert set(statuses(stage, header.run_id).values()) == {"SUCCEEDED"}
+
+
+def test_jobs_run_without_a_document_too() -> None:
+    stage = StrictStage()
+    request = {"containerOverrides": {"command": ["true"]}}
+    header = stage.begin([JobSpec(name="a", request=request)])
+    stage.drive()
+    assert statuses(stage, header.run_id) == {"a": "SUCCEEDED"}
+
+
+@pytest.mark.parametrize("skew", [300.0, 900.0])
+def test_a_run_ends_although_the_clocks_of_its_functions_are_wrong(skew: float) -> None:
+    stage = StrictStage(Setup(skew=skew, is_warm=False, script=first_b_fails))
+    stage.put(document(("a",), ("b", "a"), ("c",)))
+    header = stage.start("etl")
+    stage.drive()
+    ended = {"a": "SUCCEEDED", "b": "FAILED", "c": "SUCCEEDED"}
+    assert statuses(stage, header.run_id) == ended
+
+
+def test_a_run_goes_on_through_many_executions() -> None:
+    stage = StrictStage(Setup(turns=1))
+    stage.put(document(("a",), ("b", "a"), ("c", "b")))
+    header = stage.start("etl")
+    stage.drive()
+    assert set(statuses(stage, header.run_id).values()) == {"SUCCEEDED"}
+    assert len(stage.machine.executions) > 1
 
 
 def test_a_run_whose_events_are_all_lost_ends_by_the_poll_of_last_resort() -> None:
