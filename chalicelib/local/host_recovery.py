@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 from chalicelib.local.batch_records import ENDED, STARTED, QueuedJob, attempts_of
 from chalicelib.local.batch_requests import parse_submit
 from chalicelib.local.batch_rules import Batch
+from chalicelib.local.host_ahead import ANNOUNCED
 from chalicelib.local.host_slates import adopt
 from chalicelib.local.host_store import HostStore, Row, standing
 from chalicelib.local.process_table import Process, boot_id, carries, look_at, processes
 
 PID = "pid"  # the fact that holds the last host's process id
 BOOT = "boot"  # the fact that holds the machine's boot id when that host began
-ANNOUNCED = "announced"  # the fact that holds the numbers of the jobs that might start next
 _POLL = 0.005  # s
 
 
