@@ -82,7 +82,9 @@ def entry() -> None:
         # Names and reasons may hold what a terminal's encoding has not.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    gc.freeze()  # else the interpreter looks through all there is for garbage before it ends
+    sys.exit(code)
 
 
 def _nowhere() -> TextIO:
