@@ -5,19 +5,23 @@ import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chalicelib.config import Settings
 from chalicelib.core.batch import JobDetail
 from chalicelib.local.clock import SystemClock
-from chalicelib.local.driving import Driver
-from chalicelib.local.engine import Engine
 from chalicelib.local.host_client import HostClient
 from chalicelib.local.host_logs import HostLogs
 from chalicelib.local.host_peek import peek
 from chalicelib.local.host_protocol import HostSettings, inherited
-from chalicelib.local.lease import Lease
 from chalicelib.local.sqlite_store import SqliteStore
 from chalicelib.ports import JobLogs, Ports
+
+# What drives is imported when something is to be driven: by then the host is coming up.
+if TYPE_CHECKING:
+    from chalicelib.local.driving import Driver
+    from chalicelib.local.engine import Engine
+    from chalicelib.local.lease import Lease
 
 _ENDURANCE = timedelta(seconds=10)  # of a full disk, say: then a person is told, and may resume
 
@@ -41,12 +45,16 @@ class LocalEdition:
         """Let the host come up while something else is done. Raises BackendError."""
         self._queue.prepare()
 
-    def driver(self, doing: str) -> Driver:
+    def driver(self, doing: str) -> "Driver":
         """What drives the runs of this directory, or follows the one that does."""
+        from chalicelib.local.driving import Driver
+
         return Driver(lambda: self._engine(doing), self.holder)
 
     def holder(self) -> str | None:
         """Who drives the runs of this directory now, for people; None when nobody does."""
+        from chalicelib.local.lease import Lease
+
         return Lease.holder(self._settings.state)
 
     def peek_details(self, job_ids: Sequence[str]) -> list[JobDetail]:
@@ -68,7 +76,10 @@ class LocalEdition:
         self._queue.close()
         self._store.close()
 
-    def _engine(self, doing: str) -> tuple[Engine, Lease, HostClient] | None:
+    def _engine(self, doing: str) -> "tuple[Engine, Lease, HostClient] | None":
+        from chalicelib.local.engine import Engine
+        from chalicelib.local.lease import Lease
+
         lease = Lease.acquire(self._settings.state, self._store, doing)
         if lease is None:
             return None

@@ -30,10 +30,10 @@ from chalicelib.local.host_connections import Connections
 from chalicelib.local.host_desk import Desk
 from chalicelib.local.host_disk import Disk
 from chalicelib.local.host_journal import Entry
-from chalicelib.local.host_logs import log_name
 from chalicelib.local.host_processes import MARKER, NOT_FOUND, Processes
 from chalicelib.local.host_protocol import HostSettings, address, marker
 from chalicelib.local.host_recovery import recover
+from chalicelib.local.host_slates import log_name
 from chalicelib.local.host_store import HostStore, begun, standing
 from chalicelib.local.host_watch import Watch
 from chalicelib.local.slots import Capacity

@@ -3,15 +3,11 @@
 from pathlib import Path
 
 from chalicelib.errors import BackendError
+from chalicelib.local.host_slates import log_name
 from chalicelib.ports import LogChunk
 
 _CHUNK = 1024 * 1024  # bytes of a GetLogEvents page, kept here
 _BLOCK = 64 * 1024  # bytes read at a time from the end
-
-
-def log_name(job_id: str, attempt: int) -> str:
-    """The file of an attempt, below the directory of the logs."""
-    return f"{job_id[:2]}/{job_id}.{attempt}.log"
 
 
 class HostLogs:

@@ -9,8 +9,6 @@ import contextlib
 import os
 from pathlib import Path
 
-from chalicelib.local.host_logs import log_name
-
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
 
 
@@ -96,6 +94,11 @@ def adopt(logs: Path, slate: str, job_id: str, attempt: int) -> None:
             with left.open("ab") as log:
                 log.write(b"\n")
             name_log(logs, str(left), job_id, attempt)
+
+
+def log_name(job_id: str, attempt: int) -> str:
+    """The file of an attempt, below the directory of the logs."""
+    return f"{job_id[:2]}/{job_id}.{attempt}.log"
 
 
 def name_log(logs: Path, path: str, job_id: str, attempt: int) -> str:

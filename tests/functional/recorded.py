@@ -14,7 +14,7 @@ from chalicelib.cli.main import main
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.core.run import Change, JobState, RunHeader
 from chalicelib.core.schedule import JobSpec, TriggerRule
-from chalicelib.local.host_logs import log_name
+from chalicelib.local.host_slates import log_name
 from chalicelib.local.sqlite_store import SqliteStore
 from chalicelib.ports import RunChange
 from tests.unit.runs import NOW, after, gate, spec, state
