@@ -69,9 +69,11 @@ class Speller:
 
     def nearest(self, name: str, names: Iterable[str]) -> str:
         """The most similar of `names`, or "" when none is near."""
+        if self._left < 0 or len(name) > _LONGEST_NAME:
+            return ""
         candidates = {candidate.casefold(): candidate for candidate in names}
         self._left -= len(candidates)
-        if self._left < 0 or len(name) > _LONGEST_NAME:
+        if self._left < 0:
             return ""
         found = difflib.get_close_matches(name.casefold(), candidates, n=1, cutoff=0.6)
         return candidates[found[0]] if found else ""

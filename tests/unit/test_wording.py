@@ -51,3 +51,11 @@ def test_a_speller_gives_up_in_the_end() -> None:
 
 def test_a_very_long_name_is_compared_with_none() -> None:
     assert Speller().nearest("x" * 129, ["x" * 129]) == ""
+
+
+def test_a_speller_that_has_given_up_looks_at_no_name_any_more() -> None:
+    speller = Speller()
+    speller.nearest("x", map(str, range(30_000)))
+    names = iter(["x"])
+    assert speller.nearest("x", names) == ""
+    assert list(names) == ["x"]
