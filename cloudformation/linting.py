@@ -13,27 +13,15 @@ _GIVEN = {"JobDataArns": ["arn:aws:s3:::example-data/daily/*"]}  # parameters th
 
 
 def write_for_linters(stage: Stage, target: Path) -> None:
-    """Write `companion.json`, `functions.json`, `state-machine.json` and `policies/`."""
+    """Write `companion.json`, `functions.json` and `policies/`."""
     (target / "policies").mkdir(parents=True, exist_ok=True)
     companion = rendering.companion()
     (target / "companion.json").write_text(rendering.body(companion), "utf-8")
     functions = rendering.body(rendering.load(rendering.FUNCTIONS_TEMPLATE))
     (target / "functions.json").write_text(functions, "utf-8")
-    machine = json.dumps(machine_template(companion, stage))
-    (target / "state-machine.json").write_text(machine, "utf-8")
     policies = rendering.policies(stage, _PLACE) | dict(role_policies(companion, stage))
     for name, policy in policies.items():
         (target / "policies" / f"{name}.json").write_text(json.dumps(policy, indent=2), "utf-8")
-
-
-def machine_template(template: dict[str, Any], stage: Stage) -> dict[str, Any]:
-    """The state machine alone: cfn-lint reads no definition that is the text of an Fn::Sub."""
-    own = template["Resources"]["StateMachine"]
-    names = {"Stage": stage.name, **_PLACE.names()}
-    definition = json.loads(_plain(own["Properties"]["DefinitionString"], template, names))
-    role = f"arn:aws:iam::{_PLACE.account}:role/{stage.stack}-state-machine"
-    properties = {"RoleArn": role, "Definition": definition}
-    return {"Resources": {"StateMachine": {"Type": own["Type"], "Properties": properties}}}
 
 
 def role_policies(template: dict[str, Any], stage: Stage) -> Iterator[tuple[str, Any]]:

@@ -1,11 +1,11 @@
 """The store in memory: the same contract as SQLite's, for tests and simulations."""
 
-import copy
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chalicelib.core.lifecycle import JobStatus, RunStatus
-from chalicelib.core.records import Record, decode_spec, encode_spec, event_of, is_event
+from chalicelib.core.records import decode_spec, encode_spec, event_of, is_event
 from chalicelib.core.run import Change, Event, JobState, Run, RunHeader
 from chalicelib.core.schedule import JobSpec
 from chalicelib.ports import JobRecord, RunChange, StoredSchedule
@@ -28,7 +28,7 @@ from chalicelib.store_words import (
 @dataclass(slots=True)
 class _StoredRun:
     header: RunHeader
-    specs: dict[str, Record]
+    specs: dict[str, str]  # JSON, as other stores have it: nothing of a text is ever shared
     states: dict[str, JobState]
     events: list[Event] = field(default_factory=list)
 
@@ -104,7 +104,7 @@ class MemoryStore:
             raise run_exists(header)
         self._contents.runs[header.run_id] = _StoredRun(
             header=_own(header, counts_of(states.values())),
-            specs={spec.name: copy.deepcopy(encode_spec(spec)) for spec in specs},
+            specs={spec.name: json.dumps(encode_spec(spec)) for spec in specs},
             states={spec.name: _storable_state(states[spec.name]) for spec in specs},
             events=[event_of_run(start_of(header), 1)],
         )
@@ -227,8 +227,8 @@ def _own(header: RunHeader, counts: Mapping[str, int]) -> RunHeader:
     return replace(header, parameters=dict(header.parameters), counts=dict(counts))
 
 
-def _spec(record: Record) -> JobSpec:
-    return decode_spec(copy.deepcopy(record))
+def _spec(text: str) -> JobSpec:
+    return decode_spec(json.loads(text))
 
 
 def _moved_states(stored: _StoredRun, changes: Sequence[Change]) -> dict[str, JobState]:

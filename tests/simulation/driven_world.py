@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import app
@@ -23,9 +24,10 @@ from tests.simulation.faults import Crash, Tap, TappedQueue, TappedStore
 from tests.simulation.machine import Machine
 from tests.simulation.world import World
 
-# A function may live for 300 s and be called twice: the fence outlasts it.
-LIMITS = QueueLimits(fence=960, empty_lookups=3)
-_RECONCILE = 300.0  # s, as in app.py
+# Here no function is late, so that the fence need not outlast one: it takes a few look-ups, each of
+# a whole turn, as on AWS.
+LIMITS = QueueLimits(fence=120, empty_lookups=3)
+_RECONCILE = timedelta(minutes=5)  # as in app.py
 _FUNCTION_SECONDS = 300.0
 _LONGEST = 7200.0  # s of virtual time in which every run must have ended
 
@@ -97,7 +99,8 @@ class DrivenWorld(World):
         self.raw = replace(self.raw, drivers=ExecutionDrivers(self.marks, self.executions))
         self.hears = True  # whether EventBridge tells of what jobs do
         self._context = Context(seconds)
-        self._reconcile_at = self.clock.at
+        self._reconcile_due = self.clock.at + _RECONCILE
+        self._moved: frozenset[str] = frozenset()  # jobs of which EventBridge has yet to tell
         self._current: tuple[str, Any] = ("reconcile", {})
 
     def ports(self) -> DrivingPorts:
@@ -154,11 +157,19 @@ class DrivenWorld(World):
             # A fault made the run quicker or slower than the operator: his moment never came.
             self._deeds = []
         assert seconds <= _LONGEST or self.has_ended, f"no end: {self.statuses()}"
-        self.queue.advance(1.0)
+        self._sleep(min(self.machine.next_due() or self._reconcile_due, self._reconcile_due))
+
+    def _sleep(self, until: datetime) -> None:
+        """Second by second, until then or until a job moves: before that nothing else does."""
+        while not self._moved:
+            self.queue.advance(1.0)
+            self._moved = self.queue.wait(0.0)
+            if self.clock.at >= until:
+                return
 
     def _hear(self) -> None:
         """What EventBridge delivers; a function that dies of it is not our concern."""
-        changed = self.queue.wait(0.0)
+        changed, self._moved = self._moved | self.queue.wait(0.0), frozenset()
         if not self.hears:
             return
         for detail in self.queue.describe(sorted(changed)):
@@ -186,9 +197,9 @@ class DrivenWorld(World):
         self._forgiving(lambda: self.invoke(function, event))
 
     def _reconcile(self) -> None:
-        if (self.clock.at - self._reconcile_at).total_seconds() < _RECONCILE:
+        if self.clock.at < self._reconcile_due:
             return
-        self._reconcile_at = self.clock.at
+        self._reconcile_due = self.clock.at + _RECONCILE
         for execution in self.machine.executions.values():
             if execution.status != "RUNNING":
                 self.executions.ended.add(execution.name)

@@ -8,9 +8,7 @@ import pytest
 
 from chalicelib import errors
 from chalicelib.services.steps import Next
-from cloudformation import linting
-from cloudformation.rendering import Stage
-from tests.wiring.deployed import CALLED_LATER, companion, config, functions, state_machine
+from tests.wiring.deployed import CALLED_LATER, config, functions, state_machine
 
 MACHINE = json.loads(state_machine()["DefinitionString"]["Fn::Sub"])
 STATES: dict[str, dict[str, Any]] = MACHINE["States"]
@@ -120,13 +118,6 @@ def test_the_run_is_told_when_its_driver_fails_and_the_execution_fails_then() ->
     assert {caught[name]["ResultPath"] for name in driving} == {"$.error"}
     assert caught["GiveUp"]["Next"] == STATES["GiveUp"]["Next"] == "DriverFailed"
     assert STATES["DriverFailed"]["Type"] == "Fail"
-
-
-def test_the_linter_is_given_the_definition_as_it_is_deployed_and_not_as_text() -> None:
-    template = linting.machine_template(companion(), Stage("dev"))
-    given = template["Resources"]["StateMachine"]["Properties"]["Definition"]
-    assert list(given["States"]) == list(STATES)
-    assert "${" not in json.dumps(given)
 
 
 def test_the_page_of_the_state_machine_leaves_no_function_and_no_state_out() -> None:
