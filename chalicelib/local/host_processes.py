@@ -105,7 +105,8 @@ class Processes:
         return environment
 
     def _enter(self, directory: str) -> None:
-        # posix_spawn can't change the directory (Python has no addchdir_np); we have no threads.
+        # posix_spawn can't change the directory (Python has no addchdir_np). The thread of
+        # host_disk knows its file by a path that is absolute.
         if directory != self._directory:
             os.chdir(directory)
             self._directory = directory
