@@ -12,7 +12,7 @@ from tests.simulation.faults import Fault
 from tests.simulation.oracle import judge
 from tests.simulation.scenarios import BY_NAME, SCENARIOS, Scenario, job
 
-_SAMPLED = 25  # single faults of each kind, a scenario: the rest is `make prove`
+_SAMPLED = 18  # calls at which each fault happens, a scenario: about half of them
 _PAIRS = 25
 _HANDOVERS = 3
 
@@ -65,8 +65,8 @@ def test_an_undisturbed_run_ends_and_breaks_nothing(name: str) -> None:
 def test_no_single_fault_loses_or_doubles_anything(name: str, fault: Fault) -> None:
     calls = len(undisturbed(name).tap.calls)
     chance = Chance(f"{name} {fault}")
-    for _ in range(min(calls, _SAMPLED)):
-        suffer(BY_NAME[name], [(chance.randrange(calls), fault)])
+    for index in chance.sample(range(calls), min(calls, _SAMPLED)):
+        suffer(BY_NAME[name], [(index, fault)])
 
 
 @each_scenario
@@ -95,8 +95,8 @@ def test_executions_hand_a_run_on_turn_by_turn_and_no_fault_between_loses_it(nam
             suffer(BY_NAME[name], [(place, fault)], turns=1)
 
 
-def test_what_travels_between_states_is_as_small_for_10_000_jobs() -> None:
-    jobs = [job(f"job-{number:05d}") for number in range(10_000)]
+def test_what_travels_between_states_is_as_small_for_1_000_jobs() -> None:
+    jobs = [job(f"job-{number:05d}") for number in range(1_000)]
     world = DrivenWorld(Scenario(name="large", jobs=jobs), vcpus=float(len(jobs)))
     world.drive()
     [execution] = world.machine.executions.values()

@@ -50,6 +50,7 @@ def interrupted(
     world.releases = True
     world.drive()
     judge(world.evidence())
+    assert set(world.statuses().values()) <= OVER
     return world, answers
 
 
@@ -64,11 +65,17 @@ def at_every_call(name: str, deed: Verb) -> Iterator[tuple[World, bool]]:
         index += 1
 
 
-@pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize("name", [*SOUND, *BROKEN])
+# Every run is judged, whoever asks for it: those of which more is asked below are made there only.
+_ASKED_MORE = {name: {*HARMLESS, "terminate", "cancel"} for name in SOUND}
+_ASKED_MORE |= {name: {"restart"} for name in BROKEN}
+_OTHERS = [
+    (name, verb) for name, asked in _ASKED_MORE.items() for verb in VERBS if verb not in asked
+]
+
+
+@pytest.mark.parametrize(("name", "verb"), _OTHERS)
 def test_no_verb_at_any_moment_loses_or_doubles_anything(name: str, verb: str) -> None:
-    for world, _ in at_every_call(name, VERBS[verb]):
-        assert set(world.statuses().values()) <= OVER
+    assert sum(1 for _ in at_every_call(name, VERBS[verb]))
 
 
 @pytest.mark.parametrize("verb", HARMLESS)
