@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from chalicelib.core.batch import MAX_PAYLOAD
@@ -167,8 +167,7 @@ class Desk:
         """Keep the submissions, and have the disk take them."""
         try:
             self._store.begin()
-            for intake in self._intakes:
-                self._store.insert(_rows(intake))
+            self._store.insert(row for intake in self._intakes for row in _rows(intake))
             self._store.commit()
         except sqlite3.Error as error:
             self._store.rollback()
@@ -260,12 +259,10 @@ def new_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-def _rows(intake: _Intake) -> list[Row]:
+def _rows(intake: _Intake) -> Iterator[Row]:
     request = intake.request
     head = (request.job_name.lower(), request.job_queue, request.job_definition, intake.at)
-    rows: list[Row] = [(intake.number, intake.job_id, *head, None, intake.text)]
-    rows += [
-        (intake.number + 1 + index, f"{intake.job_id}:{index}", *head, intake.job_id, None)
-        for index in range(request.array_size)
-    ]
-    return rows
+    yield (intake.number, intake.job_id, *head, None, intake.text)
+    for index in range(request.array_size):
+        child = (intake.number + 1 + index, f"{intake.job_id}:{index}")
+        yield (*child, *head, intake.job_id, None)

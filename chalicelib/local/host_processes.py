@@ -13,7 +13,9 @@ MARKER = "BATCH_SCHEDULER_HOST"
 COMPUTE_ENVIRONMENT = "batch-scheduler-host"
 NOT_FOUND = 127  # what a shell says of a command that it can't start
 # Python ignores some, whoever started us others, and what is ignored stays so in a new program.
-_DEFAULT_SIGNALS = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+_IGNORED = tuple(
+    each for each in signal.valid_signals() if signal.getsignal(each) is signal.SIG_IGN
+)
 
 
 class Processes:
@@ -105,8 +107,8 @@ class Processes:
         return environment
 
     def _enter(self, directory: str) -> None:
-        # posix_spawn can't change the directory (Python has no addchdir_np). The thread of
-        # host_disk knows its file by a path that is absolute.
+        # posix_spawn can't change the directory (Python has no addchdir_np). It is that of all our
+        # threads, of which only this one needs any.
         if directory != self._directory:
             os.chdir(directory)
             self._directory = directory
@@ -124,7 +126,7 @@ class Processes:
             file_actions=actions,
             setpgroup=0,
             setsigmask=(),
-            setsigdef=_DEFAULT_SIGNALS,
+            setsigdef=_IGNORED,
         )
 
     def _program(self, name: str, path: str) -> str:
