@@ -242,8 +242,9 @@ class FakeBatch(MemoryQueue):
         named = params["jobDefinition"].rpartition("/")[2]
         definition = f"{job_arn('')[:-4]}job-definition/{named}"
         tagged = (("batch:TagResource", job_arn("*")),) if params.get("tags") else ()
-        submits = [("batch:SubmitJob", arn) for arn in (definition, queue.arn if queue else "*")]
-        return (*submits, *tagged)
+        # The service authorization reference lists the job besides what it is made of.
+        needed = (definition, queue.arn if queue else "*", job_arn("*"))
+        return (*(("batch:SubmitJob", arn) for arn in needed), *tagged)
 
 
 def _id_of(outcome: Outcome) -> str:

@@ -58,7 +58,7 @@ class FakeS3:
                 "GetObject": self.get_object,
                 "ListObjectsV2": self.list_objects,
             },
-            permissions=_permissions,
+            permissions=self._permissions,
             refusal="InvalidArgument",
             throttled=("SlowDown", 503),
             broken="InternalError",
@@ -170,6 +170,24 @@ class FakeS3:
             raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404)
         return self.buckets[name]
 
+    def _permissions(self, operation: str, params: Params) -> tuple[Permission, ...]:
+        bucket = f"arn:aws:s3:::{params['Bucket']}"
+        match operation:
+            case "ListObjectsV2":
+                return (("s3:ListBucket", bucket),)
+            case "GetObject":
+                # Who may not list is denied what isn't there (API_GetObject).
+                listing = () if self._has(params) else (("s3:ListBucket", bucket),)
+                action = "s3:GetObjectVersion" if "VersionId" in params else "s3:GetObject"
+                return ((action, f"{bucket}/{params['Key']}"), *listing)
+            case "PutObject":
+                return (("s3:PutObject", f"{bucket}/{params['Key']}"),)
+        return ((f"s3:{operation}", bucket),)
+
+    def _has(self, params: Params) -> bool:
+        bucket = self.buckets.get(params["Bucket"])
+        return bucket is not None and bucket.newest(params["Key"]) is not None
+
     def _tell(self, bucket: str, key: str, version: Version) -> None:
         content = version.content or b""
         self._aws.events.append(
@@ -227,15 +245,3 @@ def _names(bucket: Bucket, params: Params) -> Iterator[str]:
 def _is_prefix(name: str, params: Params) -> bool:
     delimiter = params.get("Delimiter", "")
     return bool(delimiter) and delimiter in name[len(params.get("Prefix", "")) :]
-
-
-def _permissions(operation: str, params: Params) -> tuple[Permission, ...]:
-    bucket = f"arn:aws:s3:::{params['Bucket']}"
-    match operation:
-        case "ListObjectsV2":
-            return (("s3:ListBucket", bucket),)
-        case "GetObject" if "VersionId" in params:
-            return (("s3:GetObjectVersion", f"{bucket}/{params['Key']}"),)
-        case "GetObject" | "PutObject":
-            return ((f"s3:{operation}", f"{bucket}/{params['Key']}"),)
-    return ((f"s3:{operation}", bucket),)
