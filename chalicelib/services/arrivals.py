@@ -10,7 +10,10 @@ from chalicelib.services import driving, uploading
 
 logger = logging.getLogger(__name__)
 
+# core.reserving gives both to every job. The example of an event in the Batch guide ("Batch Job
+# State Change") has no tags but resourceArn, and it has the container with its environment.
 _RUN_TAG = "batch-scheduler:run"
+_RUN_VARIABLE = "BATCH_SCHEDULER_RUN"
 
 
 def job_state_changed(ports: DrivingPorts, detail: Mapping[str, Any]) -> bool:
@@ -18,12 +21,24 @@ def job_state_changed(ports: DrivingPorts, detail: Mapping[str, Any]) -> bool:
 
     `detail` is a JobDetail, of "Batch Job State Change" and of "Batch Job Queue Blocked" alike.
     """
-    tags = detail.get("tags")
-    run_id = tags.get(_RUN_TAG) if isinstance(tags, Mapping) else None
+    run_id = _member(detail.get("tags"), _RUN_TAG) or _run_in(detail.get("container"))
     if not isinstance(run_id, str) or not run_id:
         return False
     driving.wake(ports.marks, ports.executions, run_id)
     return True
+
+
+def _run_in(container: Any) -> Any:
+    """The run that the environment of a container names."""
+    environment = _member(container, "environment")
+    for variable in environment if isinstance(environment, list) else ():
+        if _member(variable, "name") == _RUN_VARIABLE:
+            return _member(variable, "value")
+    return None
+
+
+def _member(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, Mapping) else None
 
 
 def execution_ended(ports: DrivingPorts, detail: Mapping[str, Any]) -> int:

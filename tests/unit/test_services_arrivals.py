@@ -28,6 +28,16 @@ def test_an_event_of_a_job_wakes_the_driver_of_its_run(stage: Stage) -> None:
     assert stage.executions.woken == ["token"]
 
 
+def test_an_event_without_the_jobs_tags_wakes_the_run_that_its_container_knows(
+    stage: Stage,
+) -> None:
+    steps.wait_for_change(stage.ports, stage.record(), "token")
+    variables = [{"name": "TEAM", "value": "ada"}, {"name": "BATCH_SCHEDULER_RUN", "value": RUN}]
+    detail = {"tags": {"resourceArn": "arn"}, "container": {"environment": variables}}
+    assert arrivals.job_state_changed(stage.ports, detail)
+    assert stage.executions.woken == ["token"]
+
+
 @pytest.mark.parametrize(
     "detail",
     [
@@ -38,6 +48,9 @@ def test_an_event_of_a_job_wakes_the_driver_of_its_run(stage: Stage) -> None:
         {"tags": {"team": "ada"}},
         {"tags": {"batch-scheduler:run": ""}},
         {"tags": {"batch-scheduler:run": 7}},
+        {"tags": {}, "container": {"environment": [{"name": "TEAM", "value": "ada"}]}},
+        {"container": {"environment": [{"name": "BATCH_SCHEDULER_RUN"}, 7]}},
+        {"container": {"environment": None}},
     ],
     ids=str,
 )
