@@ -11,7 +11,7 @@ from chalice.app import Chalice, CloudWatchEvent, Rate
 from chalicelib.bootstrap import driving_ports
 from chalicelib.core.messages import parse_message
 from chalicelib.core.naming import parse_start
-from chalicelib.services import arrivals, driving, steps, uploading
+from chalicelib.services import arrivals, reconciling, steps, uploading
 from chalicelib.services.steps import Leg
 
 Json = dict[str, Any]
@@ -96,5 +96,7 @@ def schedule_uploaded(event: CloudWatchEvent) -> None:
 
 @app.schedule(Rate(5, unit=Rate.MINUTES))
 def reconcile(event: CloudWatchEvent) -> Json:
-    """Start what no execution drives, and take up what one has left."""
-    return {"found": driving.reconcile(driving_ports())}
+    """Make good what was lost: runs that nobody drives, ended runs that are not archived."""
+    context: Any = event.context  # which Chalice calls a mapping, and Lambda gives as an object
+    remaining = context.get_remaining_time_in_millis
+    return {"found": reconciling.reconcile(driving_ports(), remaining)}

@@ -42,7 +42,7 @@ class Stage:
     profile: str = ""
     submit_rate: float = 20.0  # SubmitJob a second, of 50 that the account has (service_limits)
     turns: int = MAX_TURNS  # after which another execution drives a run on
-    keep_days: int = 90  # until the details of a finished run expire
+    keep_days: int = 90  # until the details of an archived run expire; 0: never
     bucket: str = ""
     archive_bucket: str = ""
     topic_arn: str = ""
@@ -132,7 +132,9 @@ def read_settings(
             profile=environment.get("AWS_PROFILE", ""),
             submit_rate=read("BATCH_SCHEDULER_SUBMIT_RATE", _rate, "a number up to 50", 20.0),
             turns=read("BATCH_SCHEDULER_TURNS", _turns, f"1 to {MAX_TURNS}", MAX_TURNS),
-            keep_days=read("BATCH_SCHEDULER_KEEP_DAYS", _whole, "whole days, 4 or more", 90),
+            keep_days=read(
+                "BATCH_SCHEDULER_KEEP_DAYS", _days, "whole days, 0 to keep for ever", 90
+            ),
             bucket=environment.get("BATCH_SCHEDULER_BUCKET", ""),
             archive_bucket=environment.get("BATCH_SCHEDULER_ARCHIVE_BUCKET", ""),
             topic_arn=environment.get("BATCH_SCHEDULER_TOPIC_ARN", ""),
@@ -237,6 +239,12 @@ def _rate(text: str) -> float | None:
 
 def _turns(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[1-9][0-9]{0,2}", text) and int(text) <= MAX_TURNS else None
+
+
+def _days(text: str) -> int | None:
+    """Whole days of at most a hundred years."""
+    days = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else -1
+    return days if 0 <= days <= 36_525 else None
 
 
 def _whole(text: str) -> int | None:

@@ -3,6 +3,7 @@
 SchedulerError
 ├── InvalidInputError   path, reason, problems        -> exit 2
 ├── NotFoundError       kind, id                      -> exit 4
+│   └── ExpiredError    archive                       -> exit 4
 ├── ConflictError       status, event                 -> exit 5
 └── BackendError        service, operation, retryable -> exit 6
 
@@ -69,12 +70,25 @@ class InvalidInputError(SchedulerError):
 class NotFoundError(SchedulerError):
     """Nothing of that kind has that id."""
 
-    def __init__(self, kind: str, id: str, hint: str = "") -> None:
-        """`kind` is a word of the glossary; `hint` is a sentence that says what to do."""
+    def __init__(self, kind: str, id: str, hint: str = "", *, told: str = "") -> None:
+        """`kind` is a word of the glossary, `hint` says what to do, `told` is the whole message."""
         self.kind = kind
         self.id = id
         self.hint = hint
-        super().__init__(f"There is no {kind} {id!r}." + (f" {hint}" if hint else ""))
+        super().__init__(told or f"There is no {kind} {id!r}." + (f" {hint}" if hint else ""))
+
+
+class ExpiredError(NotFoundError):
+    """The details of a run were there, and their time is over; the message says where they are."""
+
+    def __init__(self, run_id: str, day: str, archive: str) -> None:
+        """`day` is the day they expired on, `archive` the address of the whole run."""
+        self.archive = archive
+        told = (
+            f"The jobs and the history of run {run_id!r} expired on {day}; "
+            f"the whole run is archived in {archive}"
+        )
+        super().__init__("run", run_id, told=told)
 
 
 class ConflictError(SchedulerError):

@@ -3,9 +3,9 @@
 Every adapter raises the errors of chalicelib.errors and no other; times are aware UTC.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from chalicelib.core.batch import JobDetail, Outcome, QueueLimits, Submission
@@ -73,7 +73,11 @@ class RunChange:
 
 
 class RunStore(Protocol):
-    """Keeps runs: a header, one item a job, events that are only ever appended."""
+    """Keeps runs: a header, one item a job, events that are only ever appended.
+
+    When the details of a run have expired (see Retention) its header is all there is: whatever
+    reads or moves jobs or events raises ExpiredError.
+    """
 
     def create_run(
         self, header: RunHeader, specs: Sequence[JobSpec], states: Mapping[str, JobState]
@@ -133,7 +137,8 @@ class RunStore(Protocol):
         Raises ConflictError, and writes nothing, unless the stored header has the revision of
         `before` and every job the version of its change's `before`. `after` None leaves the header
         as it is but for its counts, which follow the changes now or with `close_turn`; then many
-        changes may be written in parts, in order, and an error leaves the parts before it.
+        changes may be written in parts, in order, and an error leaves the parts before it. A run
+        that is given a header is not sealed any more.
         """
 
     def events(self, run_id: str, *, job: str | None = None, after: int = 0) -> list[Event]:
@@ -287,8 +292,30 @@ class Notices(Protocol):
 class Archive(Protocol):
     """Keeps finished runs for analysis."""
 
-    def write(self, header: RunHeader, lines: Iterable[str]) -> str:
-        """Write JSON lines under the run's own address and give it; again is the same."""
+    def write(self, header: RunHeader, read: Callable[[], Iterable[str]]) -> str:
+        """Write JSON lines under the run's own address and give it; again is the same.
+
+        `read` gives the lines as they are now, and is called again when somebody else has written
+        meanwhile: what was read earlier never replaces what was read later.
+        """
+
+
+class Retention(Protocol):
+    """How long the details of ended runs are kept: their jobs and events. Headers stay."""
+
+    def unsealed(self, before: datetime) -> Iterator[RunHeader]:
+        """Runs that ended before that time and are not sealed, the earliest end first.
+
+        Read as they are asked for: a look that finds nothing costs next to nothing. What is told
+        may be behind by moments.
+        """
+
+    def seal(self, header: RunHeader, archive: str, expires_at: datetime | None) -> None:
+        """Write where the ended run is archived, and let its details expire then; never for None.
+
+        Cut off it may be done again; what is sealed already stays as it is. Raises ConflictError
+        if the run has moved since `header` was read, or has not ended.
+        """
 
 
 class SubmitBudget(Protocol):
@@ -322,3 +349,5 @@ class DrivingPorts(Ports):
     notices: Notices
     archive: Archive
     uploads: Uploads
+    retention: Retention
+    keep: timedelta | None  # from the archiving of a run until its details expire; None: for ever

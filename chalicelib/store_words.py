@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
 
 from chalicelib.core.run import Change, Event, JobState, RunHeader
-from chalicelib.errors import ConflictError, NotFoundError
+from chalicelib.errors import ConflictError, ExpiredError, NotFoundError
 from chalicelib.ports import RunChange, StoredSchedule
 
 
@@ -25,6 +27,12 @@ def no_run(run_id: str) -> NotFoundError:
     return NotFoundError("run", run_id)
 
 
+def check_kept(header: RunHeader, now: datetime) -> None:
+    """Raise ExpiredError if the header is all that is left of the run."""
+    if header.expires_at is not None and header.expires_at <= now:
+        raise ExpiredError(header.run_id, f"{header.expires_at:%Y-%m-%d}", header.archive)
+
+
 def run_exists(header: RunHeader) -> ConflictError:
     return ConflictError(f"Run {header.run_id!r} exists already.", event="create run")
 
@@ -36,6 +44,17 @@ def run_moved(before: RunHeader, revision: int, status: str) -> ConflictError:
         status=status,
         event="record",
     )
+
+
+def run_goes_on(header: RunHeader) -> ConflictError:
+    return ConflictError(
+        f"Run {header.run_id!r} has not ended.", status=header.status, event="seal"
+    )
+
+
+def without_seal(header: RunHeader) -> RunHeader:
+    """The header of a run that moves: it is neither archived as it is, nor does it expire."""
+    return replace(header, archive="", expires_at=None)
 
 
 def job_moved(run_id: str) -> ConflictError:

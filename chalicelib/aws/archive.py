@@ -1,13 +1,20 @@
 """Finished runs in the archive bucket, laid out so that Athena reads only what a query asks for."""
 
 import gzip
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC
 from io import BytesIO
 
+from botocore.exceptions import ClientError
+
 from chalicelib.aws.clients import Clients
-from chalicelib.aws.translation import translated
+from chalicelib.aws.translation import code_of, translated
 from chalicelib.core.run import RunHeader
+from chalicelib.errors import BackendError
+
+_TRIES = 5  # while others archive the same run
+_CHANGED = ("PreconditionFailed", "412")
+_GONE = ("NoSuchKey", "404")
 
 
 class S3Archive:
@@ -21,16 +28,49 @@ class S3Archive:
         self._clients = clients
         self._bucket = bucket
 
-    def write(self, header: RunHeader, lines: Iterable[str]) -> str:
-        key = archive_key(header)
+    def write(self, header: RunHeader, read: Callable[[], Iterable[str]]) -> str:
+        """Write if the object is as it was before the reading; else read anew.
+
+        A run that is restarted has two who archive it, one of them late. Most runs are archived
+        once: so the first look is the write itself.
+        """
+        key, seen = archive_key(header), ""
+        for _ in range(_TRIES):
+            if self._put(key, compressed(read()), seen):
+                return f"s3://{self._bucket}/{key}"
+            seen = self._tag(key)
+        reason = "others keep archiving the same run"
+        raise BackendError("S3", "PutObject", reason, retryable=True)
+
+    def _put(self, key: str, content: bytes, seen: str) -> bool:
+        """Put the object if it still has that tag, or is not there yet if the tag is empty."""
+        condition = {"IfMatch": seen} if seen else {"IfNoneMatch": "*"}
         with translated("S3", "PutObject"):
-            self._clients["s3"].put_object(
-                Bucket=self._bucket,
-                Key=key,
-                Body=compressed(lines),
-                ContentType="application/gzip",
-            )
-        return f"s3://{self._bucket}/{key}"
+            try:
+                self._clients["s3"].put_object(
+                    Bucket=self._bucket,
+                    Key=key,
+                    Body=content,
+                    ContentType="application/gzip",
+                    **condition,
+                )
+            except ClientError as error:
+                # With IfMatch, NoSuchKey too: it was deleted meanwhile (conditional-writes).
+                if code_of(error) not in (*_CHANGED, *(_GONE if seen else ())):
+                    raise
+                return False
+        return True
+
+    def _tag(self, key: str) -> str:
+        """The object's tag as it is now, empty for none."""
+        with translated("S3", "HeadObject"):
+            try:
+                tag: str = self._clients["s3"].head_object(Bucket=self._bucket, Key=key)["ETag"]
+            except ClientError as error:
+                if code_of(error) not in _GONE:
+                    raise
+                return ""
+        return tag
 
 
 def archive_key(header: RunHeader) -> str:

@@ -2,21 +2,23 @@
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
 from heapq import merge
 from itertools import islice
 from typing import Any
 
 from chalicelib.aws.dynamo_calls import DynamoCalls, Key, Question
-from chalicelib.aws.dynamo_headers import Headers, StoredHeader
+from chalicelib.aws.dynamo_headers import ENDED, UNSEALED, Headers, StoredHeader, key_in
 from chalicelib.aws.names import Tables
 from chalicelib.core.lifecycle import RunStatus
-from chalicelib.core.records import Record
+from chalicelib.core.records import Record, encode_time
 from chalicelib.core.run import RunHeader
 from chalicelib.errors import InvalidInputError
 
 logger = logging.getLogger(__name__)
 
 _BY_STATUS = "byStatus"
+_UNSEALED = "unsealed"
 _AT_ONCE = 100  # headers read by one call
 
 
@@ -52,12 +54,33 @@ class Finding:
     ) -> Iterator[RunHeader]:
         """`prefix` is the beginning of a schedule's id; `limit` is how many are wanted."""
         keys = self._newest_keys(statuses, prefix)
-        while some := list(islice(keys, min(limit, _AT_ONCE))):
+        for stored in self._read_again(keys, min(limit, _AT_ONCE)):
+            if stored.header.status in statuses:
+                yield stored.header
+
+    def _read_again(self, keys: Iterator[Key], at_once: int) -> Iterator[StoredHeader]:
+        """What the items that an index has named say now."""
+        while some := list(islice(keys, at_once)):
             items = {_key_of(item): item for item in self._calls.get_many(self._table, some)}
             for key in some:
                 stored = self._read(items[_key_of(key)]) if _key_of(key) in items else None
-                if stored is not None and stored.header.status in statuses:
-                    yield stored.header
+                if stored is not None:
+                    yield stored
+
+    def unsealed(self, before: datetime) -> Iterator[RunHeader]:
+        """Ended runs that are not sealed, the earliest end first; the index may be behind."""
+        question = Question(
+            table=self._table,
+            index=_UNSEALED,
+            condition=f"#{UNSEALED} = :yes AND #{ENDED} < :before",
+            values={":yes": "yes", ":before": encode_time(before)},
+            consistent=False,
+            page=_AT_ONCE,
+        )
+        keys = map(key_in, self._calls.query(question))
+        for stored in self._read_again(keys, _AT_ONCE):
+            if stored.is_unsealed:
+                yield stored.header
 
     def _newest_keys(self, statuses: Iterable[RunStatus], prefix: str) -> Iterator[Key]:
         """Each once, although the index may name a run under two statuses for a moment."""
@@ -77,7 +100,7 @@ class Finding:
             newest_first=True,
         )
         for item in self._calls.query(question):
-            yield {name: item[name] for name in ("scheduleId", "startDateTime")}
+            yield key_in(item)
 
     def _read(self, item: Record) -> StoredHeader | None:
         try:

@@ -9,19 +9,24 @@ from chalicelib.aws.documents import to_json
 from chalicelib.aws.dynamo_calls import DynamoCalls, Key
 from chalicelib.aws.dynamo_items import from_json, header_of, header_values
 from chalicelib.aws.names import Tables
+from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.old_records import OldRun, parse_old_record
-from chalicelib.core.records import Record
+from chalicelib.core.records import Record, encode_time
 from chalicelib.core.run import RunHeader
+from chalicelib.errors import InvalidInputError
 from chalicelib.ports import Clock
-from chalicelib.store_words import counts_of, no_run
+from chalicelib.store_words import check_kept, counts_of, no_run, without_seal
 
 _OLD_JOBS = "jobList"  # what only a record of the first version has
 CREATING = "creating"  # the token of who creates the run, which no reader sees until it is whole
 ADOPTING = "adopting"  # the token of who puts a run in the place of an old record
 PENDING = "pending"  # the order that is being written; see dynamo_orders
 SEALED = "sealed"  # see dynamo_sealing
-EXPIRES = "expiresAt"  # the table's TTL attribute, s since 1970
+# The sparse index of ended runs that are not sealed yet: the same key for all, then their ends.
+UNSEALED = "unsealed"
+ENDED = "unsealedSince"
 
+_NEEDED = ("scheduleStatus", "counts", "board", "sequence", "specs")
 STANDS_STILL = f"#revision = :revision AND attribute_not_exists(#{PENDING})"
 
 
@@ -36,6 +41,7 @@ class StoredHeader:
     specs_key: str = ""
     pending: str = ""
     sealed: str = ""
+    is_unsealed: bool = False  # it has ended, and is yet to be sealed
     old: OldRun | None = None
 
 
@@ -57,8 +63,16 @@ def _older_keys(key: Key) -> Iterator[Key]:
 def header_item(
     header: RunHeader, board: Board, counts: Mapping[str, int], sequence: int, specs_key: str
 ) -> Record:
-    """All attributes but the key."""
-    return header_values(header) | flushed_values(board, counts, sequence) | {"specs": specs_key}
+    """All attributes but the key: those of a run that is not sealed."""
+    own = header_values(without_seal(header)) | unsealed_values(header)
+    return own | flushed_values(board, counts, sequence) | {"specs": specs_key}
+
+
+def unsealed_values(header: RunHeader) -> Record:
+    """What brings an ended run into the index of those to be sealed."""
+    if header.status is RunStatus.RUNNING:
+        return {}
+    return {UNSEALED: "yes", ENDED: encode_time(header.ended_at or header.started_at)}
 
 
 def flushed_values(board: Board, counts: Mapping[str, int], sequence: int) -> Record:
@@ -67,7 +81,7 @@ def flushed_values(board: Board, counts: Mapping[str, int], sequence: int) -> Re
 
 
 class Headers:
-    """Reads headers; what is being created, or has expired, is not there."""
+    """Reads headers; what is being created is not there."""
 
     def __init__(self, calls: DynamoCalls, tables: Tables, clock: Clock) -> None:
         self._calls = calls
@@ -87,27 +101,36 @@ class Headers:
         raise no_run(run_id)
 
     def read(self, values: Mapping[str, Any]) -> StoredHeader | None:
-        """None for an item that is no run, or not any more."""
+        """None for an item that is no run yet. Raises InvalidInputError for one that never was."""
         if _OLD_JOBS in values:
             return _old(values)
-        if CREATING in values or self._is_over(values):
+        if CREATING in values:
             return None
+        lacking = [name for name in _NEEDED if name not in values]
+        if lacking:
+            place = f"{values['scheduleId']}/{values['startDateTime']}"
+            raise InvalidInputError.at(place, f"is no run: it has no {', '.join(lacking)}")
         return StoredHeader(
-            key=_key_in(values),
+            key=key_in(values),
             header=header_of(values, from_json(values["counts"])),
             board=Board.unpack(values["board"]),
             sequence=values["sequence"],
             specs_key=values["specs"],
             pending=values.get(PENDING, ""),
             sealed=values.get(SEALED, ""),
+            is_unsealed=UNSEALED in values,
         )
 
-    def _is_over(self, values: Mapping[str, Any]) -> bool:
-        # TTL deletes hours or days late (DynamoDB developer guide, "Time to Live").
-        return EXPIRES in values and int(values[EXPIRES]) <= self._clock().timestamp()
+    def check_kept(self, header: RunHeader) -> None:
+        """Raise ExpiredError when the header is all that is left.
+
+        TTL deletes hours or days late (DynamoDB developer guide, "Time to Live").
+        """
+        check_kept(header, self._clock())
 
 
-def _key_in(values: Mapping[str, Any]) -> Key:
+def key_in(values: Mapping[str, Any]) -> Key:
+    """The key of an item, whichever index it came from."""
     return {name: values[name] for name in ("scheduleId", "startDateTime")}
 
 
@@ -117,4 +140,4 @@ def _old(values: Mapping[str, Any]) -> StoredHeader:
     header, specs, states = parse_old_record(record)
     counted = replace(header, counts=counts_of(states.values()))
     old = (counted, specs, states)
-    return StoredHeader(key=_key_in(values), header=counted, board=Board(()), old=old)
+    return StoredHeader(key=key_in(values), header=counted, board=Board(()), old=old)

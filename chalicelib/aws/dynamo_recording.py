@@ -137,8 +137,7 @@ class Recording:
     def _write_whole(self, before: RunHeader, known: Remembered, order: _Whole) -> None:
         moves = order.moves
         board, sequence = _moved_on(before, known, moves, order.events)
-        if known.sealed:
-            self.sealing.unseal(before)
+        self.sealing.unseal(before, known.sealed)
         item = header_item(order.after, board, known.counts(board), sequence, known.specs_key)
         if len(moves) <= MAX_ACTIONS - 1 - bool(order.events):
             guard = self._guard(before, item)

@@ -5,7 +5,7 @@ and its own events. The frozen specs are one document in S3. The header's board 
 jobs stand that need not be read.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
@@ -14,7 +14,7 @@ from chalicelib.aws.documents import Documents
 from chalicelib.aws.dynamo_calls import DynamoCalls
 from chalicelib.aws.dynamo_creation import Creation, NewRun
 from chalicelib.aws.dynamo_finding import Finding
-from chalicelib.aws.dynamo_headers import Headers
+from chalicelib.aws.dynamo_headers import Headers, StoredHeader
 from chalicelib.aws.dynamo_orders import Orders
 from chalicelib.aws.dynamo_reading import Reading
 from chalicelib.aws.dynamo_recording import Recording
@@ -28,7 +28,7 @@ from chalicelib.ports import Clock, JobRecord, RunChange
 
 
 class DynamoRuns:
-    """ports.RunStore on DynamoDB and S3; one is used by one thread at a time."""
+    """ports.RunStore and Retention on DynamoDB and S3; one is used by one thread at a time."""
 
     def __init__(
         self, clients: Clients, tables: Tables, documents: Documents, clock: Clock
@@ -38,7 +38,8 @@ class DynamoRuns:
         self._finding = Finding(calls, tables, headers)
         self._orders = Orders(calls, headers, documents, clock)
         self._creation = Creation(calls, tables, documents)
-        self._sealing = Sealing(calls, tables)
+        self._headers = headers
+        self._sealing = Sealing(calls, headers)
         self._reading = Reading(calls, tables, documents)
         self._recording = Recording(
             calls, tables, self._reading, self._orders, self._creation, self._sealing
@@ -80,27 +81,23 @@ class DynamoRuns:
 
     def load_run(self, run_id: str) -> Run:
         """The whole run, with what people wrote into items. Raises NotFoundError."""
-        return self._reading.load_run(self._orders.settled(run_id))
+        return self._reading.load_run(self._kept(run_id))
 
     def load_for_turn(self, run_id: str) -> Run:
         """The run, but of final jobs the status only. Raises NotFoundError."""
-        return self._reading.load_for_turn(self._orders.settled(run_id))
+        return self._reading.load_for_turn(self._kept(run_id))
 
     def find_jobs(
         self, run_id: str, *, statuses: Iterable[JobStatus] | None = None, limit: int | None = None
     ) -> list[JobRecord]:
         """Jobs of a run in the document's order, of the given statuses only unless None."""
-        try:
-            return self._reading.find_jobs(self._orders.settled(run_id), statuses, limit)
-        except NotFoundError:
-            return []
+        stored = self._details(run_id)
+        return self._reading.find_jobs(stored, statuses, limit) if stored else []
 
     def get_jobs(self, run_id: str, names: Iterable[str]) -> list[JobRecord]:
         """The named jobs that exist, in the document's order."""
-        try:
-            return self._reading.get_jobs(self._orders.settled(run_id), names)
-        except NotFoundError:
-            return []
+        stored = self._details(run_id)
+        return self._reading.get_jobs(stored, names) if stored else []
 
     def record(
         self,
@@ -124,15 +121,31 @@ class DynamoRuns:
 
     def events(self, run_id: str, *, job: str | None = None, after: int = 0) -> list[Event]:
         """Events with a sequence above `after`, oldest first, of one job unless None."""
-        try:
-            self._orders.settled(run_id)
-        except NotFoundError:
-            return []
-        return self._reading.events(run_id, job, after)
+        stored = self._details(run_id)
+        return self._reading.events(run_id, job, after) if stored else []
 
-    def seal(self, header: RunHeader, expires_at: datetime) -> None:
-        """Let the run, which has ended and is archived, be deleted from that time on.
+    def unsealed(self, before: datetime) -> Iterator[RunHeader]:
+        """Runs that ended before that time and are not sealed, the earliest end first."""
+        return self._finding.unsealed(before)
 
-        Raises ConflictError if it moves meanwhile, or has not ended.
+    def seal(self, header: RunHeader, archive: str, expires_at: datetime | None) -> None:
+        """Write where the ended run is archived, and let its details expire then; never for None.
+
+        Cut off it may be done again; what is sealed already stays as it is. Raises ConflictError
+        if the run has moved since `header` was read, or has not ended.
         """
-        self._sealing.seal(header, expires_at)
+        self._sealing.seal(header, archive, expires_at)
+
+    def _details(self, run_id: str) -> StoredHeader | None:
+        """None for a run that there is not."""
+        try:
+            stored = self._orders.settled(run_id)
+        except NotFoundError:
+            return None
+        self._headers.check_kept(stored.header)
+        return stored
+
+    def _kept(self, run_id: str) -> StoredHeader:
+        stored = self._orders.settled(run_id)
+        self._headers.check_kept(stored.header)
+        return stored

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from random import Random, SystemRandom
 
@@ -30,10 +31,13 @@ from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.run import Run
 from chalicelib.local.clock import SystemClock
 from chalicelib.ports import Clock, DrivingPorts, JobLogs
-from chalicelib.services import driving
 from chalicelib.services.driving import ExecutionDrivers
+from chalicelib.services.reconciling import look_after_drivers
 
 _LOOK = 2.0  # s between two looks at a run that the state machine drives
+_TO_LOOK = (
+    600_000  # ms that a person may wait for a look at all unfinished runs: as long as it takes
+)
 _TO_SUBMIT = 60.0  # s that handing over one batch may take: less than a function leaves itself
 
 
@@ -82,9 +86,10 @@ def wire(stage: Stage, clients: Clients, where: Account, timing: Timing) -> Driv
     )
     allowed = Allowed(definitions=stage.definitions, queues=stage.queues)
     archive = stage.archive_bucket or archive_of(stage.name, where.account, where.region)
+    runs = DynamoRuns(clients, tables, documents, clock)
     return DrivingPorts(
         schedules=DynamoSchedules(clients, tables, documents),
-        runs=DynamoRuns(clients, tables, documents, clock),
+        runs=runs,
         queue=BatchQueue(clients, Submitter(clients, pace), allowed),
         clock=clock,
         drivers=ExecutionDrivers(marks, executions),
@@ -93,6 +98,8 @@ def wire(stage: Stage, clients: Clients, where: Account, timing: Timing) -> Driv
         notices=SnsNotices(clients, stage.topic_arn or _arn(where, "sns", stage, "")),
         archive=S3Archive(clients, archive),
         uploads=S3Uploads(clients, bucket),
+        retention=runs,
+        keep=timedelta(days=stage.keep_days) if stage.keep_days else None,
     )
 
 
@@ -143,7 +150,7 @@ class AwsEdition:
 
     def start_background(self) -> str:
         """Give every unfinished run without a driver an execution."""
-        found = driving.reconcile(self.ports)
+        found = look_after_drivers(self.ports, lambda: _TO_LOOK)
         running = len(self.ports.runs.find_headers(status=RunStatus.RUNNING))
         return f"{self.holder()}: {found} of {running} runs were taken up"
 

@@ -7,6 +7,7 @@ from chalicelib.core.lifecycle import RunStatus
 from chalicelib.errors import (
     BackendError,
     ConflictError,
+    ExpiredError,
     InvalidInputError,
     NotFoundError,
     SchedulerError,
@@ -20,7 +21,7 @@ class Exit(IntEnum):
     RUN_FAILED = 1  # the run that was waited for FAILED
     INVALID = 2  # a document, parameter or option can't be accepted; nothing was changed
     RUN_CANCELLED = 3  # the run that was waited for was CANCELLED
-    NOT_FOUND = 4  # no such schedule, run or job
+    NOT_FOUND = 4  # no such schedule, run or job, or its details have expired
     REFUSED = 5  # its status forbids the act, at least for one of the jobs
     BACKEND = 6  # the store, the host or the disk failed
     DETACHED = 130  # Ctrl-C: no longer waited for; the run goes on
@@ -29,6 +30,7 @@ class Exit(IntEnum):
 OF_ERROR: Mapping[type[SchedulerError], Exit] = {
     InvalidInputError: Exit.INVALID,
     NotFoundError: Exit.NOT_FOUND,
+    ExpiredError: Exit.NOT_FOUND,
     ConflictError: Exit.REFUSED,
     BackendError: Exit.BACKEND,
 }

@@ -21,6 +21,7 @@ from chalicelib.core.facts import telling
 from chalicelib.core.lifecycle import STARTED, JobStatus, RunStatus
 from chalicelib.core.run import RunHeader
 from chalicelib.core.wording import counted
+from chalicelib.errors import ExpiredError
 from chalicelib.ports import JobRecord
 from chalicelib.services.finding import counts_of
 from chalicelib.services.overview import FAILED, WAITING, Overview, Waiting, overview
@@ -37,7 +38,11 @@ _WAITING_STATUSES = frozenset(status for group in WAITING for status in group)
 
 def show_status(session: Session, header: RunHeader, *, every: bool) -> None:
     """Answer `status`; `every` lists all jobs, which loads them all."""
-    seen = overview(session.edition.ports, header, _SHOWN)
+    try:
+        seen = overview(session.edition.ports, header, _SHOWN)
+    except ExpiredError as error:
+        _show_expired(session, header, error)
+        return
     now, holder = session.now(), session.edition.holder()
     jobs = session.edition.ports.runs.find_jobs(header.run_id) if every else None
     if session.as_json:
@@ -51,6 +56,16 @@ def show_status(session: Session, header: RunHeader, *, every: bool) -> None:
     else:
         _print_all(session.console, jobs, now)
     print_advice(session, _advice(seen))
+
+
+def _show_expired(session: Session, header: RunHeader, error: ExpiredError) -> None:
+    """What the header alone tells, and where the rest is."""
+    seen = Overview(header=header, began_at=header.started_at, failed=(), running=(), waiting=())
+    if session.as_json:
+        session.write_json({**_shape(seen, session.now(), None, None), "possible": []})
+        return
+    _print_head(session.console, seen, session.now(), None)
+    print_line(session.console, str(error))
 
 
 def _print_head(console: "Console", seen: Overview, now: datetime, holder: str | None) -> None:
@@ -84,8 +99,8 @@ def _print_head(console: "Console", seen: Overview, now: datetime, holder: str |
 
 
 def _generation(seen: Overview) -> str:
-    number = seen.header.generation
-    since = f" since {moment_text(seen.began_at)}" if number > 1 else ""
+    number, began = seen.header.generation, seen.began_at
+    since = f" since {moment_text(began)}" if began != seen.header.started_at else ""
     return f"generation {number}{since}"
 
 

@@ -162,6 +162,8 @@ _HEADER = _members(
         "driver": ("driver", str, str),
         "handovers": ("handovers", int, int),
         "ended_at": ("lastDateTime", encode_time, decode_time),
+        "archive": ("archive", str, str),
+        "expires_at": ("detailsUntil", encode_time, decode_time),
         "counts": ("counts", dict, dict),
     },
 )

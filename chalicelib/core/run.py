@@ -78,6 +78,7 @@ class RunHeader:
     written on the condition that it has not moved. `cancelling` is the reason of a cancel.
     `driver` is the execution of the state machine that may act, empty while there is none, and
     `handovers` counts those that the generation has had before; neither is used on one machine.
+    `archive` and `expires_at` say what becomes of a run that has ended: any change takes them away.
     """
 
     run_id: str
@@ -98,6 +99,8 @@ class RunHeader:
     driver: str = ""
     handovers: int = 0
     ended_at: datetime | None = None
+    archive: str = ""  # where the whole run is kept; empty until it is
+    expires_at: datetime | None = None  # from then on this header is all that is left here
     counts: Mapping[str, int] = field(default_factory=dict)  # jobs per status
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chalicelib.core.run import RunHeader
-from chalicelib.errors import NotFoundError
+from chalicelib.errors import BackendError, NotFoundError
 from chalicelib.ports import MAX_TURNS, Notice, Upload
 
 
@@ -60,13 +60,20 @@ class MemoryExecutions:
         self._wake(token)
 
 
+def _check_up(service: str, operation: str, *, is_down: bool) -> None:
+    if is_down:
+        raise BackendError(service, operation, "it is down", retryable=True)
+
+
 class MemoryNotices:
     """ports.Notices: what was published, in order."""
 
     def __init__(self) -> None:
         self.published: list[Notice] = []
+        self.is_down = False
 
     def publish(self, notice: Notice) -> None:
+        _check_up("notices", "publish", is_down=self.is_down)
         self.published.append(notice)
 
 
@@ -75,9 +82,11 @@ class MemoryArchive:
 
     def __init__(self) -> None:
         self.files: dict[str, list[str]] = {}
+        self.is_down = False
 
-    def write(self, header: RunHeader, lines: Iterable[str]) -> str:
-        self.files[header.run_id] = list(lines)
+    def write(self, header: RunHeader, read: Callable[[], Iterable[str]]) -> str:
+        _check_up("archive", "write", is_down=self.is_down)
+        self.files[header.run_id] = list(read())
         return f"memory:{header.run_id}"
 
 

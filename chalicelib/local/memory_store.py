@@ -1,15 +1,17 @@
 """The store in memory: the same contract as SQLite's, for tests and simulations."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.records import decode_spec, encode_spec, event_of, is_event
 from chalicelib.core.run import Change, Event, JobState, Run, RunHeader
 from chalicelib.core.schedule import JobSpec
-from chalicelib.ports import JobRecord, RunChange, StoredSchedule
+from chalicelib.ports import Clock, JobRecord, RunChange, StoredSchedule
 from chalicelib.store_words import (
+    check_kept,
     counts_after,
     counts_of,
     event_of_run,
@@ -18,10 +20,12 @@ from chalicelib.store_words import (
     no_run,
     no_schedule,
     run_exists,
+    run_goes_on,
     run_moved,
     start_of,
     storable,
     version_exists,
+    without_seal,
 )
 
 
@@ -41,13 +45,20 @@ class _Contents:
     runs: dict[str, _StoredRun] = field(default_factory=dict)
     epoch: int = 0
     writes: int = 0
+    clock: Clock | None = None
 
 
 class MemoryStore:
-    """ports.ScheduleStore and ports.RunStore at once; what goes in and out is never shared."""
+    """ports.ScheduleStore, RunStore and Retention at once; what goes in and out is never shared."""
 
-    def __init__(self, contents: _Contents | None = None, fence: int | None = None) -> None:
-        self._contents = contents or _Contents()
+    def __init__(
+        self,
+        contents: _Contents | None = None,
+        fence: int | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """`clock` says when details have expired; without one they never do."""
+        self._contents = contents or _Contents(clock=clock)
         self._fence = fence
         self._own_writes = 0
 
@@ -103,7 +114,7 @@ class MemoryStore:
         if header.run_id in self._contents.runs:
             raise run_exists(header)
         self._contents.runs[header.run_id] = _StoredRun(
-            header=_own(header, counts_of(states.values())),
+            header=_own(without_seal(header), counts_of(states.values())),
             specs={spec.name: json.dumps(encode_spec(spec)) for spec in specs},
             states={spec.name: _storable_state(states[spec.name]) for spec in specs},
             events=[event_of_run(start_of(header), 1)],
@@ -137,6 +148,7 @@ class MemoryStore:
     def load_run(self, run_id: str) -> Run:
         """The whole run. Raises NotFoundError."""
         stored = self._stored(run_id)
+        self._check_kept(stored)
         specs = [_spec(record) for record in stored.specs.values()]
         return Run(self.get_header(run_id), specs, stored.states)
 
@@ -156,18 +168,21 @@ class MemoryStore:
     ) -> list[JobRecord]:
         """Jobs of a run in the document's order, of the given statuses only unless None."""
         wanted = frozenset(JobStatus if statuses is None else statuses)
-        states = self._states(run_id)
-        names = [name for name, state in states.items() if state.status in wanted]
+        stored = self._details(run_id)
+        states = stored.states.items() if stored else ()
+        names = [name for name, state in states if state.status in wanted]
         return self.get_jobs(run_id, names[:limit])
 
     def get_jobs(self, run_id: str, names: Iterable[str]) -> list[JobRecord]:
         """The named jobs that exist, in the document's order."""
         wanted = frozenset(names)
-        stored = self._contents.runs.get(run_id)
+        stored = self._details(run_id)
+        if stored is None:
+            return []
         return [
             JobRecord(spec=_spec(stored.specs[name]), state=state, position=position)
-            for position, (name, state) in enumerate(self._states(run_id).items())
-            if stored is not None and name in wanted
+            for position, (name, state) in enumerate(stored.states.items())
+            if name in wanted
         ]
 
     def record(
@@ -184,12 +199,11 @@ class MemoryStore:
         `before` and every job the version of its change's `before`.
         """
         self._check_fence("record")
-        stored = self._stored(before.run_id)
-        if stored.header.revision != before.revision:
-            raise run_moved(before, stored.header.revision, stored.header.status)
+        stored = self._at(before)
+        self._check_kept(stored)
         moved = _moved_states(stored, changes)
         counts = counts_after(stored.header.counts, changes)
-        stored.header = _own(stored.header if after is None else after, counts)
+        stored.header = _own(stored.header if after is None else without_seal(after), counts)
         stored.states.update(moved)
         for change in changes:
             if is_event(change):
@@ -200,18 +214,51 @@ class MemoryStore:
 
     def events(self, run_id: str, *, job: str | None = None, after: int = 0) -> list[Event]:
         """Events with a sequence above `after`, oldest first, of one job unless None."""
-        stored = self._contents.runs.get(run_id)
+        stored = self._details(run_id)
         events = stored.events[max(after, 0) :] if stored else []
         return [event for event in events if job is None or event.job == job]
+
+    def unsealed(self, before: datetime) -> Iterator[RunHeader]:
+        """Runs that ended before that time and are not sealed, the earliest end first."""
+        headers = [run.header for run in self._contents.runs.values()]
+        for header in sorted(headers, key=_end_of):
+            has_ended = header.status is not RunStatus.RUNNING and _end_of(header) < before
+            if has_ended and not header.archive:
+                yield _own(header, header.counts)
+
+    def seal(self, header: RunHeader, archive: str, expires_at: datetime | None) -> None:
+        """Write where the ended run is archived, and let its details expire then."""
+        if self._stored(header.run_id).header.archive:
+            return
+        stored = self._at(header)
+        if header.status is RunStatus.RUNNING:
+            raise run_goes_on(header)
+        sealed = replace(header, archive=archive, expires_at=expires_at)
+        stored.header = _own(replace(sealed, revision=header.revision + 1), stored.header.counts)
+        self._count_write()
+
+    def _at(self, header: RunHeader) -> _StoredRun:
+        """The run, if it has not moved since the header was read."""
+        stored = self._stored(header.run_id)
+        if stored.header.revision != header.revision:
+            raise run_moved(header, stored.header.revision, stored.header.status)
+        return stored
+
+    def _details(self, run_id: str) -> _StoredRun | None:
+        """None for a run that there is not."""
+        stored = self._contents.runs.get(run_id)
+        if stored is not None:
+            self._check_kept(stored)
+        return stored
+
+    def _check_kept(self, stored: _StoredRun) -> None:
+        if self._contents.clock is not None:
+            check_kept(stored.header, self._contents.clock())
 
     def _stored(self, run_id: str) -> _StoredRun:
         if run_id not in self._contents.runs:
             raise no_run(run_id)
         return self._contents.runs[run_id]
-
-    def _states(self, run_id: str) -> Mapping[str, JobState]:
-        stored = self._contents.runs.get(run_id)
-        return stored.states if stored else {}
 
     def _check_fence(self, operation: str) -> None:
         if self._fence is not None and self._fence != self._contents.epoch:
@@ -225,6 +272,10 @@ class MemoryStore:
 def _own(header: RunHeader, counts: Mapping[str, int]) -> RunHeader:
     """A copy that shares nothing that can be changed."""
     return replace(header, parameters=dict(header.parameters), counts=dict(counts))
+
+
+def _end_of(header: RunHeader) -> datetime:
+    return header.ended_at or header.started_at
 
 
 def _spec(text: str) -> JobSpec:

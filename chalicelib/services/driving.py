@@ -6,6 +6,7 @@ stood still, so an old driver and a new one never both act: the old one's next w
 
 import logging
 from dataclasses import replace
+from datetime import timedelta
 
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.messages import CONTINUE
@@ -16,7 +17,8 @@ from chalicelib.ports import DrivingPorts, Executions, RunChange, WakeMarks
 
 logger = logging.getLogger(__name__)
 
-_MANY = 10_000  # unfinished runs looked through at once
+MANY = 10_000  # unfinished runs looked through at once
+_BEGINNING = timedelta(minutes=1)  # of a run: its execution may not be there, or not be seen yet
 _ENDED_FROM_OUTSIDE = frozenset({"ABORTED", "TIMED_OUT"})
 
 
@@ -82,7 +84,7 @@ def start(executions: Executions, header: RunHeader) -> None:
         "startDateTime": start_text(header.started_at),
         "scheduleStatus": CONTINUE,
     }
-    executions.start(_driver_of(header), payload)
+    executions.start(driver_of(header), payload)
 
 
 def wake(marks: WakeMarks, executions: Executions, run_id: str) -> None:
@@ -110,45 +112,37 @@ def execution_ended(ports: DrivingPorts, execution: str, status: str) -> int:
     """
     if status not in _ENDED_FROM_OUTSIDE:
         return 0
-    unfinished = ports.runs.find_headers(status=RunStatus.RUNNING, limit=_MANY)
-    left = [header for header in unfinished if _driver_of(header) == execution]
+    unfinished = ports.runs.find_headers(status=RunStatus.RUNNING, limit=MANY)
+    left = [header for header in unfinished if driver_of(header) == execution]
     return sum(_taken_up(ports, header, status) for header in left)
-
-
-def reconcile(ports: DrivingPorts) -> int:
-    """Start what no execution drives, and take up what an execution has left; how many runs."""
-    found = 0
-    for header in ports.runs.find_headers(status=RunStatus.RUNNING, limit=_MANY):
-        try:
-            found += _reconcile(ports, header)
-        except BackendError as error:  # one run that can't be helped now keeps none from help
-            logger.warning("can't reconcile %s: %s", header.run_id, error)
-    return found
-
-
-def _reconcile(ports: DrivingPorts, header: RunHeader) -> bool:
-    is_running = ports.executions.is_running(_driver_of(header))
-    if is_running:
-        return False
-    if is_running is None:
-        # Named, and never started: whoever named it was cut off before.
-        start(ports.executions, header)
-    elif not _taken_up(ports, header, "no longer running"):
-        return False
-    # An alarm counts these lines (ReconcileFoundMetric in cloudformation/template.yaml).
-    logger.warning("reconcile took up %s", header.run_id)
-    return True
 
 
 def _taken_up(ports: DrivingPorts, header: RunHeader, status: str) -> bool:
     try:
-        take_up(ports, header, f"execution {_driver_of(header)} is {status}")
+        take_up(ports, header, f"execution {driver_of(header)} is {status}")
     except ConflictError:
         return False  # an operator or another of us was quicker; the next look sees to the rest
     return True
 
 
-def _driver_of(header: RunHeader) -> str:
+def look_after(ports: DrivingPorts, header: RunHeader) -> str:
+    """Give a run that no execution drives a driver; what was found, empty for a run that is well.
+
+    Raises ConflictError when somebody else is seeing to it.
+    """
+    driver = driver_of(header)
+    is_running = ports.executions.is_running(driver)
+    if is_running or (is_running is None and ports.clock() - header.started_at < _BEGINNING):
+        return ""
+    if is_running is None:
+        # Named, and never started: whoever named it was cut off before.
+        start(ports.executions, header)
+        return f"without its execution {driver}, which was started"
+    take_up(ports, header, f"execution {driver} is no longer running")
+    return f"left by its execution {driver}, and gave it to another"
+
+
+def driver_of(header: RunHeader) -> str:
     """The execution that drives the run, or that is to take it first."""
     return header.driver or execution_name(header.run_id, header.generation, header.handovers)
 

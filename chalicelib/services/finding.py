@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from chalicelib.core.lifecycle import JobStatus
 from chalicelib.core.run import RunHeader
 from chalicelib.core.selecting import is_glob, match
-from chalicelib.errors import ConflictError, NotFoundError
+from chalicelib.errors import ConflictError, ExpiredError, NotFoundError
 from chalicelib.ports import Ports
 
 _RECENT = 50  # runs looked through for a job that was named without its run
@@ -65,10 +65,13 @@ def _no_runs() -> NotFoundError:
 def _has(
     ports: Ports, header: RunHeader, patterns: Sequence[str], statuses: Sequence[JobStatus]
 ) -> bool:
-    if statuses or any(map(is_glob, patterns)):
-        records = ports.runs.find_jobs(header.run_id, statuses=statuses or None)
-    else:  # of perhaps 10,000 jobs just these
-        records = ports.runs.get_jobs(header.run_id, patterns)
+    try:
+        if statuses or any(map(is_glob, patterns)):
+            records = ports.runs.find_jobs(header.run_id, statuses=statuses or None)
+        else:  # of perhaps 10,000 jobs just these
+            records = ports.runs.get_jobs(header.run_id, patterns)
+    except ExpiredError:
+        return False  # its jobs are in the archive: nothing can be done to them here
     names = {record.spec.name for record in records}
     return bool(names) and all(match(pattern, names) for pattern in patterns)
 

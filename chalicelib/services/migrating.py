@@ -13,7 +13,7 @@ from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.loading import load
 from chalicelib.core.old_records import OldRun, parse_old_record
 from chalicelib.core.run import RunHeader
-from chalicelib.errors import ConflictError, InvalidInputError, NotFoundError
+from chalicelib.errors import ConflictError, ExpiredError, InvalidInputError, NotFoundError
 from chalicelib.ports import Ports, StoredSchedule
 from chalicelib.services.schedules import first_version
 
@@ -129,16 +129,20 @@ def _compare(ports: Ports, old: OldRun) -> Fate | None:
     header, specs, states = old
     try:
         there = ports.runs.load_run(header.run_id)
+    except ExpiredError:
+        equal = _essence(ports.runs.get_header(header.run_id)) == _essence(header)
     except NotFoundError:
         return None
-    equal = (
-        _essence(there.header) == _essence(header)
-        and list(there.specs.values()) == specs
-        and there.states == states
-    )
+    else:
+        equal = (
+            _essence(there.header) == _essence(header)
+            and list(there.specs.values()) == specs
+            and there.states == states
+        )
     return Fate.THERE if equal else Fate.DIFFERENT
 
 
 def _essence(header: RunHeader) -> RunHeader:
-    """A header without what taking it over adds."""
-    return replace(header, reason="", counts={})
+    """A header without what taking it over, and archiving it, add."""
+    own = replace(header, reason="", counts={}, revision=0)
+    return replace(own, archive="", expires_at=None)

@@ -34,6 +34,8 @@ def run_shape(header: RunHeader) -> Shape:
         "startedBy": header.started_by,
         "reason": header.reason or None,
         "counts": _counts(header.counts),
+        "archive": header.archive or None,
+        "detailsUntil": _time(header.expires_at),
     }
 
 

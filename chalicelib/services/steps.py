@@ -160,10 +160,9 @@ def record_history(ports: DrivingPorts, leg: Leg) -> Leg:
 
 
 def notify(ports: DrivingPorts, leg: Leg, error: Mapping[str, Any] | None = None) -> Leg:
-    """Tell of the end of the run, and archive it; with an `error`, of the end of its driver.
+    """Tell of the end of the run, and archive it; with an `error`, tell of the end of its driver.
 
-    The first changes nothing of the run; the second leaves it to another driver, which `reconcile`
-    finds.
+    The second leaves the run to another driver, which `reconcile` finds.
     """
     header = ports.runs.get_header(leg.run_id)
     if error is not None:
@@ -172,7 +171,7 @@ def notify(ports: DrivingPorts, leg: Leg, error: Mapping[str, Any] | None = None
         try:
             announcing.tell_end(ports, header)
         finally:  # people who can't be told are no reason to lose the history
-            archiving.archive(ports, header)
+            _put_away(ports, header)
     # A restart meanwhile does not change how this leg's generation ended.
     status = header.status if header.generation == leg.generation else leg.status
     return replace(leg, status=status, next=Next.END)
@@ -186,6 +185,14 @@ def _give_up(ports: DrivingPorts, header: RunHeader, driver: str, error: Mapping
     if header.driver:
         header = driving.give_up(ports, header, reason)
     announcing.tell_driver_failed(ports, header, reason)
+
+
+def _put_away(ports: DrivingPorts, header: RunHeader) -> None:
+    """Archive the run, or leave that to `reconcile`: to fail here would tell people once more."""
+    try:
+        archiving.put_away(ports, header)
+    except (BackendError, ConflictError) as error:
+        logger.warning("can't archive %s now: %s", header.run_id, error)
 
 
 def _tell_first_failure(ports: DrivingPorts, run: Run) -> bool:

@@ -33,7 +33,7 @@ OPEN_JOBS = [
 ]
 
 # TimeToLive is a call of its own in the API and a member of the template's resource.
-TTL = {TABLES.history: "expiresAt", TABLES.jobs: "expiresAt"}
+TTL = {TABLES.jobs: "expiresAt"}
 
 DEFINITIONS: list[dict[str, Any]] = [
     {
@@ -49,6 +49,8 @@ DEFINITIONS: list[dict[str, Any]] = [
             {"AttributeName": "scheduleId", "AttributeType": "S"},
             {"AttributeName": "startDateTime", "AttributeType": "S"},
             {"AttributeName": "scheduleStatus", "AttributeType": "S"},
+            {"AttributeName": "unsealed", "AttributeType": "S"},
+            {"AttributeName": "unsealedSince", "AttributeType": "S"},
         ],
         "KeySchema": [
             {"AttributeName": "scheduleId", "KeyType": "HASH"},
@@ -62,7 +64,15 @@ DEFINITIONS: list[dict[str, Any]] = [
                     {"AttributeName": "startDateTime", "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
+            },
+            {
+                "IndexName": "unsealed",
+                "KeySchema": [
+                    {"AttributeName": "unsealed", "KeyType": "HASH"},
+                    {"AttributeName": "unsealedSince", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            },
         ],
     },
     {

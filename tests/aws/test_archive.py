@@ -3,20 +3,26 @@
 import gzip
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import boto3
 import pytest
 
 from chalicelib.aws.archive import S3Archive, archive_key, compressed
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.uploads import MAX_UPLOAD, S3Uploads
-from chalicelib.core.run import Event, JobState, RunHeader
-from chalicelib.core.schedule import JobSpec
+from chalicelib.core.lifecycle import RunStatus
+from chalicelib.core.run import RunHeader
 from chalicelib.errors import BackendError, InvalidInputError, NotFoundError
-from chalicelib.services.shapes import event_shape, job_shape, run_shape
+from chalicelib.services import archiving
 from tests.aws.on_moto import moto
+from tests.aws.tapped import TappedFactory
+from tests.simulation.faults import Tap
+from tests.unit.runs import spec
+from tests.unit.stores import driving_world, record_run
 
 KEY = "runs/schedule_id=daily.etl/year=2026/month=01/day=02/20260102T030405.678901Z.jsonl.gz"
 BUCKET = "batch-scheduler-archive-dev"
@@ -39,7 +45,7 @@ def bucket() -> Iterator[Clients]:
 
 
 def test_a_run_is_kept_where_its_schedule_and_day_say(bucket: Clients) -> None:
-    assert S3Archive(bucket, BUCKET).write(header(), LINES) == f"s3://{BUCKET}/{KEY}"
+    assert S3Archive(bucket, BUCKET).write(header(), lambda: LINES) == f"s3://{BUCKET}/{KEY}"
     body = bucket["s3"].get_object(Bucket=BUCKET, Key=KEY)["Body"].read()
     found = [json.loads(line) for line in gzip.decompress(body).decode().splitlines()]
     assert found == [json.loads(line) for line in LINES]
@@ -52,11 +58,89 @@ def test_the_day_is_that_of_utc() -> None:
 
 def test_a_run_is_archived_again_to_the_same_place_with_the_same_bytes(bucket: Clients) -> None:
     archive = S3Archive(bucket, BUCKET)
-    archive.write(header(), LINES)
+    archive.write(header(), lambda: LINES)
     first = bucket["s3"].get_object(Bucket=BUCKET, Key=KEY)["ETag"]
-    archive.write(header(), iter(LINES))
+    archive.write(header(), lambda: iter(LINES))
     assert bucket["s3"].get_object(Bucket=BUCKET, Key=KEY)["ETag"] == first
     assert bucket["s3"].list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
+
+
+class Turns:
+    """What a run says each time that it is read; `meanwhile` is done before the write after it."""
+
+    def __init__(self, *texts: str, meanwhile: Mapping[str, Callable[[], object]] | None = None):
+        self.left = list(texts)
+        self._meanwhile = meanwhile or {}
+
+    def __call__(self) -> list[str]:
+        text = self.left.pop(0)
+        self._meanwhile.get(text, lambda: None)()
+        return [text]
+
+
+def archived(clients: Clients) -> str:
+    body = clients["s3"].get_object(Bucket=BUCKET, Key=KEY)["Body"].read()
+    return gzip.decompress(body).decode().strip()
+
+
+def test_what_was_read_earlier_never_replaces_what_was_read_later(bucket: Clients) -> None:
+    archive = S3Archive(bucket, BUCKET)
+    newer = Turns("second end")
+    late = Turns(
+        "first end", "read again", meanwhile={"first end": lambda: archive.write(header(), newer)}
+    )
+    archive.write(header(), late)
+    assert archived(bucket) == "read again"
+
+
+def test_of_two_who_archive_the_second_end_at_once_both_are_right(bucket: Clients) -> None:
+    archive = S3Archive(bucket, BUCKET)
+    archive.write(header(), Turns("first end"))
+    quick = Turns("free?", "quick")
+    slow = Turns(
+        "free?", "slow", "again", meanwhile={"slow": lambda: archive.write(header(), quick)}
+    )
+    archive.write(header(), slow)
+    assert archived(bucket) == "again"
+
+
+def test_an_archive_that_is_deleted_at_this_moment_is_written_anew(bucket: Clients) -> None:
+    archive = S3Archive(bucket, BUCKET)
+    archive.write(header(), Turns("first end"))
+
+    def delete() -> None:
+        bucket["s3"].delete_object(Bucket=BUCKET, Key=KEY)
+
+    archive.write(header(), Turns("free?", "there", "anew", meanwhile={"there": delete}))
+    assert archived(bucket) == "anew"
+
+
+def test_an_archive_that_is_gone_before_it_is_looked_at_is_written_anew(bucket: Clients) -> None:
+    S3Archive(bucket, BUCKET).write(header(), Turns("first end"))
+
+    def delete() -> None:
+        bucket["s3"].delete_object(Bucket=BUCKET, Key=KEY)
+
+    tap = Tap(hooks={1: delete})  # between the write and the look at what was in its way
+    clients = Clients(
+        TappedFactory(boto3.session.Session("test", "test", region_name="eu-central-1"), tap)
+    )
+    S3Archive(clients, BUCKET).write(header(), Turns("free?", "anew"))
+    assert tap.calls == ["put_object", "head_object", "put_object"]
+    assert archived(bucket) == "anew"
+
+
+def test_a_run_that_others_keep_archiving_is_left_to_a_later_time(bucket: Clients) -> None:
+    others = iter(range(100))
+
+    def read() -> list[str]:
+        body = str(next(others)).encode()
+        bucket["s3"].put_object(Bucket=BUCKET, Key=KEY, Body=body)
+        return LINES
+
+    with pytest.raises(BackendError, match="others keep archiving") as caught:
+        S3Archive(bucket, BUCKET).write(header(), read)
+    assert caught.value.retryable
 
 
 def test_runs_of_one_schedule_in_one_second_are_kept_apart() -> None:
@@ -68,12 +152,14 @@ PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "query-history-with-athen
 
 
 def test_the_table_of_the_docs_has_a_column_for_every_member_of_a_line() -> None:
-    run = header()
-    event = Event(sequence=1, at=run.started_at, job="a", act="END", before="x", after="y")
-    shapes = (run_shape(run), job_shape(JobSpec(name="a"), JobState()), event_shape(event))
+    ports = driving_world()
+    run = replace(header(), status=RunStatus.FAILED)
+    record_run(ports, spec("a"), run=run)
+    written = [json.loads(line) for line in archiving.lines(ports, run)]
+    assert [line["kind"] for line in written] == ["run", "job", "event"]
     columns, _ = PAGE.read_text(encoding="utf-8").split("PARTITIONED BY")
     found = re.findall(r"^  `?(\w+)`? [a-z]", columns, re.MULTILINE)
-    assert set(found) == {"kind", "runId"}.union(*shapes)
+    assert set(found) == set().union(*written)
     assert len(found) == len(set(found))
 
 
@@ -96,7 +182,7 @@ def test_every_line_has_its_end() -> None:
 
 def test_an_archive_that_is_not_there_is_an_error_of_the_backend(bucket: Clients) -> None:
     with pytest.raises(BackendError, match="NoSuchBucket"):
-        S3Archive(bucket, "no-such-bucket").write(header(), LINES)
+        S3Archive(bucket, "no-such-bucket").write(header(), lambda: LINES)
 
 
 def test_an_upload_is_read_as_it_is_now_with_its_version(bucket: Clients) -> None:

@@ -13,7 +13,7 @@ from chalicelib.local.sqlite_store import SqliteStore
 from tests.aws import tables
 from tests.aws.on_moto import moto
 from tests.contract.dynamo_store import DynamoStore
-from tests.contract.store_contents import LocalStore, Store
+from tests.contract.store_contents import Keeping, LocalStore, Store
 from tests.strict.stores import stores
 
 
@@ -30,6 +30,18 @@ def local_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Loca
     opened: LocalStore = MemoryStore() if request.param == "memory" else SqliteStore.open(tmp_path)
     yield opened
     opened.close()
+
+
+@pytest.fixture(params=["memory", "dynamo"])
+def keeping(request: pytest.FixtureRequest) -> Iterator[Keeping]:
+    """The stores that let details expire, on a clock that the test moves."""
+    clock = VirtualClock()
+    if request.param == "memory":
+        yield Keeping(MemoryStore(clock=clock), clock)
+        return
+    with moto() as clients:
+        tables.make(clients)
+        yield Keeping(DynamoStore(clients, clock), clock)
 
 
 @contextmanager

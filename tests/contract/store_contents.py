@@ -1,6 +1,6 @@
 """A small run in a store, as the contract tests of the stores need it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -8,9 +8,10 @@ from chalicelib.core.lifecycle import Act, JobStatus
 from chalicelib.core.naming import parse_start, run_id
 from chalicelib.core.run import Change, JobState, RunHeader, initial_states
 from chalicelib.core.schedule import JobSpec, RetryPolicy, TriggerRule
+from chalicelib.local.memory_queue import VirtualClock
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.local.sqlite_store import SqliteStore
-from chalicelib.ports import RunStore, ScheduleStore, StoredSchedule
+from chalicelib.ports import Retention, RunStore, ScheduleStore, StoredSchedule
 
 LocalStore = MemoryStore | SqliteStore
 
@@ -35,6 +36,18 @@ class Store(ScheduleStore, RunStore, Protocol):
     """A store of everything."""
 
     def close(self) -> None: ...
+
+
+class KeepingStore(Store, Retention, Protocol):
+    """A store whose details expire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """A store whose details expire, and the clock that says when."""
+
+    store: KeepingStore
+    clock: VirtualClock
 
 
 def header(run_id: str = RUN, **members: Any) -> RunHeader:

@@ -1,7 +1,7 @@
 """The same small world, driven as on AWS: by the state machine, through the handlers of app.py."""
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ import app
 from chalicelib.bootstrap import serving
 from chalicelib.core.batch import QueueLimits
 from chalicelib.core.naming import execution_name
+from chalicelib.core.run import RunHeader
 from chalicelib.errors import BackendError, ConflictError
 from chalicelib.local.memory_driving import (
     MemoryArchive,
@@ -18,7 +19,8 @@ from chalicelib.local.memory_driving import (
     MemoryNotices,
     MemoryUploads,
 )
-from chalicelib.ports import MAX_TURNS, DrivingPorts
+from chalicelib.local.memory_store import MemoryStore
+from chalicelib.ports import MAX_TURNS, DrivingPorts, Notice
 from chalicelib.services.driving import ExecutionDrivers, start
 from tests.simulation.faults import Crash, Tap, TappedQueue, TappedStore
 from tests.simulation.machine import Machine
@@ -29,6 +31,7 @@ from tests.simulation.world import World
 LIMITS = QueueLimits(fence=120, empty_lookups=3)
 _RECONCILE = timedelta(minutes=5)  # as in app.py
 _FUNCTION_SECONDS = 300.0
+_REST = 30.0  # s between two looks when nothing goes on
 _LONGEST = 7200.0  # s of virtual time in which every run must have ended
 
 Result = TypeVar("Result")
@@ -79,6 +82,42 @@ class TappedExecutions:
         self._tap.call("wake", lambda: self._executions.wake(token))
 
 
+class TappedNotices:
+    """ports.Notices, every call through the tap."""
+
+    def __init__(self, tap: Tap, notices: MemoryNotices) -> None:
+        self._tap = tap
+        self._notices = notices
+
+    def publish(self, notice: Notice) -> None:
+        self._tap.call("publish", lambda: self._notices.publish(notice))
+
+
+class TappedArchive:
+    """ports.Archive, every call through the tap."""
+
+    def __init__(self, tap: Tap, archive: MemoryArchive) -> None:
+        self._tap = tap
+        self._archive = archive
+
+    def write(self, header: RunHeader, read: Callable[[], Iterable[str]]) -> str:
+        return self._tap.call("archive", lambda: self._archive.write(header, read))
+
+
+class TappedRetention:
+    """ports.Retention, every call through the tap."""
+
+    def __init__(self, tap: Tap, store: MemoryStore) -> None:
+        self._tap = tap
+        self._store = store
+
+    def unsealed(self, before: datetime) -> Iterator[RunHeader]:
+        return iter(self._tap.call("unsealed", lambda: list(self._store.unsealed(before))))
+
+    def seal(self, header: RunHeader, archive: str, expires_at: datetime | None) -> None:
+        self._tap.call("seal", lambda: self._store.seal(header, archive, expires_at))
+
+
 class DrivenWorld(World):
     """A world without an engine: executions of the state machine drive the run."""
 
@@ -114,9 +153,11 @@ class DrivenWorld(World):
             drivers=self.raw.drivers,
             marks=TappedMarks(tap, self.marks),
             executions=TappedExecutions(tap, executions),
-            notices=self.notices,
-            archive=self.archive,
+            notices=TappedNotices(tap, self.notices),
+            archive=TappedArchive(tap, self.archive),
             uploads=MemoryUploads(),
+            retention=TappedRetention(tap, self.store),
+            keep=timedelta(days=90),
         )
 
     def invoke(self, function: str, event: Any) -> Any:
@@ -151,6 +192,17 @@ class DrivenWorld(World):
             elif left is not None:
                 left -= 1
 
+    def rest(self, seconds: float) -> None:
+        """Let time go by after the end: what is left to do is done by whoever finds it."""
+        until = self.clock.at + timedelta(seconds=seconds)
+        while self.clock.at < until:
+            moved = self.machine.run_due()
+            self.watch()
+            self._hear()
+            self._reconcile()
+            if not moved:
+                self.queue.advance(_REST)
+
     def _pass_time(self) -> None:
         seconds = (self.clock.at - self._began).total_seconds()
         if seconds > _LONGEST and self.has_ended:
@@ -183,27 +235,21 @@ class DrivenWorld(World):
             self._tell("execution_ended", "aws.states", about)
 
     def _tell(self, function: str, source: str, detail: Mapping[str, Any]) -> None:
-        event = {
-            "version": "0",
-            "id": "0",
-            "account": "123456789012",
-            "region": "eu-central-1",
-            "source": source,
-            "detail-type": "",
-            "time": "2026-01-01T00:00:00Z",
-            "resources": [],
-            "detail": dict(detail),
-        }
-        self._forgiving(lambda: self.invoke(function, event))
+        self._forgiving(lambda: self.invoke(function, _event(source, detail)))
+
+    def reconcile(self) -> int:
+        """Call the function as its rule does; how many runs it found in need of help."""
+        for execution in self.machine.executions.values():
+            if execution.status != "RUNNING":
+                self.executions.ended.add(execution.name)
+        answer: dict[str, int] = self.invoke("reconcile", _event("aws.events", {}))
+        return answer["found"]
 
     def _reconcile(self) -> None:
         if self.clock.at < self._reconcile_due:
             return
         self._reconcile_due = self.clock.at + _RECONCILE
-        for execution in self.machine.executions.values():
-            if execution.status != "RUNNING":
-                self.executions.ended.add(execution.name)
-        self._tell("reconcile", "aws.events", {})
+        self._forgiving(self.reconcile)
 
     def _forgiving(self, act: Callable[[], object]) -> None:
         try:
@@ -216,3 +262,18 @@ class DrivenWorld(World):
         """The execution that drives, or drove first."""
         header = self.header
         return header.driver or execution_name(header.run_id, header.generation, header.handovers)
+
+
+def _event(source: str, detail: Mapping[str, Any]) -> dict[str, Any]:
+    """As EventBridge delivers it."""
+    return {
+        "version": "0",
+        "id": "0",
+        "account": "123456789012",
+        "region": "eu-central-1",
+        "source": source,
+        "detail-type": "",
+        "time": "2026-01-01T00:00:00Z",
+        "resources": [],
+        "detail": dict(detail),
+    }

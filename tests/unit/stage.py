@@ -20,7 +20,7 @@ from chalicelib.local.memory_driving import (
 from chalicelib.local.memory_queue import FakeSettings, MemoryQueue, VirtualClock
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.ports import DrivingPorts, Notice, RunChange, StoredSchedule
-from chalicelib.services import driving
+from chalicelib.services import driving, reconciling
 from chalicelib.services.steps import Leg
 from tests.unit.runs import NOW, header, spec
 from tests.unit.stores import record_run
@@ -164,6 +164,8 @@ class Stage:
             notices=self.notices,
             archive=self.archive,
             uploads=self.uploads,
+            retention=self.store,
+            keep=timedelta(days=90),
         )
 
     def _now(self) -> datetime:
@@ -181,7 +183,7 @@ class Stage:
 
     def reconcile(self) -> None:
         """Do what is done every few minutes."""
-        driving.reconcile(self.ports)
+        reconciling.reconcile(self.ports, lambda: 240_000)
 
     @property
     def header(self) -> RunHeader:

@@ -1,13 +1,22 @@
 """Ports in memory for the tests of services, and runs put on record there."""
 
+from datetime import timedelta
 from typing import Any
 
 from chalicelib.core.lifecycle import JobStatus
 from chalicelib.core.run import JobState, RunHeader
 from chalicelib.core.schedule import JobSpec
+from chalicelib.local.memory_driving import (
+    MemoryArchive,
+    MemoryExecutions,
+    MemoryMarks,
+    MemoryNotices,
+    MemoryUploads,
+)
 from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
 from chalicelib.local.memory_store import MemoryStore
-from chalicelib.ports import Ports
+from chalicelib.ports import DrivingPorts, Ports
+from chalicelib.services.driving import ExecutionDrivers
 from tests.unit.runs import NOW, run_of
 
 
@@ -16,6 +25,27 @@ def world(queue: Any = None, store: Any = None) -> Ports:
     clock = VirtualClock(NOW)
     kept = store or MemoryStore()
     return Ports(schedules=kept, runs=kept, queue=queue or MemoryQueue(clock), clock=clock)
+
+
+def driving_world(queue: Any = None, keep: timedelta | None = timedelta(days=90)) -> DrivingPorts:
+    """Ports in memory, with what the handlers of app.py touch besides."""
+    clock = VirtualClock(NOW)
+    store = MemoryStore(clock=clock)
+    marks, executions = MemoryMarks(), MemoryExecutions()
+    return DrivingPorts(
+        schedules=store,
+        runs=store,
+        queue=queue or MemoryQueue(clock),
+        clock=clock,
+        drivers=ExecutionDrivers(marks, executions),
+        marks=marks,
+        executions=executions,
+        notices=MemoryNotices(),
+        archive=MemoryArchive(),
+        uploads=MemoryUploads(),
+        retention=store,
+        keep=keep,
+    )
 
 
 def record_run(

@@ -149,6 +149,17 @@ def test_a_stage_is_said_on_the_command_line_or_by_variables() -> None:
     assert (named.queues, named.submit_rate, named.turns) == (("a", "b"), 20.0, 5)
 
 
+@pytest.mark.parametrize(("text", "days"), [("0", 0), ("1", 1), ("36525", 36_525), (" 30 ", 30)])
+def test_details_are_kept_for_as_many_days_as_are_asked_for(text: str, days: int) -> None:
+    assert read(ours(KEEP_DAYS=text)).stage.keep_days == days
+
+
+@pytest.mark.parametrize("text", ["-1", "36526", "1.5", "many", "9" * 20])
+def test_days_that_are_no_number_of_days_are_refused(text: str) -> None:
+    with pytest.raises(InvalidInputError, match="whole days, 0 to keep for ever"):
+        read(ours(KEEP_DAYS=text))
+
+
 def test_the_nearest_file_is_read_and_all_else_goes_before_it(tmp_path: Path) -> None:
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)

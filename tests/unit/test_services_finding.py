@@ -1,13 +1,16 @@
 """The run, and the jobs, that a person means."""
 
+from dataclasses import replace
+
 import pytest
 
-from chalicelib.core.lifecycle import JobStatus
+from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.errors import ConflictError, NotFoundError
+from chalicelib.local.memory_queue import VirtualClock
 from chalicelib.ports import Ports
 from chalicelib.services.finding import counts_of, find_run, find_run_of_jobs
 from tests.unit.runs import after, header, spec
-from tests.unit.stores import record_run, world
+from tests.unit.stores import driving_world, record_run, world
 
 J = JobStatus
 
@@ -106,3 +109,17 @@ def test_a_status_chooses_the_run_that_has_jobs_in_it(ports: Ports) -> None:
 def test_counts_are_in_the_order_of_a_job_s_life_without_zeros() -> None:
     counted = header(counts={"PASS": 1, "FAILED": 0, "WAITING": 2, "RUNNING": 3})
     assert list(counts_of(counted).items()) == [(J.WAITING, 2), (J.RUNNING, 3), (J.PASS, 1)]
+
+
+def test_jobs_of_an_expired_run_are_not_meant_by_anyone() -> None:
+    ports = driving_world()
+    put_runs(ports, "etl/1", "other/1")
+    before = ports.runs.get_header("etl/1")
+    ended = replace(before, status=RunStatus.FAILED, ended_at=after(60), revision=1)
+    ports.runs.record(before, [], after=ended)
+    ports.retention.seal(ended, "memory:etl/1", after(3600))
+    assert isinstance(ports.clock, VirtualClock)
+    ports.clock.advance(3600)
+    assert find_run_of_jobs(ports, ["a"]).run_id == "other/1"
+    assert find_run_of_jobs(ports, ["*"]).run_id == "other/1"
+    assert find_run(ports, "etl").run_id == "etl/1"

@@ -11,13 +11,15 @@ import pytest
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.core.operating import Order
 from chalicelib.core.run import Run
+from chalicelib.local.memory_queue import VirtualClock
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.ports import Ports, StoredSchedule
+from chalicelib.services import archiving
 from chalicelib.services.migrating import Fate, Judged, Kind, Migration, OldItem, migrate
 from chalicelib.services.operations import restart
 from chalicelib.services.turn import Driven, take_turn
 from tests.unit.runs import NOW
-from tests.unit.stores import world
+from tests.unit.stores import driving_world, world
 
 SEED = Path(__file__).parents[1] / "seed"
 FAILED = "daily-am-load/2018-09-22T19:55:26.747498Z"
@@ -82,6 +84,18 @@ def test_done_again_it_finds_everything_there_and_changes_nothing() -> None:
     assert fates(told(ports, OLD, apply=True)) == [Fate.THERE] * 4 + [Fate.RUNNING]
     assert ports.runs.load_run(FAILED).header == before
     assert ports.schedules.get_schedule("daily-pm-load").version == 1
+
+
+@pytest.mark.parametrize("days", [0, 100], ids=["sealed", "expired"])
+def test_a_run_that_was_archived_since_is_still_the_one_that_was_taken_over(days: int) -> None:
+    ports = driving_world()
+    item = old("failed_example_schedule")
+    told(ports, [item], apply=True)
+    archiving.put_away(ports, ports.runs.get_header(FAILED))
+    assert isinstance(ports.clock, VirtualClock)
+    ports.clock.advance(days * 86_400)
+    assert fates(told(ports, [item], apply=True)) == [Fate.THERE]
+    assert fates(told(ports, [changed(item, wait_time=61)])) == [Fate.DIFFERENT]
 
 
 def test_a_schedule_with_newer_versions_is_still_the_one_that_was_taken_over() -> None:

@@ -116,6 +116,39 @@ def test_only_jobs_of_the_scheduler_are_ended() -> None:
                 }
 
 
+def may(name: str, action: str) -> set[str]:
+    """What a function may do that to, without the part that all names of a service share."""
+    allowed = [s for s in statements(name) if action in actions(s)]
+    return {arn.rpartition(":")[2] for statement in allowed for arn in targets(statement)}
+
+
+@pytest.mark.parametrize("name", ["notify", "record_history"])
+def test_whoever_tells_people_may_publish_and_look_for_the_schedules_own_topic(name: str) -> None:
+    assert may(name, "sns:Publish") == {"batch-scheduler-dev"}
+    assert "table/BatchSchedules-dev" in may(name, "dynamodb:GetItem")
+    bucket = "batch-scheduler-dev-123456789012-eu-central-1"
+    assert {f"{bucket}/runs/*", f"{bucket}/versions/*"} <= may(name, "s3:GetObject")
+
+
+@pytest.mark.parametrize("name", ["notify", "reconcile"])
+def test_whoever_archives_may_look_at_what_it_would_replace(name: str) -> None:
+    objects = "batch-scheduler-archive-dev-123456789012-eu-central-1/*"
+    assert may(name, "s3:PutObject") == {objects}
+    assert objects in may(name, "s3:GetObject")
+
+
+def test_reconcile_may_look_for_what_is_to_be_done_and_nobody_else_for_archives() -> None:
+    indexes = {"table/BatchScheduleHistory-dev/index/byStatus",
+               "table/BatchScheduleHistory-dev/index/unsealed"}  # fmt: skip
+    assert indexes <= may("reconcile", "dynamodb:Query")
+    unsealed = [
+        name
+        for name in functions()
+        if any("unsealed" in arn for arn in may(name, "dynamodb:Query"))
+    ]
+    assert unsealed == ["reconcile"]
+
+
 def submit_targets(parameters: dict[str, str]) -> set[str]:
     policy = rendering.policies(Stage("dev", parameters), PLACE)["submit_jobs"]
     (found,) = [s for s in policy["Statement"] if "batch:SubmitJob" in actions(s)]

@@ -8,6 +8,7 @@ import pytest
 
 from cloudformation import linting, rendering
 from cloudformation.rendering import Stage
+from tests.aws import tables
 from tests.wiring.deployed import after, companion, functions, resources, roles, state_machine
 
 STAGE = "${Stage}"
@@ -62,19 +63,21 @@ def test_details_of_ended_runs_expire_and_schedules_do_not() -> None:
         for name, properties in resources("AWS::DynamoDB::Table").items()
     }
     enabled = {"AttributeName": "expiresAt", "Enabled": True}
-    assert expiring == {"SchedulesTable": None, "HistoryTable": enabled, "JobsTable": enabled}
+    assert expiring == {"SchedulesTable": None, "HistoryTable": None, "JobsTable": enabled}
 
 
 def test_runs_are_found_by_their_status_and_open_jobs_by_their_run() -> None:
     tables = resources("AWS::DynamoDB::Table")
-    (by_status,) = tables["HistoryTable"]["GlobalSecondaryIndexes"]
+    by_status, unsealed = tables["HistoryTable"]["GlobalSecondaryIndexes"]
     (open_jobs,) = tables["JobsTable"]["LocalSecondaryIndexes"]
     assert by_status["IndexName"] == "byStatus"
     assert [key["AttributeName"] for key in by_status["KeySchema"]] == [
         "scheduleStatus",
         "startDateTime",
     ]
-    assert by_status["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    assert by_status["Projection"] == unsealed["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    assert unsealed["IndexName"] == "unsealed"
+    assert [key["AttributeName"] for key in unsealed["KeySchema"]] == ["unsealed", "unsealedSince"]
     assert open_jobs["IndexName"] == "open"
     assert [key["AttributeName"] for key in open_jobs["KeySchema"]] == ["run", "open"]
 
@@ -87,6 +90,38 @@ def test_the_index_of_open_jobs_has_their_state_and_not_their_history() -> None:
     projected = index["Projection"]["NonKeyAttributes"]
     assert set(projected) == set(READ) - keys
     assert len(projected) <= 20  # of an index (DynamoDB quotas)
+
+
+def test_the_tables_of_the_tests_are_those_of_the_template() -> None:
+    members = (
+        "AttributeDefinitions",
+        "KeySchema",
+        "GlobalSecondaryIndexes",
+        "LocalSecondaryIndexes",
+    )
+    made = {
+        properties["TableName"]["Fn::Sub"].replace("${Stage}", tables.STAGE): {
+            name: properties.get(name) for name in members
+        }
+        for properties in resources("AWS::DynamoDB::Table").values()
+    }
+    for definition in tables.DEFINITIONS:
+        assert canonical(made[definition["TableName"]]) == canonical(
+            {name: definition.get(name) for name in members}
+        )
+
+
+def canonical(value: Any) -> Any:
+    """Without the order of projected attributes, which means nothing."""
+    match value:
+        case dict():
+            return {key: canonical(member) for key, member in value.items()}
+        case [str(), *_]:
+            return sorted(value)
+        case list():
+            return [canonical(member) for member in value]
+        case _:
+            return value
 
 
 @pytest.mark.parametrize("bucket", resources("AWS::S3::Bucket"))

@@ -1,0 +1,325 @@
+"""What reconcile finds and makes good, run by run, in memory."""
+
+import json
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.core.batch import QueueLimits
+from chalicelib.core.lifecycle import JobStatus, RunStatus
+from chalicelib.core.naming import execution_name, run_id
+from chalicelib.core.run import RunHeader
+from chalicelib.errors import BackendError, ConflictError, InvalidInputError
+from chalicelib.local.memory_driving import MemoryArchive, MemoryExecutions
+from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
+from chalicelib.ports import DrivingPorts
+from chalicelib.services import archiving, reconciling
+from cloudformation import rendering
+from tests.unit.runs import EARLIER, NOW, header, spec, state
+from tests.unit.stores import driving_world, record_run
+
+PASSING = BackendError("Step Functions", "DescribeExecution", "slow down", retryable=True)
+LASTING = BackendError("Step Functions", "DescribeExecution", "AccessDenied: no", retryable=False)
+
+
+def plenty() -> int:
+    return 240_000
+
+
+def a_run(name: str = "etl", **members: Any) -> RunHeader:
+    return header(run_id=run_id(name, EARLIER), schedule_id=name, **members)
+
+
+def an_end(name: str = "etl", minutes: float = 60, **members: Any) -> RunHeader:
+    """A run that ended so long ago."""
+    given = {"status": RunStatus.FAILED, "ended_at": NOW - timedelta(minutes=minutes)}
+    return a_run(name, **{**given, **members})
+
+
+def put(ports: DrivingPorts, *runs: RunHeader) -> None:
+    for run in runs:
+        record_run(ports, spec("a"), run=run)
+
+
+def found(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What the alarm counts: lines of the log that have the words of its filter."""
+    phrase = json.loads(metric_filter()["FilterPattern"])
+    return [record.getMessage() for record in caplog.records if phrase in record.getMessage()]
+
+
+def metric_filter() -> dict[str, Any]:
+    resources = rendering.companion()["Resources"]
+    properties: dict[str, Any] = resources["ReconcileFoundMetric"]["Properties"]
+    return properties
+
+
+def test_the_alarm_counts_the_lines_that_tell_of_what_was_found(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ports = driving_world()
+    put(ports, a_run("a"), a_run("b"), an_end("c"))
+    assert reconciling.reconcile(ports, plenty) == 3
+    assert len(found(caplog)) == 3
+    # Lambda's own handler lets pass what is a warning or worse.
+    assert {record.levelno for record in caplog.records} == {logging.WARNING}
+    [transformation] = metric_filter()["MetricTransformations"]
+    assert transformation["MetricValue"] == "1"
+
+
+def test_the_alarm_reads_the_metric_that_the_filter_writes() -> None:
+    resources = rendering.companion()["Resources"]
+    alarm = resources["ReconcileFoundAlarm"]["Properties"]
+    [transformation] = metric_filter()["MetricTransformations"]
+    assert alarm["Namespace"] == transformation["MetricNamespace"]
+    assert alarm["MetricName"] == transformation["MetricName"]
+    assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 0)
+
+
+def test_when_nothing_is_to_do_nothing_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    ports = driving_world()
+    assert reconciling.reconcile(ports, plenty) == 0
+    assert caplog.records == []
+
+
+def test_a_run_whose_execution_was_never_started_is_given_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ports = driving_world()
+    put(ports, a_run())
+    name = execution_name(a_run().run_id, 1, 0)
+    assert reconciling.reconcile(ports, plenty) == 1
+    assert found(caplog) == [
+        f"reconcile found {a_run().run_id} without its execution {name}, which was started"
+    ]
+    assert reconciling.reconcile(ports, plenty) == 0
+
+
+def test_a_run_that_began_this_minute_is_left_to_whoever_began_it() -> None:
+    ports = driving_world()
+    put(ports, a_run(started_at=NOW - timedelta(seconds=59)))
+    assert reconciling.reconcile(ports, plenty) == 0
+
+
+def test_a_run_whose_execution_is_no_more_is_given_another(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ports = driving_world()
+    put(ports, a_run(driver="first"))
+    executions_of(ports).started["first"] = {}
+    executions_of(ports).ended.add("first")
+    assert reconciling.reconcile(ports, plenty) == 1
+    driver = ports.runs.get_header(a_run().run_id).driver
+    assert driver == execution_name(a_run().run_id, 1, 1)
+    assert driver in executions_of(ports).started
+    assert "left by its execution first, and gave it to another" in found(caplog)[0]
+
+
+def executions_of(ports: DrivingPorts) -> MemoryExecutions:
+    assert isinstance(ports.executions, MemoryExecutions)
+    return ports.executions
+
+
+class Moody(MemoryExecutions):
+    """Fails for the execution of one run."""
+
+    def __init__(self, run: RunHeader, error: Exception) -> None:
+        super().__init__()
+        self._name = execution_name(run.run_id, 1, 0)
+        self._error = error
+
+    def is_running(self, name: str) -> bool | None:
+        if name == self._name:
+            raise self._error
+        return super().is_running(name)
+
+
+@pytest.mark.parametrize(
+    ("error", "counted"),
+    [(PASSING, 1), (LASTING, 2), (InvalidInputError.at("$.jobStatus", "is no status"), 2)],
+    ids=["passing", "lasting", "bad"],
+)
+def test_one_bad_run_keeps_none_from_help(
+    error: Exception, counted: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    ports = replace(driving_world(), executions=Moody(a_run("bad"), error))
+    put(ports, a_run("bad"), a_run("good"))
+    assert reconciling.reconcile(ports, plenty) == counted
+    assert len(executions_of(ports).started) == 1
+    assert len(found(caplog)) == counted
+    assert any(str(error) in record.getMessage() for record in caplog.records)
+
+
+def test_a_run_that_somebody_else_moves_at_this_moment_is_left_to_him(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ports = driving_world()
+    put(ports, a_run(driver="first"))
+
+    class Busy(MemoryExecutions):
+        def is_running(self, name: str) -> bool:
+            before = ports.runs.get_header(a_run().run_id)
+            moved = replace(before, revision=before.revision + 1)
+            ports.runs.record(before, [], after=moved)
+            return False
+
+    assert reconciling.reconcile(replace(ports, executions=Busy()), plenty) == 0
+    assert found(caplog) == []
+
+
+# Reservations
+
+
+FENCE = timedelta(seconds=900)
+
+
+class Fenced(MemoryQueue):
+    """A queue that may hide a job for a quarter of an hour."""
+
+    @property
+    def limits(self) -> QueueLimits:
+        return QueueLimits(fence=FENCE.total_seconds())
+
+
+def reserving_world() -> DrivingPorts:
+    ports = driving_world(Fenced(VirtualClock(NOW)))
+    executions_of(ports).started["first"] = {}
+    return ports
+
+
+@pytest.mark.parametrize(
+    ("waited", "woken"),
+    [(FENCE + timedelta(minutes=10), 0), (FENCE + timedelta(minutes=10, seconds=1), 1)],
+)
+def test_a_driver_that_sleeps_over_a_reservation_past_the_fence_is_woken(
+    waited: timedelta, woken: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    ports = reserving_world()
+    reserved = state("a", JobStatus.RESERVED, reserved_at=NOW - waited)
+    record_run(ports, spec("a"), run=a_run(driver="first"), a=reserved)
+    ports.marks.arm(a_run().run_id, "token")
+    assert reconciling.reconcile(ports, plenty) == woken
+    assert ports.marks.mark(a_run().run_id) == ("" if woken else "token")
+    assert len(found(caplog)) == woken
+
+
+def test_a_reservation_whose_time_nobody_wrote_wakes_nobody() -> None:
+    ports = reserving_world()
+    reserved = state("a", JobStatus.RESERVED, reserved_at=None)
+    record_run(ports, spec("a"), run=a_run(driver="first"), a=reserved)
+    assert reconciling.reconcile(ports, plenty) == 0
+
+
+# Archives
+
+
+def archive_of(ports: DrivingPorts) -> MemoryArchive:
+    assert isinstance(ports.archive, MemoryArchive)
+    return ports.archive
+
+
+def test_an_ended_run_that_is_not_archived_is_archived_and_sealed() -> None:
+    ports = driving_world()
+    put(ports, an_end())
+    assert reconciling.reconcile(ports, plenty) == 1
+    about = ports.runs.get_header(a_run().run_id)
+    assert (about.archive, about.expires_at) == (
+        f"memory:{about.run_id}",
+        NOW + timedelta(days=90),
+    )
+    assert list(archive_of(ports).files) == [about.run_id]
+    assert reconciling.reconcile(ports, plenty) == 0
+
+
+def test_a_stage_that_keeps_for_ever_archives_and_lets_nothing_expire() -> None:
+    ports = driving_world(keep=None)
+    put(ports, an_end())
+    assert reconciling.reconcile(ports, plenty) == 1
+    about = ports.runs.get_header(a_run().run_id)
+    assert about.archive
+    assert about.expires_at is None
+
+
+def test_a_run_that_has_just_ended_is_left_to_its_driver() -> None:
+    ports = driving_world()
+    put(ports, an_end(minutes=14))
+    assert reconciling.reconcile(ports, plenty) == 0
+
+
+class Picky(MemoryArchive):
+    """Takes all but the runs of one schedule."""
+
+    def write(self, header: RunHeader, read: Callable[[], Iterable[str]]) -> str:
+        if header.schedule_id == "bad":
+            raise BackendError("S3", "PutObject", "AccessDenied: no", retryable=False)
+        return super().write(header, read)
+
+
+def test_an_archive_that_can_not_be_written_is_told_each_time_and_keeps_no_other_from_its_own(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ports = replace(driving_world(), archive=Picky())
+    put(ports, an_end("bad", minutes=90), an_end("good"))
+    assert reconciling.reconcile(ports, plenty) == 2
+    assert list(archive_of(ports).files) == [an_end("good").run_id]
+    caplog.clear()
+    assert reconciling.reconcile(ports, plenty) == 1
+    [line] = found(caplog)
+    assert "ended and not archived, and can't archive it: S3 PutObject: AccessDenied" in line
+
+
+class Ticking:
+    """The time that is left, a minute less at each look."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def __call__(self) -> int:
+        self.left -= 60_000
+        return self.left
+
+
+def test_a_pass_ends_in_time_and_the_next_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    ports = driving_world()
+    put(ports, *(an_end(f"run-{number}") for number in range(5)))
+    assert reconciling.reconcile(ports, Ticking(240_000)) == 3
+    assert "no time for all" in caplog.records[-1].getMessage()
+    assert reconciling.reconcile(ports, Ticking(240_000)) == 2
+
+
+class Noting(MemoryExecutions):
+    """Every execution runs; it notes which were asked about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    def is_running(self, name: str) -> bool:
+        self.asked.append(name)
+        return True
+
+
+def test_runs_that_time_ran_out_for_come_first_another_time() -> None:
+    executions, clock = Noting(), VirtualClock(NOW)
+    ports = replace(driving_world(), executions=executions, clock=clock)
+    names = {f"run-{number}" for number in range(12)}
+    put(ports, *(a_run(name, driver=name) for name in names))
+    for _ in range(20):
+        reconciling.reconcile(ports, Ticking(240_000))
+        clock.advance(300)
+    assert len(executions.asked) == 20 * 3
+    assert set(executions.asked) == names
+
+
+# Archiving
+
+
+def test_a_run_that_goes_on_is_not_archived() -> None:
+    ports = driving_world()
+    put(ports, a_run())
+    with pytest.raises(ConflictError, match="archived when it has ended"):
+        archiving.put_away(ports, ports.runs.get_header(a_run().run_id))
+    assert archive_of(ports).files == {}
