@@ -186,7 +186,11 @@ def _verbs() -> str:
         ((f"[`{name}`](#{name})", _help(verb)) for name, verb in verbs.items()),
     )
     sections = (_verb(name, verb) for name, verb in verbs.items())
-    return listed + "\nEvery verb takes `--state DIR` and `--json` too.\n\n" + "\n".join(sections)
+    return (
+        listed
+        + "\nEvery verb takes `--state DIR`, `--edition`, `--stage NAME` and `--json` too.\n\n"
+        + "\n".join(sections)
+    )
 
 
 def _verb(name: str, verb: Any) -> str:
@@ -209,7 +213,7 @@ def _usage(parameters: Iterable[Any]) -> Iterator[str]:
     yield from (_argument(each) for each in own if each.param_type_name == "argument")
 
 
-_SHARED = frozenset({"state", "as_json", "help"})
+_SHARED = frozenset({"state", "edition", "stage", "as_json", "help"})
 
 
 def _argument(parameter: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from chalicelib.config import AWS, Settings, read_settings
 from chalicelib.core.batch import JobDetail
-from chalicelib.core.run import Run
+from chalicelib.core.run import Run, RunHeader
 from chalicelib.ports import DrivingPorts, JobLogs, Ports
 
 _given: ContextVar[DrivingPorts | None] = ContextVar("_given", default=None)
@@ -69,6 +69,12 @@ class Edition(Protocol):
 
     def peek_details(self, job_ids: Sequence[str]) -> list[JobDetail]:
         """What the queue has on record of these jobs."""
+
+    def archive(self, header: RunHeader) -> str:
+        """Write an ended run where the edition keeps them, and give the address; empty for nowhere.
+
+        Raises ConflictError for a run that has not ended.
+        """
 
     def start_background(self) -> str:
         """Leave something behind that drives everything unfinished, and say what."""

@@ -28,9 +28,10 @@ from chalicelib.config import Settings, Stage
 from chalicelib.core.batch import JobDetail
 from chalicelib.core.guarding import Allowed
 from chalicelib.core.lifecycle import RunStatus
-from chalicelib.core.run import Run
+from chalicelib.core.run import Run, RunHeader
 from chalicelib.local.clock import SystemClock
 from chalicelib.ports import Clock, DrivingPorts, JobLogs
+from chalicelib.services import archiving
 from chalicelib.services.driving import ExecutionDrivers
 from chalicelib.services.reconciling import look_after_drivers
 
@@ -147,6 +148,10 @@ class AwsEdition:
 
     def peek_details(self, job_ids: Sequence[str]) -> list[JobDetail]:
         return self.ports.queue.describe(job_ids)
+
+    def archive(self, header: RunHeader) -> str:
+        """Write it to the archive bucket unless it is there as it is."""
+        return archiving.archive(self.ports, header)
 
     def start_background(self) -> str:
         """Give every unfinished run without a driver an execution."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.config import Settings
 from chalicelib.core.batch import JobDetail
+from chalicelib.core.run import RunHeader
 from chalicelib.local.clock import SystemClock
 from chalicelib.local.host_client import HostClient
 from chalicelib.local.host_logs import HostLogs
@@ -60,6 +61,11 @@ class LocalEdition:
     def peek_details(self, job_ids: Sequence[str]) -> list[JobDetail]:
         """What the host has on record of these jobs, read without starting it."""
         return peek(self._settings.state, _host_settings(self._settings), job_ids)
+
+    def archive(self, header: RunHeader) -> str:
+        """Nowhere: the state directory keeps every run."""
+        del header
+        return ""
 
     def start_background(self) -> str:
         """Leave an engine behind that drives everything unfinished, and say what was left."""

@@ -1,17 +1,35 @@
-"""A whole run as one JSON object, in the form that documents of runs always had."""
+"""A whole run as one JSON object, in the form that documents of runs always had, or archived."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
+from chalicelib.cli.commands import command
 from chalicelib.cli.session import Session, json_text
 from chalicelib.core.run import RunHeader
 from chalicelib.core.schedule import OnFailure
-from chalicelib.errors import InvalidInputError
+from chalicelib.errors import ConflictError, InvalidInputError
 from chalicelib.ports import JobRecord
 from chalicelib.services.shapes import event_shape, job_shape, run_shape
+
+
+def archive_run(session: Session, header: RunHeader) -> bool:
+    """Write the run to the archive of the edition and say where; False if it has none.
+
+    Raises ConflictError, with what can be typed instead, for a run that has not ended.
+    """
+    try:
+        address = session.edition.archive(header)
+    except ConflictError as error:
+        now = command(("export", header.run_id, "-o", "-"))
+        raise ConflictError(f"{error} As it is now: {now}", status=error.status) from error
+    if address:
+        shape = run_shape(replace(header, archive=address))
+        session.answer(shape, lambda: session.say(f"{header.run_id}: archived in {address}"))
+    return bool(address)
 
 
 def export_run(session: Session, header: RunHeader, output: Path | None) -> None:

@@ -78,13 +78,21 @@ def export(
     session: Session,
     run: AnyRun = "",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to [stdout].")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where to, - for stdout [stdout; on AWS the archive].",
+        ),
     ] = None,
 ) -> Exit:
-    """Write a whole run with its history as one JSON object, in the form of old documents."""
-    from chalicelib.cli.exporting import export_run
+    """Write a whole run with its history: as one JSON object, on AWS as lines of the archive."""
+    from chalicelib.cli.exporting import archive_run, export_run
 
-    export_run(session, session.find_run(run), output)
+    header = session.find_run(run)
+    if output is not None or not archive_run(session, header):
+        export_run(session, header, output)
     return Exit.DONE
 
 

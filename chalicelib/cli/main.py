@@ -55,7 +55,7 @@ for _name, _function in _VERBS.items():
     app.command(_name)(verb(_function))
 
 _SHARED_FLAGS = ("--json",)
-_SHARED_OPTIONS = ("--state",)
+_SHARED_OPTIONS = ("--state", "--edition", "--stage")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -92,12 +92,13 @@ def _nowhere() -> TextIO:
 
 
 def _shared_last(argv: list[str]) -> list[str]:
-    """Move `--state DIR` and `--json` from before the verb to behind it: verbs declare them."""
+    """Move the shared options from before the verb to behind it: verbs declare them."""
     moved: list[str] = []
     while argv:
-        if argv[0] in _SHARED_FLAGS or argv[0].startswith("--state="):
+        name, equals, _ = argv[0].partition("=")
+        if argv[0] in _SHARED_FLAGS or (equals and name in _SHARED_OPTIONS):
             moved.append(argv.pop(0))
-        elif argv[0] in _SHARED_OPTIONS and len(argv) > 1:
+        elif name in _SHARED_OPTIONS and len(argv) > 1:
             moved += [argv.pop(0), argv.pop(0)]
         else:
             break
