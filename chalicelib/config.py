@@ -104,6 +104,7 @@ def read_settings(
     problems: list[Problem] = []
     of_file = _read_file(directory or Path.cwd(), problems)
     given = {_KEYS[key]: value for key, value in (said or {}).items() if value}
+    typed = {_KEYS[key]: f"--{key}" for key, value in (said or {}).items() if value}
     environment = {**of_file, **{k: v for k, v in of_process.items() if v}, **given}
 
     def read(name: str, parse: Callable[[str], _T | None], allowed: str, default: _T) -> _T:
@@ -112,7 +113,7 @@ def read_settings(
             return default
         value = parse(text)
         if value is None:
-            problems.append(Problem(name, "bad value", found=repr(text), allowed=allowed))
+            problems.append(Problem(typed.get(name, name), "bad value", repr(text), allowed))
             return default
         return value
 

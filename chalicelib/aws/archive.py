@@ -45,7 +45,7 @@ class S3Archive:
     def _put(self, key: str, content: bytes, seen: str) -> bool:
         """Put the object if it still has that tag, or is not there yet if the tag is empty."""
         condition = {"IfMatch": seen} if seen else {"IfNoneMatch": "*"}
-        with translated("S3", "PutObject"):
+        with translated("S3", "PutObject", f"bucket {self._bucket}"):
             try:
                 self._clients["s3"].put_object(
                     Bucket=self._bucket,
@@ -63,7 +63,7 @@ class S3Archive:
 
     def _tag(self, key: str) -> str:
         """The object's tag as it is now, empty for none."""
-        with translated("S3", "HeadObject"):
+        with translated("S3", "HeadObject", f"bucket {self._bucket}"):
             try:
                 tag: str = self._clients["s3"].head_object(Bucket=self._bucket, Key=key)["ETag"]
             except ClientError as error:

@@ -33,7 +33,7 @@ class Documents:
 
     def put(self, key: str, text: str) -> None:
         """Store a document whose key says its content: the same again changes nothing."""
-        with translated("S3", "PutObject"):
+        with translated("S3", "PutObject", f"bucket {self._bucket}"):
             self._clients["s3"].put_object(**self._object(key, text))
 
     def put_new(self, key: str, text: str) -> bool:
@@ -41,7 +41,7 @@ class Documents:
 
         Raises BackendError that may pass when somebody else is writing it at this moment.
         """
-        with translated("S3", "PutObject"):
+        with translated("S3", "PutObject", f"bucket {self._bucket}"):
             try:
                 self._clients["s3"].put_object(**self._object(key, text), IfNoneMatch="*")
             except ClientError as error:
@@ -52,7 +52,7 @@ class Documents:
 
     def get(self, key: str) -> str:
         """The text stored under `key`. Raises NotFoundError."""
-        with translated("S3", "GetObject"):
+        with translated("S3", "GetObject", f"bucket {self._bucket}"):
             try:
                 answer = self._clients["s3"].get_object(Bucket=self._bucket, Key=key)
             except ClientError as error:
@@ -67,7 +67,7 @@ class Documents:
         """The names between `prefix`, which ends in a slash, and the next slash, ordered."""
         found: list[str] = []
         request = {"Bucket": self._bucket, "Prefix": prefix, "Delimiter": "/"}
-        with translated("S3", "ListObjectsV2"):
+        with translated("S3", "ListObjectsV2", f"bucket {self._bucket}"):
             pages = self._clients["s3"].get_paginator("list_objects_v2").paginate(**request)
             for page in pages:
                 found += [each["Prefix"] for each in page.get("CommonPrefixes", ())]

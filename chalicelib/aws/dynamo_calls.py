@@ -5,6 +5,7 @@ Reads are consistent unless they use an index that can't be.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,7 +123,7 @@ class DynamoCalls:
 
     def get(self, table: str, key: Key, fields: Sequence[str] = ()) -> Record | None:
         request = {"TableName": table, "Key": to_item(key), "ConsistentRead": True}
-        with translated("DynamoDB", "GetItem"):
+        with _asked("GetItem", table):
             answer = self._clients["dynamodb"].get_item(**request, **_wanted(fields))
         return to_values(answer["Item"]) if "Item" in answer else None
 
@@ -137,7 +138,7 @@ class DynamoCalls:
         asked = {table: {"Keys": keys, "ConsistentRead": True, **_wanted(fields)}}
         found: list[Item] = []
         for _ in range(_ROUNDS):
-            with translated("DynamoDB", "BatchGetItem"):
+            with _asked("BatchGetItem", table):
                 answer = self._clients["dynamodb"].batch_get_item(RequestItems=asked)
             found += answer.get("Responses", {}).get(table, [])
             asked = answer.get("UnprocessedKeys")
@@ -149,7 +150,7 @@ class DynamoCalls:
         """Items in the order of their sort keys, page by page as they are asked for."""
         request = question.request()
         while True:
-            with translated("DynamoDB", "Query"):
+            with _asked("Query", question.table):
                 answer = self._clients["dynamodb"].query(**request)
             yield from map(to_values, answer["Items"])
             if "LastEvaluatedKey" not in answer:
@@ -160,7 +161,7 @@ class DynamoCalls:
         """Put or update one item. Raises ConditionFailedError."""
         client = self._clients["dynamodb"]
         operation = "PutItem" if write.item else "UpdateItem"
-        with translated("DynamoDB", operation):
+        with _asked(operation, write.table):
             try:
                 (client.put_item if write.item else client.update_item)(**write.request())
             except ClientError as error:
@@ -177,7 +178,7 @@ class DynamoCalls:
         """
         request = [write.action() for write in writes]
         for _ in range(_CONTENDED):
-            with translated("DynamoDB", "TransactWriteItems"):
+            with _asked("TransactWriteItems", writes[0].table):
                 try:
                     self._clients["dynamodb"].transact_write_items(TransactItems=request)
                 except ClientError as error:
@@ -186,6 +187,10 @@ class DynamoCalls:
                     return
         reason = "other writes to the same items keep coming between"
         raise BackendError("DynamoDB", "TransactWriteItems", reason, retryable=True)
+
+
+def _asked(operation: str, table: str) -> AbstractContextManager[None]:
+    return translated("DynamoDB", operation, f"table {table}")
 
 
 def _understand(error: ClientError) -> None:

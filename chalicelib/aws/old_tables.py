@@ -14,6 +14,7 @@ from chalicelib.services.migrating import Kind, OldItem
 SCHEDULES = "BatchSchedules"
 HISTORY = "BatchScheduleHistory"
 
+_HINT = "Other names: --schedules-table and --history-table."
 # Tables of a stage: their items are read by key, and a Scan of them would cost their whole size.
 _OURS = ("BatchSchedules-", "BatchScheduleHistory-", "BatchScheduleJobs-")
 
@@ -57,5 +58,5 @@ class OldTables:
                 if code_of(error) != "ResourceNotFoundException":
                     raise
                 table = request["TableName"]
-                raise NotFoundError("table", table, "Name the old tables as they are.") from error
+                raise NotFoundError("table", table, _HINT) from error
         return page

@@ -1,5 +1,8 @@
 """Schedules that people put into the bucket."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.clients import Clients
@@ -32,4 +35,10 @@ class S3Uploads:
         if size > MAX_UPLOAD:
             reason = f"the file has {size} bytes"
             raise InvalidInputError.at(key, reason, allowed=f"at most {MAX_UPLOAD}")
-        return Upload(content=content, version=reply.get("VersionId", ""))
+        return Upload(content=content, version=_version_of(reply))
+
+
+def _version_of(reply: Mapping[str, Any]) -> str:
+    """The object's version; of a bucket that keeps none, what tells one content from another."""
+    version = str(reply.get("VersionId", ""))
+    return version if version not in ("", "null") else str(reply["ETag"])

@@ -13,6 +13,7 @@ from chalicelib.config import AWS, Settings, read_settings
 from chalicelib.core.batch import JobDetail
 from chalicelib.core.run import Run, RunHeader
 from chalicelib.ports import DrivingPorts, JobLogs, Ports
+from chalicelib.services.migrating import OldItem
 
 _given: ContextVar[DrivingPorts | None] = ContextVar("_given", default=None)
 
@@ -69,6 +70,12 @@ class Edition(Protocol):
 
     def peek_details(self, job_ids: Sequence[str]) -> list[JobDetail]:
         """What the queue has on record of these jobs."""
+
+    def look_after(self) -> int:
+        """See that what drives elsewhere drives every unfinished run; how many it did not."""
+
+    def old_items(self, schedules: str, history: str) -> Iterator[OldItem]:
+        """What the first version's tables hold. Raises InvalidInputError where there are none."""
 
     def archive(self, header: RunHeader) -> str:
         """Write an ended run where the edition keeps them, and give the address; empty for nowhere.

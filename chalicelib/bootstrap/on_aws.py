@@ -1,7 +1,7 @@
 """The edition on AWS: the resources of one stage behind the ports."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -20,6 +20,7 @@ from chalicelib.aws.dynamo_wakes import DynamoWakes
 from chalicelib.aws.executions import StepFunctionsExecutions
 from chalicelib.aws.names import Tables, archive_of, bucket_of
 from chalicelib.aws.notices import SnsNotices
+from chalicelib.aws.old_tables import OldTables
 from chalicelib.aws.submit_budget import AccountBudget
 from chalicelib.aws.submitting import Pace, Submitter
 from chalicelib.aws.translation import translated
@@ -33,6 +34,7 @@ from chalicelib.local.clock import SystemClock
 from chalicelib.ports import Clock, DrivingPorts, JobLogs
 from chalicelib.services import archiving
 from chalicelib.services.driving import ExecutionDrivers
+from chalicelib.services.migrating import OldItem
 from chalicelib.services.reconciling import look_after_drivers
 
 _LOOK = 2.0  # s between two looks at a run that the state machine drives
@@ -118,7 +120,7 @@ class AwsEdition:
     """A stage as a person's program works with it: the state machine drives, we look on."""
 
     def __init__(self, settings: Settings, factory: ClientFactory | None = None) -> None:
-        """Nothing is asked of AWS until it is needed."""
+        """Ask AWS nothing until it is needed. Raises BackendError for a profile there is not."""
         self._settings = settings
         self._clients = Clients(factory or _session(settings.stage))
         self.logs: JobLogs = BatchLogs(self._clients)
@@ -149,13 +151,21 @@ class AwsEdition:
     def peek_details(self, job_ids: Sequence[str]) -> list[JobDetail]:
         return self.ports.queue.describe(job_ids)
 
+    def look_after(self) -> int:
+        """Give every unfinished run without a driver an execution."""
+        return look_after_drivers(self.ports, lambda: _TO_LOOK)
+
+    def old_items(self, schedules: str, history: str) -> Iterator[OldItem]:
+        """What the tables of the first version hold, in the same account and region."""
+        return OldTables(self._clients, schedules, history).items()
+
     def archive(self, header: RunHeader) -> str:
         """Write it to the archive bucket unless it is there as it is."""
         return archiving.archive(self.ports, header)
 
     def start_background(self) -> str:
-        """Give every unfinished run without a driver an execution."""
-        found = look_after_drivers(self.ports, lambda: _TO_LOOK)
+        """Give every unfinished run without a driver an execution, and say how many had none."""
+        found = self.look_after()
         running = len(self.ports.runs.find_headers(status=RunStatus.RUNNING))
         return f"{self.holder()}: {found} of {running} runs were taken up"
 
@@ -171,6 +181,7 @@ class Onlooker:
 
     def __init__(self, holder: str) -> None:
         self._holder = holder
+        self._has_looked = False
 
     def other(self) -> str:
         return self._holder
@@ -180,7 +191,10 @@ class Onlooker:
         return None
 
     def step(self, seconds: float) -> None:
-        time.sleep(max(seconds, _LOOK))
+        """Wait, but not before the first look: the run may have ended."""
+        if self._has_looked:
+            time.sleep(max(seconds, _LOOK))
+        self._has_looked = True
 
     def __enter__(self) -> "Onlooker":
         return self
@@ -190,9 +204,10 @@ class Onlooker:
 
 
 def _session(stage: Stage) -> ClientFactory:
-    session: ClientFactory = boto3.Session(
-        region_name=stage.region or None, profile_name=stage.profile or None
-    )
+    with translated("AWS", "profile"):
+        session: ClientFactory = boto3.Session(
+            region_name=stage.region or None, profile_name=stage.profile or None
+        )
     return session
 
 

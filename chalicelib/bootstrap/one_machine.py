@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from chalicelib.config import Settings
 from chalicelib.core.batch import JobDetail
 from chalicelib.core.run import RunHeader
+from chalicelib.errors import InvalidInputError
 from chalicelib.local.clock import SystemClock
 from chalicelib.local.host_client import HostClient
 from chalicelib.local.host_logs import HostLogs
@@ -17,6 +18,7 @@ from chalicelib.local.host_peek import peek
 from chalicelib.local.host_protocol import HostSettings, inherited
 from chalicelib.local.sqlite_store import SqliteStore
 from chalicelib.ports import JobLogs, Ports
+from chalicelib.services.migrating import OldItem
 
 # What drives is imported when something is to be driven: by then the host is coming up.
 if TYPE_CHECKING:
@@ -61,6 +63,15 @@ class LocalEdition:
     def peek_details(self, job_ids: Sequence[str]) -> list[JobDetail]:
         """What the host has on record of these jobs, read without starting it."""
         return peek(self._settings.state, _host_settings(self._settings), job_ids)
+
+    def look_after(self) -> int:
+        """Nothing drives elsewhere: an engine sees to all runs of the directory."""
+        return 0
+
+    def old_items(self, schedules: str, history: str) -> Iterator[OldItem]:
+        """There are no tables here."""
+        del schedules, history
+        raise InvalidInputError.at("--from-files", "is missing: where are the old items?")
 
     def archive(self, header: RunHeader) -> str:
         """Nowhere: the state directory keeps every run."""

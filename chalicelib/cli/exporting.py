@@ -57,11 +57,11 @@ def export_run(session: Session, header: RunHeader, output: Path | None) -> None
 def _write(session: Session, header: RunHeader, file: TextIO) -> None:
     """One item at a time: the text of 10,000 jobs is never held as a whole."""
     runs = session.edition.ports.runs
+    records = runs.find_jobs(header.run_id)  # before anything is written: they may have expired
     file.write("{\n")
     for key, value in _head(header).items():
         file.write(f"  {json_text(key, file)}: {json_text(value, file)},\n")
-    jobs = (_job(record) for record in runs.find_jobs(header.run_id))
-    _write_list(file, "jobList", jobs)
+    _write_list(file, "jobList", map(_job, records))
     file.write(",\n")
     _write_list(file, "events", (event_shape(event) for event in runs.events(header.run_id)))
     file.write("\n}\n")

@@ -9,7 +9,6 @@ import typer
 
 from chalicelib.cli.exits import Exit
 from chalicelib.cli.session import Session
-from chalicelib.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from chalicelib.services.migrating import Judged
@@ -20,7 +19,7 @@ FromFiles = Annotated[
         "--from-files",
         metavar="DIR",
         help="Its .json files hold the old items: documents, lists, or answers of `aws dynamodb"
-        " scan`.",
+        " scan` [on AWS, the old tables themselves].",
     ),
 ]
 Apply = Annotated[bool, typer.Option("--apply", help="Do it; without this only say what would be.")]
@@ -34,9 +33,19 @@ IncludeRunning = Annotated[
 ]
 
 
+SchedulesTable = Annotated[
+    str, typer.Option("--schedules-table", metavar="NAME", help="The old table of schedules.")
+]
+HistoryTable = Annotated[
+    str, typer.Option("--history-table", metavar="NAME", help="The old table of runs.")
+]
+
+
 def migrate(
     session: Session,
     from_files: FromFiles = None,
+    schedules_table: SchedulesTable = "BatchSchedules",
+    history_table: HistoryTable = "BatchScheduleHistory",
     include_running: IncludeRunning = False,
     apply: Apply = False,
 ) -> Exit:
@@ -46,8 +55,9 @@ def migrate(
     from chalicelib.services.migrating import migrate as migrate_items
 
     if from_files is None:
-        raise InvalidInputError.at("--from-files", "is missing: where are the old items?")
-    items = read_old_files(from_files)
+        items = session.edition.old_items(schedules_table, history_table)
+    else:
+        items = iter(read_old_files(from_files))
     migration = Migration(actor=session.actor, apply=apply, include_running=include_running)
     judged = list(migrate_items(session.edition.ports, items, migration))
     session.answer(_shape(judged, apply=apply), lambda: _print(session, judged, apply=apply))

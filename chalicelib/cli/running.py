@@ -88,7 +88,7 @@ def resume(session: Session, detach: Detach = False) -> Exit:
         return Exit.DONE
     if not session.as_json:
         session.say(f"Resuming {', '.join(ids)}.")
-    _drive_all(session)
+    _drive_all(session, ids)
     ended = [edition.ports.runs.get_header(run_id) for run_id in ids]
     outcomes = {header.run_id: header.status.value for header in ended}
     session.answer({"resumed": outcomes}, lambda: _say_outcomes(session, outcomes))
@@ -185,14 +185,20 @@ def _stay(session: Session, header: "RunHeader", *, detach: bool, since: int = 0
     return code
 
 
-def _drive_all(session: Session) -> None:
+def _drive_all(session: Session, ids: Sequence[str]) -> None:
+    """Drive everything, or wait for these runs while another drives them."""
     from chalicelib.core.lifecycle import RunStatus
 
-    runs = session.edition.ports.runs
+    session.edition.look_after()
+    runs, left = session.edition.ports.runs, list(ids)
     with session.edition.driver("resume") as driver:
         while not driver.is_idle:
             driver.step(0.2)
-            if not driver.is_driving and not runs.find_headers(status=RunStatus.RUNNING, limit=1):
+            if driver.is_driving:
+                continue
+            while left and runs.get_header(left[-1]).status is not RunStatus.RUNNING:
+                left.pop()
+            if not left:
                 return
 
 

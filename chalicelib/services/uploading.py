@@ -26,7 +26,7 @@ def take_upload(ports: DrivingPorts, key: str) -> StoredSchedule | None:
     is, and read again until it stood still. A bad document is told to people, and changes nothing.
     """
     stored: StoredSchedule | None = None
-    seen: str | None = None  # a bucket without versions has but one, with an empty name
+    seen: str | None = None
     for _ in range(_TRIES):
         try:
             upload = ports.uploads.read(key)

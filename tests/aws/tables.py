@@ -101,10 +101,15 @@ DEFINITIONS: list[dict[str, Any]] = [
 ]
 
 
-def make(clients: Clients) -> None:
+def make(clients: Clients, region: str = REGION) -> None:
     """Make them, empty."""
     for definition in DEFINITIONS:
         clients["dynamodb"].create_table(**definition)
-    clients["s3"].create_bucket(
-        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
-    )
+    make_bucket(clients, bucket_of(STAGE, ACCOUNT, region), region)
+
+
+def make_bucket(clients: Clients, name: str, region: str = REGION) -> None:
+    # The oldest Region is the one that is not named (API_CreateBucket).
+    where = {} if region == "us-east-1" else {"LocationConstraint": region}
+    request = {"CreateBucketConfiguration": where} if where else {}
+    clients["s3"].create_bucket(Bucket=name, **request)

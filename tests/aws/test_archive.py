@@ -181,7 +181,7 @@ def test_every_line_has_its_end() -> None:
 
 
 def test_an_archive_that_is_not_there_is_an_error_of_the_backend(bucket: Clients) -> None:
-    with pytest.raises(BackendError, match="NoSuchBucket"):
+    with pytest.raises(BackendError, match="there is no bucket no-such-bucket"):
         S3Archive(bucket, "no-such-bucket").write(header(), lambda: LINES)
 
 
@@ -190,6 +190,23 @@ def test_an_upload_is_read_as_it_is_now_with_its_version(bucket: Clients) -> Non
     newest = bucket["s3"].put_object(Bucket=BUCKET, Key="k", Body=b"new")
     upload = S3Uploads(bucket, BUCKET).read("k")
     assert (upload.content, upload.version) == (b"new", newest["VersionId"])
+
+
+@pytest.mark.parametrize("status", ["", "Suspended"])
+def test_in_a_bucket_without_versions_another_content_is_another_version(
+    bucket: Clients, status: str
+) -> None:
+    s3, name = bucket["s3"], "batch-scheduler-unversioned"
+    where = {"LocationConstraint": "eu-central-1"}
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration=where)
+    if status:
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": status})
+    versions = []
+    for content in (b"old", b"new", b"new"):
+        s3.put_object(Bucket=name, Key="k", Body=content)
+        versions.append(S3Uploads(bucket, name).read("k").version)
+    assert "" not in versions
+    assert versions[0] != versions[1] == versions[2]
 
 
 @pytest.mark.parametrize("deleted", [False, True])

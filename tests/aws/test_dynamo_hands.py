@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.core.lifecycle import Act, JobStatus
+from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.errors import ConflictError, InvalidInputError
 from tests.aws.tables import TABLES
 from tests.aws.worlds import World, world
@@ -84,3 +84,14 @@ def test_nonsense_is_told_with_the_job_and_what_is_allowed(here: World) -> None:
     type_status(here, "DONE", "clean")
     with pytest.raises(InvalidInputError, match=r"job 'clean'.*'DONE' is no status.*allowed.*PASS"):
         here.store().load_run(RUN)
+
+
+def test_an_item_that_is_no_run_hides_no_other_and_says_what_it_lacks(here: World) -> None:
+    begin(here.store())
+    item = {"scheduleId": "odd", "startDateTime": "2026-01-01T00:00:00.000000Z"}
+    statused = {name: {"S": text} for name, text in (*item.items(), ("scheduleStatus", "RUNNING"))}
+    here.clients()["dynamodb"].put_item(TableName=TABLES.history, Item=statused)
+    assert [each.run_id for each in here.store().find_headers()] == [RUN]
+    assert [each.run_id for each in here.store().find_headers(status=RunStatus.RUNNING)] == [RUN]
+    with pytest.raises(InvalidInputError, match=r"odd/2026.*is no run: it has no counts, board"):
+        here.store().get_header("odd/2026-01-01T00:00:00.000000Z")
