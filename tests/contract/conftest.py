@@ -32,16 +32,20 @@ def local_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Loca
     opened.close()
 
 
-@pytest.fixture(params=["memory", "dynamo"])
+@pytest.fixture(params=["memory", "dynamo", "strict"])
 def keeping(request: pytest.FixtureRequest) -> Iterator[Keeping]:
     """The stores that let details expire, on a clock that the test moves."""
     clock = VirtualClock()
     if request.param == "memory":
         yield Keeping(MemoryStore(clock=clock), clock)
-        return
-    with moto() as clients:
+    elif request.param == "strict":
+        clients = Clients(stores(clock))
         tables.make(clients)
         yield Keeping(DynamoStore(clients, clock), clock)
+    else:
+        with moto() as clients:
+            tables.make(clients)
+            yield Keeping(DynamoStore(clients, clock), clock)
 
 
 @contextmanager

@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from boto3.dynamodb.types import TypeSerializer
 
 from chalicelib.core.batch import Submission
-from chalicelib.core.lifecycle import Act
-from chalicelib.core.naming import start_text
+from chalicelib.core.lifecycle import Act, JobStatus
+from chalicelib.core.naming import queue_name, start_text
 from chalicelib.core.operating import Order
-from chalicelib.core.run import RunHeader
+from chalicelib.core.run import Change, RunHeader
 from chalicelib.local.memory_queue import Script
 from chalicelib.services import operations
 from chalicelib.services.operations import Selection
@@ -159,6 +161,24 @@ def loses_its_driver(stage: StrictStage) -> None:
     stage.bus.delays = lambda _event: ()
     abort(stage)
     stage.advance(400.0)
+
+
+def reserve_late(stage: StrictStage, header: RunHeader, job: str) -> None:
+    """Write a reservation that was made an hour ago, and close the turn."""
+    runs = stage.process().runs
+    run = runs.load_run(header.run_id)
+    before = run.states[job]
+    reserved = replace(
+        before,
+        status=JobStatus.RESERVED,
+        version=before.version + 1,
+        attempt=before.attempt + 1,
+        queue_name=queue_name(header.run_id, job, before.attempt + 1),
+        reserved_at=stage.clock() - timedelta(hours=1),
+    )
+    runs.record(run.header, [Change(job, Act.RESERVE, before, reserved, stage.clock())])
+    run.states[job] = reserved
+    runs.close_turn(run)
 
 
 def own_events(stage: StrictStage, header: RunHeader) -> int:

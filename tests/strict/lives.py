@@ -29,6 +29,7 @@ from tests.strict.acting import (
     meanwhile,
     old_record,
     own_events,
+    reserve_late,
     until,
     wide,
 )
@@ -186,6 +187,30 @@ def has_no_driver() -> StrictStage:
     return stage
 
 
+def is_archived_late() -> StrictStage:
+    """Its second end is archived by reconcile, in the place of the first."""
+    stage, header = begun(CHAIN, Setup(script=ends("b")))
+    stage.drive()
+    act_on(stage, header, Act.RESTART)
+    befall(stage, Fault.SERVER_ERROR, "notify", "PutObject", times=10)
+    stage.drive()
+    stage.advance(1500.0)
+    return stage
+
+
+def sleeps_over_a_reservation() -> StrictStage:
+    """A function that hung for an hour reserves, and dies, when its driver has gone to sleep."""
+    listed = document({"a": ()})
+    listed["jobList"][0]["hold"] = True
+    stage = StrictStage(Setup(script=ends()))
+    stage.put(listed)
+    header = stage.start("etl")
+    stage.advance(60.0)
+    reserve_late(stage, header, "a")
+    stage.advance(600.0)
+    return stage
+
+
 def is_aborted() -> StrictStage:
     """While nothing runs, and while a function does that then goes on."""
     stage, _ = begun(TWO, Setup(script=ends(seconds=600.0)))
@@ -316,6 +341,8 @@ LIVES: Sequence[Callable[[], StrictStage]] = (
     loses_an_answer,
     ends_what_is_not_shown_yet,
     has_no_driver,
+    is_archived_late,
+    sleeps_over_a_reservation,
     is_aborted,
     *(partial(takes_over_an_old_record, started) for started in _OLD),
     *(partial(is_aborted_with_an_old_record, _OLD[0], is_told=told) for told in (True, False)),

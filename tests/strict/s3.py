@@ -56,6 +56,7 @@ class FakeS3:
                 "CreateBucket": self.create_bucket,
                 "PutObject": self.put_object,
                 "GetObject": self.get_object,
+                "HeadObject": self.head_object,
                 "ListObjectsV2": self.list_objects,
             },
             permissions=self._permissions,
@@ -91,6 +92,14 @@ class FakeS3:
             "ContentLength": len(content),
             "Body": StreamingBody(io.BytesIO(content), len(content)),
         }
+
+    def head_object(self, params: Params) -> Fields:
+        bucket, key = self._bucket(params), params["Key"]
+        version = bucket.newest(key)
+        if version is None:
+            raise AwsError("404", "Not Found", 404)  # an answer to HEAD has no body to say more
+        about = {**version.about, **_version_id(bucket, version)}
+        return {**about, "ContentLength": len(version.content or b"")}
 
     def list_objects(self, params: Params) -> Fields:
         """ListObjectsV2."""
@@ -144,11 +153,16 @@ class FakeS3:
         return version
 
     def _check_condition(self, bucket: Bucket, key: str, params: Params) -> None:
-        if "IfMatch" in params or params.get("IfNoneMatch", "*") != "*":
-            raise NotImplementedError("only IfNoneMatch * is faked")
-        if self._aws.call.fault is Fault.CONFLICT and "IfNoneMatch" in params:
+        if params.get("IfNoneMatch", "*") != "*":
+            raise NotImplementedError("of IfNoneMatch only * is faked")
+        is_conditional = bool({"IfMatch", "IfNoneMatch"} & set(params))
+        if self._aws.call.fault is Fault.CONFLICT and is_conditional:
             raise AwsError("ConditionalRequestConflict", "A conflicting operation runs.", 409)
-        if "IfNoneMatch" in params and bucket.newest(key):
+        newest = bucket.newest(key)
+        if "IfMatch" in params and newest is None:
+            raise AwsError("NoSuchKey", "The specified key does not exist.", 404)
+        has_changed = newest is not None and params.get("IfMatch", "") != newest.about["ETag"]
+        if is_conditional and has_changed:
             raise AwsError("PreconditionFailed", "At least one precondition did not hold", 412)
 
     def _found(self, bucket: Bucket, key: str, wanted: str | None) -> Version:
@@ -175,13 +189,16 @@ class FakeS3:
         match operation:
             case "ListObjectsV2":
                 return (("s3:ListBucket", bucket),)
-            case "GetObject":
+            case "GetObject" | "HeadObject":
                 # Who may not list is denied what isn't there (API_GetObject).
                 listing = () if self._has(params) else (("s3:ListBucket", bucket),)
                 action = "s3:GetObjectVersion" if "VersionId" in params else "s3:GetObject"
                 return ((action, f"{bucket}/{params['Key']}"), *listing)
             case "PutObject":
-                return (("s3:PutObject", f"{bucket}/{params['Key']}"),)
+                # A write that asks for what is there reads it (conditional-writes).
+                reading = ("s3:GetObject",) if "IfMatch" in params else ()
+                arn = f"{bucket}/{params['Key']}"
+                return tuple((action, arn) for action in ("s3:PutObject", *reading))
         return ((f"s3:{operation}", bucket),)
 
     def _has(self, params: Params) -> bool:

@@ -69,6 +69,17 @@ def test_a_put_that_wants_no_other_is_refused_if_there_is_one(here: Bench) -> No
     assert refused(put, here.client, IfNoneMatch="*") == ("", "")
 
 
+def test_a_put_that_wants_what_was_seen_is_refused_if_that_has_changed(here: Bench) -> None:
+    put(here.client)
+    seen = here.client.head_object(Bucket="docs", Key="a")["ETag"]
+    put(here.client, body=b"2", IfMatch=seen)
+    assert refused(put, here.client, body=b"3", IfMatch=seen)[0] == "PreconditionFailed"
+    assert get(here.client) == b"2"
+    here.fake.delete("docs", "a")
+    assert refused(put, here.client, IfMatch=seen)[0] == "NoSuchKey"
+    assert refused(here.client.head_object, Bucket="docs", Key="a")[0] == "404"
+
+
 def test_a_put_that_meets_another_one_at_that_moment_is_refused(here: Bench) -> None:
     here.aws.faults = lambda *_: Fault.CONFLICT
     assert refused(put, here.client, IfNoneMatch="*")[0] == "ConditionalRequestConflict"
