@@ -18,7 +18,6 @@ from chalicelib.local.batch_requests import (
 )
 from chalicelib.local.batch_rules import Batch
 from chalicelib.local.host_connections import Connection, Frame
-from chalicelib.local.host_disk import Disk
 from chalicelib.local.host_protocol import VERSION, encode, error_reply
 from chalicelib.local.host_store import HostStore, Row
 
@@ -33,67 +32,39 @@ class _Intake(NamedTuple):
     job_id: str
     number: int
     request: JobRequest
+    known: dict[str, str]
     text: str
-    at: int
 
 
 class Desk:
     """Answers clients; owes each reply only when what it says is on disk."""
 
-    def __init__(self, batch: Batch, store: HostStore, disk: Disk) -> None:
+    def __init__(self, batch: Batch, store: HostStore) -> None:
         self._batch = batch
         self._store = store
-        self._disk = disk
         self._fence = int(store.fact(FENCE) or 0)
         self._number = store.last_number()
-        self._asked: list[Frame] = []  # and not looked at yet
-        self._intakes: list[_Intake] = []  # the disk is taking them
-        self._others: list[Frame] = []  # to be answered after these
-        self._ticket = 0
         self._unconfirmed: list[tuple[Connection, int, str]] = []  # cancelled, not yet on disk
-
-    @property
-    def is_waiting(self) -> bool:
-        """True while the disk takes submissions; until it has them, nobody is answered."""
-        return not self._disk.has(self._ticket)
 
     def handle(self, frames: Sequence[Frame], at: int) -> bool:
         """Answer what was asked, in order but submissions first.
 
         True when something was cancelled or terminated: `confirm` answers that after a commit.
         """
-        self._asked += frames
-        if (self._asked or self._intakes) and not self.is_waiting:
-            self._finish(at)
-            self._look(at)
-            if not self._intakes:
-                self._finish(at)
-        return bool(self._unconfirmed)
-
-    def _look(self, at: int) -> None:
-        """See what was asked; submissions that are good are committed."""
-        frames, self._asked = self._asked, []
+        intakes: list[_Intake] = []
+        others: list[Frame] = []
         for frame in frames:
             if frame[2].get("action") == "SubmitJob":
-                self._stage(frame, at)
+                self._stage(frame, intakes)
             elif frame[2].get("action") == "Hello":
                 self._greet(*frame)
             else:
-                self._others.append(frame)
-        if self._intakes:
-            self._commit()
-
-    def _finish(self, at: int) -> None:
-        """Accept the submissions, which the disk has now, and answer everybody."""
-        intakes, self._intakes = self._intakes, []
-        others, self._others = self._others, []
-        for intake in intakes:
-            # What happened upstream meanwhile counts.
-            known = self._known(self._batch.missing(intake.request))
-            self._batch.accept(intake.job_id, intake.number, intake.request, intake.at, known)
-            intake.connection.owe(f'{{"id":{intake.frame},"jobId":"{intake.job_id}"}}')
+                others.append(frame)
+        if intakes:
+            self._accept(intakes, at)
         for frame in others:
             self._answer(frame, at)
+        return bool(self._unconfirmed)
 
     def confirm(self, *, kept: bool) -> None:
         """Answer CancelJob and TerminateJob, now that it is known whether they are on disk."""
@@ -132,19 +103,20 @@ class Desk:
         if connection.fence is not None and connection.fence < self._fence:
             raise unavailable(operation, "a newer engine has taken over.")
 
-    def _stage(self, frame: Frame, at: int) -> None:
+    def _stage(self, frame: Frame, intakes: list[_Intake]) -> None:
         connection, text, members = frame
         try:
             self._check_fence(connection, "SubmitJob")
             request = self._parse(text, members)
-            self._batch.check_upstream(request, self._known(self._batch.missing(request)))
+            known = self._known(self._batch.missing(request))
+            self._batch.check_upstream(request, known)
         except BackendError as error:
             connection.owe(encode(error_reply(members["id"], error)))
             return
         self._number += 1
-        intake = _Intake(connection, members["id"], new_id(), self._number, request, text, at)
+        intake = _Intake(connection, members["id"], new_id(), self._number, request, known, text)
         self._number += request.array_size
-        self._intakes.append(intake)
+        intakes.append(intake)
 
     def _known(self, missing: list[str]) -> dict[str, str]:
         """The statuses of these ended jobs and of their children."""
@@ -163,20 +135,22 @@ class Desk:
             raise refused("SubmitJob", f"the request has more than {MAX_PAYLOAD} bytes.")
         return parse_submit(request, members.get("workingDirectory") or "")
 
-    def _commit(self) -> None:
-        """Keep the submissions, and have the disk take them."""
+    def _accept(self, intakes: list[_Intake], at: int) -> None:
         try:
+            self._store.sync_commits(durable=True)
             self._store.begin()
-            self._store.insert(row for intake in self._intakes for row in _rows(intake))
+            self._store.insert(row for intake in intakes for row in _rows(intake, at))
             self._store.commit()
+            self._store.sync_commits(durable=False)
         except sqlite3.Error as error:
             self._store.rollback()
-            for intake in self._intakes:
+            for intake in intakes:
                 reply = error_reply(intake.frame, unavailable("SubmitJob", str(error)))
                 intake.connection.owe(encode(reply))
-            self._intakes.clear()
-        else:
-            self._ticket = self._disk.ask()
+            return
+        for intake in intakes:
+            self._batch.accept(intake.job_id, intake.number, intake.request, at, intake.known)
+            intake.connection.owe(f'{{"id":{intake.frame},"jobId":"{intake.job_id}"}}')
 
     def _answer(self, frame: Frame, at: int) -> None:
         connection, _, members = frame
@@ -259,9 +233,9 @@ def new_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-def _rows(intake: _Intake) -> Iterator[Row]:
+def _rows(intake: _Intake, at: int) -> Iterator[Row]:
     request = intake.request
-    head = (request.job_name.lower(), request.job_queue, request.job_definition, intake.at)
+    head = (request.job_name.lower(), request.job_queue, request.job_definition, at)
     yield (intake.number, intake.job_id, *head, None, intake.text)
     for index in range(request.array_size):
         child = (intake.number + 1 + index, f"{intake.job_id}:{index}")
