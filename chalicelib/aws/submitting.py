@@ -89,7 +89,7 @@ class Pace:
     budget: SubmitBudget
     clock: Clock
     sleep: Callable[[float], None]
-    remaining: Callable[[], float]  # s that are left to the caller
+    remaining: Callable[[], float]  # s that are left to the caller when it calls
     chance: Random
 
 
@@ -119,6 +119,7 @@ class Submitter:
     def __init__(self, clients: Clients, pace: Pace) -> None:
         self._clients = clients
         self._pace = pace
+        self._until = pace.clock()
         self._denials: dict[tuple[str, str], _Denial] = {}
         self._resume_at: datetime | None = None
         self._failures = 0  # in a row
@@ -133,6 +134,7 @@ class Submitter:
         # A connection kept by a Lambda function that was frozen may be dead, and its end looks
         # like a lost reply: then a job would wait for the whole fence. So none is kept.
         self._clients.submitting.close()
+        self._until = self._pace.clock() + timedelta(seconds=self._pace.remaining())
         outcomes: list[Outcome] = []
         stop = None
         while stop is None and len(outcomes) < len(requests):
@@ -168,7 +170,7 @@ class Submitter:
             seconds = self._seconds_until_allowed(count, now)
         except (BackendError, ConflictError) as error:
             return Deferred(f"the budget of submissions can't be read: {error}", _THROTTLED[0])
-        if seconds + _CALL > pace.remaining():
+        if seconds + _CALL > self._left():
             self._allowance = _Allowance(count, now + timedelta(seconds=seconds))
             return Deferred("more submissions are waiting than may be made now", seconds)
         if seconds > 0:
@@ -192,9 +194,13 @@ class Submitter:
             return Deferred("AWS could not take the job before it", _THROTTLED[0])
         if isinstance(outcome, Unanswered):
             return Deferred("AWS gave no answer to the job before it", _THROTTLED[0])
-        if self._pace.remaining() < _CALL:
+        if self._left() < _CALL:
             return Deferred("no time was left to send it", 0.0)
         return None
+
+    def _left(self) -> float:
+        """The seconds that are left to the caller."""
+        return (self._until - self._pace.clock()).total_seconds()
 
     def _put_off(self, count: int, why: Deferred) -> list[Outcome]:
         return [

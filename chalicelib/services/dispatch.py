@@ -1,7 +1,7 @@
 """Handing jobs over: reserve, submit once, record; and finding out what a lost reply meant."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from chalicelib.core import reserving
 from chalicelib.core.batch import Outcome
@@ -11,6 +11,13 @@ from chalicelib.errors import BackendError
 from chalicelib.ports import Ports
 
 logger = logging.getLogger(__name__)
+
+IsLate = Callable[[], bool]
+
+
+def in_no_hurry() -> bool:
+    """Of a driver whose time is its own: it is never late."""
+    return False
 
 
 def commit(ports: Ports, run: Run, changes: Sequence[Change]) -> None:
@@ -44,28 +51,39 @@ def _answer(ports: Ports, run: Run, job: str, outcome: Outcome) -> Change | None
     return change
 
 
-def recover(ports: Ports, run: Run) -> None:
-    """Look for every reservation whose answer is missing, and adopt what is found."""
+def recover(ports: Ports, run: Run, is_late: IsLate = in_no_hurry) -> None:
+    """Look for the reservations whose answer is missing, and adopt what is found.
+
+    What the driver has no time for is looked for by the next turn.
+    """
     changes = []
     for job in list(run.reserved):
+        if is_late():
+            break
         found = ports.queue.find(run.states[job].queue_name, reserving.queue_of(run, job))
         changes.append(reserving.recover(run, job, found, ports.clock(), ports.queue.limits))
     commit(ports, run, changes)
 
 
 def withdraw(
-    ports: Ports, run: Run, withdrawals: Sequence[Withdrawal], asked: set[tuple[str, Intent]]
+    ports: Ports,
+    run: Run,
+    withdrawals: Sequence[Withdrawal],
+    asked: set[tuple[str, Intent]],
+    is_late: IsLate = in_no_hurry,
 ) -> bool:
     """Ask the queue to end jobs, each job once per intent and driver.
 
     Asking again does no harm, so a driver that comes after a crash simply asks again. False when
-    the queue could not be asked about all of them.
+    the queue could not be asked about all of them, or there was no time to.
     """
     all_asked = True
     for item in withdrawals:
         key = (item.job_id, run.states[item.job].intent)
         if key in asked:
             continue
+        if is_late():
+            return False
         try:
             if item.only_unstarted:
                 ports.queue.cancel(item.job_id, item.reason)

@@ -114,9 +114,12 @@ def _meant(
 def submit_jobs(ports: DrivingPorts, leg: Leg, remaining: Remaining) -> Leg:
     """Hand over every job that can go now; `submit` again when the time was too short."""
 
+    def is_late() -> bool:
+        return remaining() < _LEAVE
+
     def act(driven: Driven, leg: Leg) -> Leg:
-        dispatch.recover(ports, driven.run)
-        done = advance(ports, driven, lambda: remaining() < _LEAVE)
+        dispatch.recover(ports, driven.run, is_late)
+        done = advance(ports, driven, is_late)
         header = driven.run.header
         if header.status is not RunStatus.RUNNING:
             return replace(leg, status=header.status, next=Next.NOTIFY)

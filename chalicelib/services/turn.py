@@ -4,7 +4,7 @@ A turn may be repeated, doubled, cut off anywhere or lost, and the next one make
 starts from what is stored and what the queue says, never from what an earlier turn meant to do.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from chalicelib.core.run import Intent, Run
 from chalicelib.errors import ConflictError
 from chalicelib.ports import Ports, RunChange
 from chalicelib.services import dispatch
+from chalicelib.services.dispatch import IsLate, in_no_hurry
 
 _ASK_AGAIN = timedelta(seconds=1)  # after which the queue is asked anew to end a job
 
@@ -77,12 +78,7 @@ def _look_for(ports: Ports, run: Run, missing: Iterable[str]) -> None:
     dispatch.commit(ports, run, changes)
 
 
-def in_no_hurry() -> bool:
-    """Of a driver whose time is its own: it is never late."""
-    return False
-
-
-def advance(ports: Ports, driven: Driven, is_late: Callable[[], bool] = in_no_hurry) -> bool:
+def advance(ports: Ports, driven: Driven, is_late: IsLate = in_no_hurry) -> bool:
     """Plan and act until there is nothing left to do now.
 
     False when the driver's time ran out before: what is left is done by the next turn.
@@ -96,7 +92,7 @@ def advance(ports: Ports, driven: Driven, is_late: Callable[[], bool] = in_no_hu
         if plan.changes:
             dispatch.commit(ports, run, plan.changes)
             continue
-        if not dispatch.withdraw(ports, run, plan.withdraw, driven.asked):
+        if not dispatch.withdraw(ports, run, plan.withdraw, driven.asked, is_late):
             driven.wake_at = ports.clock() + _ASK_AGAIN
         if plan.outcome is not None:
             _end(ports, run, plan.outcome)

@@ -279,6 +279,13 @@ def test_what_is_wanted_of_a_live_job_is_asked_of_the_queue(
     assert planned(run).withdraw == (Withdrawal("a", "id-a", only_unstarted, "said so"),)
 
 
+def test_what_waits_for_others_is_withdrawn_after_them() -> None:
+    wanted = {name: with_intent(name, J.PENDING, Intent.CANCEL) for name in "ab"}
+    wanted["c"] = with_intent("c", J.RUNNING, Intent.CANCEL)
+    run = run_of(*map(spec, "abc"), run=None, **wanted)
+    assert [each.job for each in planned(run).withdraw] == ["c", "a", "b"]
+
+
 def test_the_queue_is_always_told_a_reason() -> None:
     run = run_of(spec("a"), a=with_intent("a", J.RUNNABLE, Intent.CANCEL))
     assert planned(run).withdraw[0].reason == "CANCEL"

@@ -1,19 +1,20 @@
 """One turn of a run: what it does when the queue, or the run itself, is not as it was."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
+from chalicelib.core import reserving
 from chalicelib.core.batch import JobDetail
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
-from chalicelib.core.planning import Withdrawal
+from chalicelib.core.planning import HandOver, Withdrawal
 from chalicelib.core.run import Intent
 from chalicelib.errors import BackendError
 from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
 from chalicelib.ports import Ports
 from chalicelib.services import dispatch, operations
 from chalicelib.services.operations import Selection
-from chalicelib.services.turn import Driven, take_turn
+from chalicelib.services.turn import Driven, advance, take_turn
 from tests.unit.runs import NOW, after, header, order, spec
 from tests.unit.stores import record_run, world
 
@@ -131,3 +132,36 @@ def test_what_can_not_be_withdrawn_keeps_nothing_else_from_it(
     queue.is_deaf = False
     assert dispatch.withdraw(ports, driven.run, [gone], driven.asked)
     assert dispatch.withdraw(ports, driven.run, [], driven.asked)
+
+
+def late_after(count: int) -> Callable[[], bool]:
+    """Of a driver that has time for so many of whatever it does one by one."""
+    left = iter([False] * count)
+    return lambda: next(left, True)
+
+
+def test_a_driver_without_time_asks_for_some_ends_now_and_for_the_rest_later(
+    ports: Ports, queue: MoodyQueue, driven: Driven
+) -> None:
+    terminate(ports, driven)
+    # It looks once before the plan, and once before each job.
+    assert advance(ports, driven, late_after(2))
+    assert (queue.asked, driven.wake_at) == (1, after(1))
+    assert advance(ports, driven)
+    assert queue.asked == 2
+
+
+def test_a_driver_without_time_looks_for_some_reservations_now_and_for_the_rest_later(
+    ports: Ports, driven: Driven
+) -> None:
+    record_run(
+        ports, *(spec(name, request=REQUEST) for name in "ab"), run=header(run_id="etl/2027")
+    )
+    run = ports.runs.load_run("etl/2027")
+    changes = [reserving.reserve(run, HandOver(name), NOW) for name in "ab"]
+    dispatch.commit(ports, run, changes)
+    ports.queue.submit([reserving.submission(run, HandOver(name)) for name in "ab"])
+    dispatch.recover(ports, run, late_after(1))
+    assert [run.states[name].status for name in "ab"] == [J.SUBMITTED, J.RESERVED]
+    dispatch.recover(ports, run, late_after(1))
+    assert [run.states[name].status for name in "ab"] == [J.SUBMITTED, J.SUBMITTED]
