@@ -74,8 +74,9 @@ class Bus:
         """Call the functions whose events are due; False when none was."""
         now = self._clock()
         if self._reconcile_at <= now:
-            self._reconcile_at += RECONCILE
             self._put(0.0, "reconcile", scheduled(now, self._number))
+        while self._reconcile_at <= now:  # a schedule does not make up for what it missed
+            self._reconcile_at += RECONCILE
         due = []
         while self._waiting and self._waiting[0].at <= now:
             due.append(heapq.heappop(self._waiting))

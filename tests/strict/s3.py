@@ -77,7 +77,7 @@ class FakeS3:
         bucket, key = self._bucket(params), params["Key"]
         self._check_condition(bucket, key, params)
         body = params.get("Body", b"")
-        content = bytes(body) if isinstance(body, bytes | bytearray) else body.read()
+        content = bytes(body) if isinstance(body, bytes | bytearray) else _whole(body)
         about = {name: params[name] for name in _KEPT if name in params}
         version = self.put(bucket.name, key, content, about)
         return {"ETag": version.about["ETag"], **_version_id(bucket, version)}
@@ -233,6 +233,13 @@ class FakeS3:
                 },
             }
         )
+
+
+def _whole(body: Any) -> bytes:
+    """All of a stream, again when a request is sent again."""
+    body.seek(0)
+    content: bytes = body.read()
+    return content
 
 
 def _version_id(bucket: Bucket, version: Version) -> Fields:

@@ -284,9 +284,10 @@ class StrictStage:
             began = self.clock()
             assert steps < _MANY_STEPS, f"no end of steps at {began}: {self.unfinished()}"
 
-    def pass_time(self) -> None:
-        """Let time pass until something happens."""
-        self.batch.advance(max(0.0, (self._next_at() - self.clock()).total_seconds()))
+    def pass_time(self, longest: timedelta | None = None) -> None:
+        """Let time pass until something happens, at most that much of it."""
+        waits = [self._next_at() - self.clock(), *([] if longest is None else [longest])]
+        self.batch.advance(max(timedelta(), min(waits)).total_seconds())
 
     def _next_at(self) -> datetime:
         times = (self.machine.next_due(), self.batch.next_at(), self.bus.next_at)
