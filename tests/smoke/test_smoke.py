@@ -253,5 +253,5 @@ def test_a_stage_that_can_not_be_asked_is_told_in_one_line(
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     assert command.main(["--stage", "dev"]) == 2
     told = capsys.readouterr().err
-    assert "Unable to locate credentials" in told
+    assert "no credentials were found" in told
     assert told.count("\n") == 1
