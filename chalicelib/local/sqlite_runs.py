@@ -67,6 +67,7 @@ _BY_POSITION = """
     ORDER BY position LIMIT :limit
 ) JOIN specs USING (run, position) ORDER BY position
 """
+_VERSIONS = "SELECT sum(version) FROM jobs WHERE run = ?"
 _SPECS = "SELECT spec FROM specs WHERE run = ? ORDER BY position"
 _HEADERS = "SELECT status, revision, counts, header FROM runs WHERE run_id >= :prefix"
 _OF_SCHEDULE = "AND schedule_id = :schedule_id"
@@ -85,14 +86,15 @@ FROM runs JOIN events USING (run) WHERE run_id = :run_id AND sequence > :after
 _OF_JOB = "AND job = :job"
 _OLDEST_FIRST = "ORDER BY sequence"
 
+_Jobs = tuple[Sequence[JobSpec], Mapping[str, JobState]]
+
 
 class SqliteRuns:
     """ports.RunStore on a database."""
 
     def __init__(self, database: Database) -> None:
         self._runs = database
-        # Of the run that was stored last, until it is loaded: it never changes, and costs to read.
-        self._frozen: dict[str, Sequence[JobSpec]] = {}
+        self._created: dict[str, _Jobs] = {}  # of the run that was stored last, until it is loaded
 
     def create_run(
         self, header: RunHeader, specs: Sequence[JobSpec], states: Mapping[str, JobState]
@@ -110,8 +112,8 @@ class SqliteRuns:
             connection.executemany(_INSERT_SPEC, rows)
             connection.executemany(_INSERT_JOB, job_rows(run, specs, states))
             connection.executemany(_INSERT_EVENT, event_rows(run, 0, (), (start_of(header),)))
-        self._frozen.clear()
-        self._frozen[header.run_id] = specs
+        self._created.clear()
+        self._created[header.run_id] = specs, states
 
     def get_header(self, run_id: str) -> RunHeader:
         """Raises NotFoundError."""
@@ -141,8 +143,10 @@ class SqliteRuns:
         with self._runs.reading("load run") as connection:
             row = _row_of(connection, run_id)
             header, key = header_of(row), row[4:]
-            specs = self._frozen.pop(run_id, None) or _specs_of(connection, key)
-            states = {name: state_of(row) for name, *row in connection.execute(_STATES, key)}
+            created = self._created.pop(run_id, None)
+            if created is None or _have_moved(connection, key, created):
+                created = _jobs_of(connection, key)
+            specs, states = created
         return Run(header, specs, {spec.name: states[spec.name] for spec in specs})
 
     def load_for_turn(self, run_id: str) -> Run:
@@ -219,8 +223,15 @@ def _row_of(connection: sqlite3.Connection, run_id: str) -> Row:
     return row
 
 
-def _specs_of(connection: sqlite3.Connection, key: Row) -> list[JobSpec]:
-    return [decode_spec(from_json(text)) for (text,) in connection.execute(_SPECS, key)]
+def _have_moved(connection: sqlite3.Connection, key: Row, jobs: _Jobs) -> bool:
+    """Say whether a job was changed since: its version would have grown."""
+    total = connection.execute(_VERSIONS, key).fetchone()[0]
+    return bool(total != sum(state.version for state in jobs[1].values()))
+
+
+def _jobs_of(connection: sqlite3.Connection, key: Row) -> _Jobs:
+    specs = [decode_spec(from_json(text)) for (text,) in connection.execute(_SPECS, key)]
+    return specs, {name: state_of(row) for name, *row in connection.execute(_STATES, key)}
 
 
 def _insert_run(

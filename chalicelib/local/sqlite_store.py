@@ -23,7 +23,7 @@ class SqliteStore(SqliteSchedules, SqliteRuns):
     def fenced(self, epoch: int) -> "SqliteStore":
         """The same store for the holder of `epoch`: a write after a newer one began conflicts."""
         store = SqliteStore(self._database.fenced(epoch))
-        store._frozen = self._frozen
+        store._created = self._created
         return store
 
     def take_epoch(self, owner: str) -> int:
