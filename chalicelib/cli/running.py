@@ -1,6 +1,8 @@
 """The verbs that start runs, stay with them, and end them."""
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,9 +45,11 @@ def run(
     from chalicelib.core.loading import read
     from chalicelib.services import runs, schedules
 
-    document = read(content, file.name)
-    stored = schedules.put(session.edition.ports, document, session.actor)
-    header = runs.start(session.edition.ports, stored, _request(session, param, reason), document)
+    with _all_of_it_to_last():
+        ports = session.edition.ports
+        document = read(content, file.name)
+        stored = schedules.put(ports, document, session.actor)
+        header = runs.start(ports, stored, _request(session, param, reason), document)
     return _stay(session, header, detach=detach)
 
 
@@ -63,9 +67,10 @@ def start(
     session.edition.prepare()
     from chalicelib.services import runs
 
-    ports = session.edition.ports
-    stored = ports.schedules.get_schedule(schedule, version)
-    header = runs.start(ports, stored, _request(session, param, reason))
+    with _all_of_it_to_last():
+        ports = session.edition.ports
+        stored = ports.schedules.get_schedule(schedule, version)
+        header = runs.start(ports, stored, _request(session, param, reason))
     return _stay(session, header, detach=detach)
 
 
@@ -139,6 +144,17 @@ def cancel(session: Session, run: AnyRun = "", detach: Detach = False, reason: R
     cancelled = operations.cancel(session.edition.ports, header.run_id, order)
     code = _stay(session, cancelled, detach=detach, since=since)
     return Exit.DONE if code is Exit.RUN_CANCELLED else code
+
+
+@contextmanager
+def _all_of_it_to_last() -> Iterator[None]:
+    """What is made meanwhile is no garbage: not to look for any spares a large run 30 ms."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _request(session: Session, param: Sequence[str] | None, reason: str) -> "StartRequest":

@@ -203,13 +203,13 @@ def _texts(
     if isinstance(value, str):
         if "${" in value:
             yield path, value
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _texts((*path, index), item)
     elif isinstance(value, Mapping):
         for key, member in value.items():
             if key not in _NEVER_FILLED:
                 yield from _texts((*path, key), member)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _texts((*path, index), item)
 
 
 def _upstream(node: Node) -> list[str]:
