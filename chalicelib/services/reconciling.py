@@ -14,7 +14,7 @@ from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.run import RunHeader
 from chalicelib.errors import BackendError, ConflictError, SchedulerError
 from chalicelib.ports import DrivingPorts
-from chalicelib.services import archiving, driving
+from chalicelib.services import announcing, archiving, driving
 from chalicelib.services.steps import Remaining
 
 logger = logging.getLogger(__name__)
@@ -24,6 +24,8 @@ FOUND = "reconcile found"  # cloudformation/template.yaml: ReconcileFoundMetric
 _TO_ARCHIVE = timedelta(minutes=15)
 # Beyond the fence, within which a driver that is awake has looked for a reservation often enough.
 _OVERDUE = timedelta(minutes=10)
+# An end that is older is no news: runs of the first version may have ended years ago.
+_NEWS = timedelta(days=1)
 _LEAVE = 60_000  # ms before the function's end in which nothing new is begun
 
 Look = Callable[[DrivingPorts, RunHeader], str]
@@ -98,8 +100,18 @@ def _wake_if_overdue(ports: DrivingPorts, header: RunHeader) -> str:
 
 
 def _put_away(ports: DrivingPorts, header: RunHeader) -> str:
+    """Archive the run, and tell of its end: who was to do both may have been stopped before."""
     try:
         address = archiving.put_away(ports, header)
     except BackendError as error:
         return f"ended and not archived, and can't archive it: {error}"
+    if header.ended_at is not None and ports.clock() - header.ended_at < _NEWS:
+        _tell_end(ports, header)
     return f"ended and not archived, and archived it in {address}"
+
+
+def _tell_end(ports: DrivingPorts, header: RunHeader) -> None:
+    try:
+        announcing.tell_end(ports, header)
+    except BackendError as error:
+        logger.warning("can't tell of the end of %s: %s", header.run_id, error)

@@ -102,7 +102,6 @@ def test_f20_what_an_execution_left_that_was_ended_from_outside_is_taken_up(
 
 def end_all(status: str) -> Do:
     def end(world: Rehearsal) -> None:
-        world.was_aborted = True
         for execution in world.stage.machine.running():
             world.stage.machine.abort(execution.name, status)
 

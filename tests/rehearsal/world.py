@@ -104,7 +104,6 @@ class Rehearsal:
         self.clock = self.stage.clock
         self.taken: list[Taken] = []
         self.is_crowded = False  # whether anything happened while a function ran
-        self.was_aborted = False
         self._history: dict[str, dict[tuple[int, str], str]] = {}
         self._deeds = [Deed(lambda world: not has_run(world), self.start)]
         self._deeds += self.plot.deeds
@@ -146,7 +145,12 @@ class Rehearsal:
 
     @property
     def is_over(self) -> bool:
-        return self.stage.is_quiet and not self._deeds
+        """True when all runs have ended, and are archived, and nobody means to do anything."""
+        return self.stage.is_quiet and not self._deeds and not self._unarchived()
+
+    def _unarchived(self) -> list[str]:
+        headers = self.ledger.headers()
+        return [run for run, header in headers.items() if "archive" not in header]
 
     @property
     def seconds(self) -> float:
@@ -247,7 +251,6 @@ class Rehearsal:
 
     def abort(self) -> None:
         """Stop every execution, as a person in the console may."""
-        self.was_aborted = True
         for execution in self.stage.machine.running():
             self.stage.machine.abort(execution.name)
 

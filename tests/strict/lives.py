@@ -198,6 +198,22 @@ def is_archived_late() -> StrictStage:
     return stage
 
 
+def is_aborted_before_it_tells() -> StrictStage:
+    """A record of the first version ends; reconcile archives it, and tells of its end."""
+    stage = StrictStage(Setup(script=ends()))
+    item = old_record(_OLD[0], "RUNNING")
+    stage.aws.client("dynamodb").put_item(TableName=HISTORY, Item=item)
+    by_hand(
+        stage,
+        "again",
+        {"scheduleId": "etl", "startDateTime": _OLD[0], "scheduleStatus": "CONTINUE"},
+    )
+    until(stage, "Notify")
+    abort(stage)
+    stage.advance(1500.0)
+    return stage
+
+
 def sleeps_over_a_reservation() -> StrictStage:
     """A function that hung for an hour reserves, and dies, when its driver has gone to sleep."""
     listed = document({"a": ()})
@@ -342,6 +358,7 @@ LIVES: Sequence[Callable[[], StrictStage]] = (
     ends_what_is_not_shown_yet,
     has_no_driver,
     is_archived_late,
+    is_aborted_before_it_tells,
     sleeps_over_a_reservation,
     is_aborted,
     *(partial(takes_over_an_old_record, started) for started in _OLD),

@@ -14,9 +14,9 @@ from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.naming import execution_name, run_id
 from chalicelib.core.run import RunHeader
 from chalicelib.errors import BackendError, ConflictError, InvalidInputError
-from chalicelib.local.memory_driving import MemoryArchive, MemoryExecutions
+from chalicelib.local.memory_driving import MemoryArchive, MemoryExecutions, MemoryNotices
 from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
-from chalicelib.ports import DrivingPorts
+from chalicelib.ports import DrivingPorts, Notice
 from chalicelib.services import archiving, reconciling
 from cloudformation import rendering
 from tests.unit.runs import EARLIER, NOW, header, spec, state
@@ -232,6 +232,43 @@ def test_an_ended_run_that_is_not_archived_is_archived_and_sealed() -> None:
     )
     assert list(archive_of(ports).files) == [about.run_id]
     assert reconciling.reconcile(ports, plenty) == 0
+
+
+def notices_of(ports: DrivingPorts) -> MemoryNotices:
+    assert isinstance(ports.notices, MemoryNotices)
+    return ports.notices
+
+
+def test_the_end_of_a_run_that_nobody_archived_is_told_as_well_for_nobody_may_have_told_it() -> (
+    None
+):
+    ports = driving_world()
+    put(ports, an_end())
+    reconciling.reconcile(ports, plenty)
+    reconciling.reconcile(ports, plenty)
+    [notice] = notices_of(ports).published
+    assert (notice.id, notice.subject) == (f"{a_run().run_id}/1/end", "etl: run FAILED")
+
+
+def test_an_end_of_long_ago_is_archived_and_no_news() -> None:
+    ports = driving_world()
+    put(ports, an_end(minutes=24 * 60))
+    assert reconciling.reconcile(ports, plenty) == 1
+    assert not notices_of(ports).published
+
+
+class Deaf(MemoryNotices):
+    """Takes no notice."""
+
+    def publish(self, notice: Notice) -> None:
+        raise BackendError("SNS", "Publish", "Throttling", retryable=True)
+
+
+def test_people_who_can_not_be_told_keep_no_run_from_its_archive() -> None:
+    ports = replace(driving_world(), notices=Deaf())
+    put(ports, an_end())
+    assert reconciling.reconcile(ports, plenty) == 1
+    assert list(archive_of(ports).files) == [a_run().run_id]
 
 
 def test_a_stage_that_keeps_for_ever_archives_and_lets_nothing_expire() -> None:
