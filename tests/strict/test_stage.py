@@ -134,7 +134,10 @@ def test_a_run_that_does_not_end_is_told() -> None:
         stage.drive(3600)
 
 
-def test_a_function_whose_time_is_up_while_it_submits_loses_and_doubles_nothing() -> None:
+@pytest.mark.parametrize(("seconds", "crashes"), [(299.5, 0), (301.0, 1)], ids=["nearly", "up"])
+def test_a_function_whose_time_is_up_while_it_submits_loses_and_doubles_nothing(
+    seconds: float, crashes: int
+) -> None:
     stage = StrictStage()
     names = [f"j{number}" for number in range(50)]
     stage.put(document(*[(name,) for name in names]))
@@ -142,12 +145,12 @@ def test_a_function_whose_time_is_up_while_it_submits_loses_and_doubles_nothing(
 
     def too_slow(_index: int, _service: str, operation: str) -> None:
         if operation == "SubmitJob" and stage.aws.count(operation) == 1:
-            stage.clock.advance(299.5)
+            stage.spend(seconds)
 
     stage.aws.faults = too_slow
     stage.drive()
-    assert stage.crashes == 1
-    assert stage.aws.count("SubmitJob") == 50
+    assert stage.crashes == crashes
+    assert len(stage.batch.submissions) == 50
     assert statuses(stage, header.run_id) == dict.fromkeys(names, "SUCCEEDED")
 
 
