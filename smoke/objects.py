@@ -55,6 +55,21 @@ def names_versions(trial: Trial) -> Steps:
     return judged(versions, holds=all(versions) and versions[0] != versions[1])
 
 
+@check("s3-replaces-what-was-seen")
+def replaces_what_was_seen(trial: Trial) -> Steps:
+    yield
+    client = trial.clients["s3"]
+    where = {"Bucket": trial.place.bucket, "Key": f"{prefix(trial)}seen"}
+    client.put_object(**where, Body=b"first")
+    seen = client.head_object(**where)["ETag"]
+    client.put_object(**where, Body=b"second", IfMatch=seen)
+    try:
+        client.put_object(**where, Body=b"late", IfMatch=seen)
+    except ClientError as error:
+        return judged(code_of(error), holds=code_of(error) == "PreconditionFailed")
+    return judged("a newer one was replaced", holds=False)
+
+
 @check("s3-misses-clearly")
 def misses_clearly(trial: Trial) -> Steps:
     yield

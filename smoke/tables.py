@@ -136,10 +136,43 @@ def status_index(trial: Trial) -> Steps:
     return judged(f"within {seconds:.1f} s", holds=seconds <= _BEHIND)
 
 
+@check("dynamo-sparse-index")
+def sparse_index(trial: Trial) -> Steps:
+    calls, table = DynamoCalls(trial.clients), trial.place.tables.history
+    key = {"scheduleId": f"{trial.mark}-sparse", "startDateTime": "probe"}
+    trial.schedules.add(key["scheduleId"])
+    question = Question(
+        table=table,
+        index="unsealed",
+        condition="#unsealed = :mark AND #unsealedSince < :before",
+        values={":mark": trial.mark, ":before": "2"},
+        consistent=False,
+    )
+    took = []
+    for update, wanted in (("SET #unsealed = :mark, #unsealedSince = :at", 1),
+                           ("REMOVE #unsealed, #unsealedSince", 0)):  # fmt: skip
+        values = {":mark": trial.mark, ":at": "1"} if wanted else {}
+        calls.write(Write(table=table, key=key, update=update, values=values))
+        began = trial.seconds()
+
+        def look(wanted: int = wanted, began: float = began) -> float | None:
+            found = len(list(calls.query(question)))
+            return trial.seconds() - began if found == wanted else None
+
+        took.append((yield from trial.until(f"{wanted} items in the sparse index", look)))
+    there, gone = took
+    said = f"there within {there:.1f} s, gone within {gone:.1f} s"
+    return judged(said, holds=max(took) <= _BEHIND)
+
+
 @check("dynamo-expiry")
 def expiry(trial: Trial) -> Steps:
     yield
-    reply = trial.clients["dynamodb"].describe_time_to_live(TableName=trial.place.tables.jobs)
-    told = reply["TimeToLiveDescription"]
-    seen = f"{told['TimeToLiveStatus']} by {told.get('AttributeName')}"
-    return judged(seen, holds=seen == "ENABLED by expiresAt")
+    seen = {}
+    for table in (trial.place.tables.history, trial.place.tables.jobs):
+        reply = trial.clients["dynamodb"].describe_time_to_live(TableName=table)
+        told = reply["TimeToLiveDescription"]
+        seen[table] = f"{told['TimeToLiveStatus']} by {told.get('AttributeName')}"
+    jobs_expire = seen[trial.place.tables.jobs] == "ENABLED by expiresAt"
+    headers_stay = not seen[trial.place.tables.history].startswith("ENAB")
+    return judged(seen, holds=jobs_expire and headers_stay)

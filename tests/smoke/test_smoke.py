@@ -186,6 +186,20 @@ def not_expiring(stage: Stage) -> None:
     stage.instead("dynamodb", "DescribeTimeToLive", lambda _: told)
 
 
+def slow_to_index(stage: Stage) -> None:
+    began = stage.clock.milliseconds
+
+    def change(answer: dict[str, Any]) -> dict[str, Any]:
+        is_early = stage.clock.milliseconds < began + 90_000
+        return {"Items": [], "Count": 0, "ScannedCount": 0} if is_early else answer
+
+    stage.instead("dynamodb", "Query", change)
+
+
+def replacing_anything(stage: Stage) -> None:
+    stage.s3.heeds_tags = False
+
+
 def unversioned(stage: Stage) -> None:
     stage.s3.create(BUCKET, is_versioned=False)
 
@@ -209,6 +223,8 @@ def unversioned(stage: Stage) -> None:
         (half_deployed, "stage-is-whole", Verdict.WRONG),
         (counted_wrongly, "logs-count-lines", Verdict.WRONG),
         (not_expiring, "dynamo-expiry", Verdict.WRONG),
+        (slow_to_index, "dynamo-sparse-index", Verdict.WRONG),
+        (replacing_anything, "s3-replaces-what-was-seen", Verdict.WRONG),
         (unversioned, "s3-names-versions", Verdict.WRONG),
     ],
 )
