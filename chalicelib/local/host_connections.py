@@ -1,5 +1,6 @@
 """The host's side of its socket: who is connected, what they ask, what they are still owed."""
 
+import contextlib
 import json
 import selectors
 import socket
@@ -75,6 +76,7 @@ class Connections:
         address.unlink(missing_ok=True)
         self._listener.bind(str(address))
         address.chmod(0o600)
+        self._file = address.stat().st_ino
         self._listener.listen(64)
         self._listener.setblocking(False)
         self._wakeup = wakeup
@@ -84,7 +86,10 @@ class Connections:
 
     def close(self) -> None:
         """Let nobody in any more, and let everybody go."""
-        self._address.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            # Where the state directory was removed and made anew, the socket is another host's.
+            if self._address.stat().st_ino == self._file:
+                self._address.unlink()
         for connection in list(self.clients):
             self.drop(connection)
         self._listener.close()

@@ -1,6 +1,7 @@
 """Clients of the real host: finding it, sharing it, and a state that is broken."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -34,6 +35,19 @@ def test_a_host_without_clients_and_jobs_leaves(connect: Connect, state: Path) -
     client.close()
     gone(client.host_pid)
     assert not (state / "host.sock").exists()
+
+
+def test_a_host_that_leaves_takes_no_other_hosts_place_away(connect: Connect, state: Path) -> None:
+    first = connect()
+    first.find("x", "default")
+    shutil.rmtree(state)
+    second = connect()
+    second.find("x", "default")
+    first.close()
+    gone(first.host_pid)
+    third = connect()
+    third.find("x", "default")
+    assert third.host_pid == second.host_pid != first.host_pid
 
 
 def test_a_host_stays_for_its_jobs(connect: Connect, tmp_path: Path) -> None:
