@@ -248,7 +248,8 @@ class HostClient:
         return [replies[number] for number in range(first, self._last_id + 1)]
 
     def _listen(self, seconds: float) -> None:
-        self._receive(seconds)
+        if not self._frames:  # else something came when we saw whether the host is there
+            self._receive(seconds)
         for _ in self._take():
             raise self._lost("it answers what nobody asked")
 

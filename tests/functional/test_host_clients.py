@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -87,6 +88,20 @@ def test_clients_that_start_together_end_up_with_one_host(connect: Connect, stat
     for host in hosts:
         os.kill(host, signal.SIGTERM)
         gone(host)
+
+
+def test_news_that_has_come_is_not_waited_for(connect: Connect) -> None:
+    client, other = connect(), connect()
+    job_id = accept(client, job("long", ["sleep", "300"]))
+    running(client, job_id)
+    while client.wait(0.1):
+        pass
+    other.terminate(job_id, "enough")
+    end(other, job_id)
+    end(other, accept(other, job("next", ["true"])))  # by then the news of the first has come
+    began = time.monotonic()
+    assert job_id in client.wait(5)
+    assert time.monotonic() - began < 2
 
 
 def test_an_engine_with_a_lower_fence_can_submit_nothing_any_more(connect: Connect) -> None:
