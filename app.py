@@ -61,7 +61,9 @@ def wait_for_change(event: Json, context: Any) -> None:
 @app.lambda_function()
 def poll_jobs(event: Json, context: Any) -> Json:
     """Ask AWS Batch about every live job."""
-    return steps.poll_jobs(driving_ports(), Leg.of_json(event)).to_json()
+    return steps.poll_jobs(
+        driving_ports(), Leg.of_json(event), context.get_remaining_time_in_millis
+    ).to_json()
 
 
 @app.lambda_function()

@@ -12,7 +12,7 @@ from chalicelib.ports import Ports
 
 logger = logging.getLogger(__name__)
 
-IsLate = Callable[[], bool]
+IsLate = Callable[[], bool]  # whether a driver's time is up: it begins nothing more
 
 
 def in_no_hurry() -> bool:
@@ -52,12 +52,12 @@ def _answer(ports: Ports, run: Run, job: str, outcome: Outcome) -> Change | None
 
 
 def recover(ports: Ports, run: Run, is_late: IsLate = in_no_hurry) -> None:
-    """Look for the reservations whose answer is missing, and adopt what is found.
+    """Look for every reservation whose answer is missing, and adopt what is found.
 
-    What the driver has no time for is looked for by the next turn.
+    What there is no time for is looked for first the next time.
     """
-    changes = []
-    for job in list(run.reserved):
+    changes: list[Change] = []
+    for job in sorted(run.reserved, key=lambda name: run.states[name].lookups):
         if is_late():
             break
         found = ports.queue.find(run.states[job].queue_name, reserving.queue_of(run, job))

@@ -21,7 +21,7 @@ from chalicelib.core.run import Run, RunHeader
 from chalicelib.errors import BackendError, ConflictError, InvalidInputError
 from chalicelib.ports import DrivingPorts
 from chalicelib.services import announcing, archiving, dispatch, driving, operations, runs
-from chalicelib.services.turn import Driven, advance, poll
+from chalicelib.services.turn import AT_ONCE, Driven, advance, poll
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +30,16 @@ _LEAVE = 60_000  # ms before its end in which a function begins nothing new
 _LOOK_AGAIN = 30  # s until a reservation without an answer is looked for again
 _LONGEST_REASON = 1024  # characters of an error that the history keeps
 _IDLE = 3600  # s to wait where only an operator, who wakes us, can move anything
+_SETTLE = 5  # s from the first event to the turn that answers it and all that came with it
+_LONGEST_SETTLE = 60  # s
+_LIVE_A_SECOND = 20  # live jobs that make it a second longer: a turn asks about each of them
 
 Remaining = Callable[[], int]  # the milliseconds that the function may still take
+
+
+def at_leisure() -> int:
+    """What is left to a caller that nobody cuts off."""
+    return 2 * _LEAVE
 
 
 class Next(StrEnum):
@@ -54,6 +62,7 @@ class Leg:
     status: RunStatus = RunStatus.RUNNING
     turn: int = 0
     wait: int = 60  # s until the poll of last resort
+    settle: int = _SETTLE  # s from a wake to the poll
     told: bool = False  # of the first failure
     next: Next = Next.SUBMIT
 
@@ -113,9 +122,7 @@ def _meant(
 
 def submit_jobs(ports: DrivingPorts, leg: Leg, remaining: Remaining) -> Leg:
     """Hand over every job that can go now; `submit` again when the time was too short."""
-
-    def is_late() -> bool:
-        return remaining() < _LEAVE
+    is_late = _lateness(remaining)
 
     def act(driven: Driven, leg: Leg) -> Leg:
         dispatch.recover(ports, driven.run, is_late)
@@ -125,7 +132,8 @@ def submit_jobs(ports: DrivingPorts, leg: Leg, remaining: Remaining) -> Leg:
             return replace(leg, status=header.status, next=Next.NOTIFY)
         if not done:
             return replace(leg, next=Next.SUBMIT)
-        return replace(leg, wait=_seconds_to_wait(driven, ports.clock()), next=Next.WAIT)
+        wait, settle = _seconds_to_wait(driven, ports.clock()), _seconds_to_settle(driven.run)
+        return replace(leg, wait=wait, settle=settle, next=Next.WAIT)
 
     return _on_run(ports, leg, act)
 
@@ -136,11 +144,11 @@ def wait_for_change(ports: DrivingPorts, leg: Leg, token: str) -> None:
         ports.executions.wake(token)
 
 
-def poll_jobs(ports: DrivingPorts, leg: Leg) -> Leg:
-    """Ask the queue about every live job, and fold in what it says."""
+def poll_jobs(ports: DrivingPorts, leg: Leg, remaining: Remaining = at_leisure) -> Leg:
+    """Ask the queue about every live job there is time for, and fold in what it says."""
 
     def act(driven: Driven, leg: Leg) -> Leg:
-        poll(ports, driven)
+        poll(ports, driven, _in_turn(driven.run, leg.turn), _lateness(remaining))
         return replace(leg, next=Next.RECORD)
 
     return _on_run(ports, leg, act)
@@ -251,6 +259,17 @@ def _see_off(ports: DrivingPorts, header: RunHeader) -> None:
         driving.start(ports.executions, header)
 
 
+def _in_turn(run: Run, turn: int) -> list[str]:
+    """The live jobs, each turn from others on: there may not be time for all of them."""
+    live = list(run.live)
+    first = turn * AT_ONCE % len(live) if len(live) > AT_ONCE else 0
+    return live[first:] + live[:first]
+
+
+def _lateness(remaining: Remaining) -> dispatch.IsLate:
+    return lambda: remaining() < _LEAVE
+
+
 def _seconds_to_wait(driven: Driven, now: datetime) -> int:
     run = driven.run
     waits = [float(run.header.policy.wait_time)]
@@ -261,3 +280,9 @@ def _seconds_to_wait(driven: Driven, now: datetime) -> int:
     if driven.wake_at is not None:
         waits.append((driven.wake_at - now).total_seconds())
     return max(1, math.ceil(min(waits)))
+
+
+def _seconds_to_settle(run: Run) -> int:
+    """A turn costs what is live, so with more of it a turn is to answer more events at once."""
+    longest = min(_LONGEST_SETTLE, run.header.policy.wait_time)
+    return max(_SETTLE, min(len(run.live) // _LIVE_A_SECOND, longest))

