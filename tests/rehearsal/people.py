@@ -55,9 +55,9 @@ class People:
         with self._calling() as ports:
             operations.cancel(ports, self.run_id, self._order(ports, Act.CANCEL))
 
-    def restart(self) -> None:
+    def restart(self, run_id: str = "") -> None:
         with self._calling() as ports:
-            operations.restart(ports, self.run_id, self._order(ports, Act.RESTART))
+            operations.restart(ports, run_id or self.run_id, self._order(ports, Act.RESTART))
 
     def try_to(self, deed: Callable[[], object]) -> str | None:
         """Do it: empty when it was done, the sentence of a refusal, None without an answer."""
