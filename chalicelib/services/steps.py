@@ -37,11 +37,6 @@ _LIVE_A_SECOND = 20  # live jobs that make it a second longer: a turn asks about
 Remaining = Callable[[], int]  # the milliseconds that the function may still take
 
 
-def at_leisure() -> int:
-    """What is left to a caller that nobody cuts off."""
-    return 2 * _LEAVE
-
-
 class Next(StrEnum):
     """Where the state machine goes from a step."""
 
@@ -144,7 +139,7 @@ def wait_for_change(ports: DrivingPorts, leg: Leg, token: str) -> None:
         ports.executions.wake(token)
 
 
-def poll_jobs(ports: DrivingPorts, leg: Leg, remaining: Remaining = at_leisure) -> Leg:
+def poll_jobs(ports: DrivingPorts, leg: Leg, remaining: Remaining) -> Leg:
     """Ask the queue about every live job there is time for, and fold in what it says."""
 
     def act(driven: Driven, leg: Leg) -> Leg:

@@ -131,6 +131,11 @@ def job_of(submission: Submission) -> str:
     return submission.tags["batch-scheduler:job"]
 
 
+def plenty() -> int:
+    """The milliseconds of a function that has just begun."""
+    return 300_000
+
+
 def driven(**members: Any) -> RunHeader:
     """A header of the run `RUN` that `DRIVER` drives."""
     return header(**{"run_id": RUN, "driver": DRIVER, **members})

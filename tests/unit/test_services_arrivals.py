@@ -8,7 +8,7 @@ import pytest
 from chalicelib.core.naming import execution_name
 from chalicelib.services import arrivals, steps
 from tests.unit.runs import spec
-from tests.unit.stage import RUN, Stage, driven
+from tests.unit.stage import RUN, Stage, driven, plenty
 
 FIRST, SECOND = (execution_name(RUN, 1, number) for number in range(2))
 SCHEDULE = b'{"scheduleId": "nightly", "jobList": [{"jobName": "a", "command": ["true"]}]}'
@@ -21,7 +21,7 @@ def stage() -> Stage:
 
 def test_an_event_of_a_job_wakes_the_driver_of_its_run(stage: Stage) -> None:
     leg = stage.record()
-    steps.submit_jobs(stage.ports, leg, lambda: 300_000)
+    steps.submit_jobs(stage.ports, leg, plenty)
     steps.wait_for_change(stage.ports, leg, "token")
     [submission] = stage.queue.submissions.values()
     assert arrivals.job_state_changed(stage.ports, {"tags": dict(submission.tags)})

@@ -12,7 +12,7 @@ from chalicelib.services.runs import StartRequest
 from chalicelib.services.steps import Leg, Next
 from tests.builders import job, loaded
 from tests.unit.runs import NOW, order, spec
-from tests.unit.stage import DRIVER, RUN, Stage, driven
+from tests.unit.stage import DRIVER, RUN, Stage, driven, plenty
 
 FIRST, SECOND, THIRD = (execution_name(RUN, 1, number) for number in range(3))
 A = Selection(run_id=RUN, patterns=["a"])
@@ -25,7 +25,7 @@ def stage() -> Stage:
 
 
 def submit(stage: Stage, driver: str) -> Leg:
-    return steps.submit_jobs(stage.ports, Leg(run_id=RUN, driver=driver), lambda: 300_000)
+    return steps.submit_jobs(stage.ports, Leg(run_id=RUN, driver=driver), plenty)
 
 
 def take(stage: Stage, execution: str) -> Leg:
@@ -161,7 +161,7 @@ def test_f20_jobs_on_the_queue_are_adopted_and_not_submitted_again(stage: Stage)
     submit(stage, FIRST)
     driving.execution_ended(stage.ports, FIRST, "ABORTED")
     stage.queue.run_until_quiet()
-    steps.poll_jobs(stage.ports, take(stage, SECOND))
+    steps.poll_jobs(stage.ports, take(stage, SECOND), plenty)
     assert stage.statuses == {"a": "SUCCEEDED", "b": "SUCCEEDED"}
     assert stage.submitted == ["a", "b"]
 

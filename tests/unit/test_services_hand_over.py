@@ -14,7 +14,7 @@ from chalicelib.services.operations import Selection
 from chalicelib.services.steps import Leg, Next
 from tests.builders import job, loaded
 from tests.unit.runs import EARLIER, NOW, order, spec
-from tests.unit.stage import DRIVER, RUN, Stage, driven
+from tests.unit.stage import DRIVER, RUN, Stage, driven, plenty
 
 J = JobStatus
 SUCCESSOR = execution_name(RUN, 1, 1)
@@ -34,14 +34,18 @@ def begin(stage: Stage, message: dict[str, Any], execution: str = DRIVER) -> Leg
 
 
 def submit(stage: Stage, leg: Leg) -> Leg:
-    return steps.submit_jobs(stage.ports, leg, lambda: 300_000)
+    return steps.submit_jobs(stage.ports, leg, plenty)
+
+
+def poll(stage: Stage, leg: Leg) -> Leg:
+    return steps.poll_jobs(stage.ports, leg, plenty)
 
 
 def finish(stage: Stage, leg: Leg) -> Leg:
     """Let everything run, and give the leg that is to be told of."""
     submit(stage, leg)
     stage.queue.run_until_quiet()
-    return submit(stage, steps.poll_jobs(stage.ports, leg))
+    return submit(stage, poll(stage, leg))
 
 
 def put_nightly(stage: Stage, **fields: Any) -> dict[str, Any]:
@@ -192,7 +196,7 @@ def full(stage: Stage) -> Leg:
 
 def test_f21_an_execution_hands_over_before_its_history_is_full(stage: Stage) -> None:
     leg = full(stage)
-    steps.poll_jobs(stage.ports, submit(stage, leg))
+    poll(stage, submit(stage, leg))
     assert steps.record_history(stage.ports, leg).next is Next.END
     assert dict(stage.executions.started[SUCCESSOR]) == CONTINUE
     leg = begin(stage, dict(stage.executions.started[SUCCESSOR]), SUCCESSOR)
@@ -205,7 +209,7 @@ def test_f21_after_a_hand_over_no_step_of_the_old_execution_does_anything(stage:
     leg = full(stage)
     steps.record_history(stage.ports, leg)
     before = stage.store.load_run(RUN).versions
-    for step in (submit, *map(on_ports, (steps.poll_jobs, steps.record_history, steps.notify))):
+    for step in (submit, poll, *map(on_ports, (steps.record_history, steps.notify))):
         assert step(stage, leg).next is Next.END
     assert stage.store.load_run(RUN).versions == before
     assert (stage.submitted, stage.subjects) == ([], [])
@@ -304,6 +308,19 @@ def test_the_end_of_a_run_is_told_and_the_run_is_archived(stage: Stage) -> None:
     assert list(stage.archive.files) == [RUN]
 
 
+def test_a_run_that_can_not_be_archived_has_ended_all_the_same_and_is_archived_later(
+    stage: Stage,
+) -> None:
+    leg = finish(stage, stage.record())
+    stage.archive.is_down = True
+    assert steps.notify(stage.ports, leg).next is Next.END
+    assert (stage.subjects, stage.header.archive) == (["etl: run SUCCEEDED"], "")
+    stage.archive.is_down = False
+    stage.clock.advance(1000)
+    stage.reconcile()
+    assert stage.header.archive
+
+
 def test_a_generation_that_has_been_restarted_is_not_told_as_ended(stage: Stage) -> None:
     stage.queue.failing.add("a")
     leg = finish(stage, stage.record())
@@ -318,7 +335,7 @@ def test_a_step_that_comes_after_the_end_of_its_generation_leads_to_the_telling(
 ) -> None:
     leg = stage.record()
     finish(stage, leg)
-    assert steps.poll_jobs(stage.ports, leg).next is Next.NOTIFY
+    assert poll(stage, leg).next is Next.NOTIFY
 
 
 def test_a_step_that_comes_after_the_end_of_a_later_generation_tells_nothing(
@@ -328,7 +345,7 @@ def test_a_step_that_comes_after_the_end_of_a_later_generation_tells_nothing(
     leg = stage.record()
     finish(stage, leg)
     finish(stage, begin(stage, RESTART, "another"))
-    late = steps.poll_jobs(stage.ports, leg)
+    late = poll(stage, leg)
     assert (late.next, late.status) == (Next.END, RunStatus.FAILED)
 
 

@@ -14,7 +14,7 @@ from chalicelib.services import operations, steps
 from chalicelib.services.operations import Selection
 from tests.unit.runs import NOW, header, order, spec
 from tests.unit.stage import RUN as DRIVEN
-from tests.unit.stage import Stage, job_of
+from tests.unit.stage import Stage, job_of, plenty
 from tests.unit.stores import record_run, world
 
 RUN = "etl/2026"
@@ -141,10 +141,10 @@ class Race:
         self.refused += [refusal.sentence for refusal in operation.refusals]
 
     def submits(self) -> None:
-        steps.submit_jobs(self.stage.ports, self.leg, lambda: 300_000)
+        steps.submit_jobs(self.stage.ports, self.leg, plenty)
 
     def polls(self) -> None:
-        steps.poll_jobs(self.stage.ports, self.leg)
+        steps.poll_jobs(self.stage.ports, self.leg, plenty)
 
     def run(self, way: str, driver: Callable[[], None]) -> None:
         """The operator comes before the driver or after it, or one just before the other writes."""

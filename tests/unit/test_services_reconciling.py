@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from chalicelib.core.batch import QueueLimits
-from chalicelib.core.lifecycle import JobStatus, RunStatus
+from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.core.naming import execution_name, run_id
 from chalicelib.core.run import RunHeader
 from chalicelib.errors import BackendError, ConflictError, InvalidInputError
 from chalicelib.local.memory_driving import MemoryArchive, MemoryExecutions, MemoryNotices
 from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
 from chalicelib.ports import DrivingPorts, Notice
-from chalicelib.services import archiving, reconciling
+from chalicelib.services import archiving, operations, reconciling
 from cloudformation import rendering
-from tests.unit.runs import EARLIER, NOW, header, spec, state
+from tests.unit.runs import EARLIER, NOW, header, order, spec, state
 from tests.unit.stores import driving_world, record_run
 
 PASSING = BackendError("Step Functions", "DescribeExecution", "slow down", retryable=True)
@@ -359,4 +359,14 @@ def test_a_run_that_goes_on_is_not_archived() -> None:
     put(ports, a_run())
     with pytest.raises(ConflictError, match="archived when it has ended"):
         archiving.put_away(ports, ports.runs.get_header(a_run().run_id))
+    assert archive_of(ports).files == {}
+
+
+def test_a_run_that_moves_while_it_is_archived_is_archived_at_its_next_end() -> None:
+    ports = driving_world()
+    put(ports, an_end())
+    seen = ports.runs.get_header(a_run().run_id)
+    operations.restart(ports, seen.run_id, order(Act.RESTART))
+    with pytest.raises(ConflictError, match="has moved on"):
+        archiving.put_away(ports, seen)
     assert archive_of(ports).files == {}

@@ -17,11 +17,11 @@ from chalicelib.services.operations import Selection
 from chalicelib.services.steps import Leg, Next
 from chalicelib.services.turn import AT_ONCE
 from tests.unit.runs import NOW, gate, order, spec
-from tests.unit.stage import DRIVER, RUN, Stage, driven
+from tests.unit.stage import DRIVER, RUN, Stage, driven, plenty
 
 J = JobStatus
 SUCCESSOR = execution_name(RUN, 1, 1)
-PLENTY = 300_000  # ms
+PLENTY = plenty()
 A = Selection(run_id=RUN, patterns=["a"])
 
 
@@ -30,7 +30,7 @@ def stage() -> Stage:
     return Stage()
 
 
-def submit(stage: Stage, leg: Leg, remaining: Callable[[], int] = lambda: PLENTY) -> Leg:
+def submit(stage: Stage, leg: Leg, remaining: Callable[[], int] = plenty) -> Leg:
     return steps.submit_jobs(stage.ports, leg, remaining)
 
 
@@ -38,7 +38,7 @@ def turn(stage: Stage, leg: Leg) -> Leg:
     """Submit, let everything on the queue end, and look at it."""
     leg = submit(stage, leg)
     stage.queue.run_until_quiet()
-    return steps.record_history(stage.ports, steps.poll_jobs(stage.ports, leg))
+    return steps.record_history(stage.ports, steps.poll_jobs(stage.ports, leg, plenty))
 
 
 def moves(stage: Stage) -> Callable[[], object]:
@@ -228,7 +228,7 @@ def test_what_the_queue_says_is_on_record_after_the_poll(stage: Stage) -> None:
     leg = submit(stage, stage.record(spec("a"), spec("b", "a")))
     stage.queue.failing.add("a")
     stage.queue.run_until_quiet()
-    assert steps.poll_jobs(stage.ports, leg).next is Next.RECORD
+    assert steps.poll_jobs(stage.ports, leg, plenty).next is Next.RECORD
     assert stage.statuses == {"a": "FAILED", "b": "UPSTREAM_FAILED"}
 
 
@@ -246,7 +246,7 @@ def test_f45_what_the_queue_does_not_describe_is_not_looked_for_without_time(sta
     leg = stage.record(a=JobState(status=J.RUNNING, job_id="gone", reserved_at=NOW))
     steps.poll_jobs(stage.ports, leg, lambda: 59_999)
     assert stage.states["a"].lookups == 0
-    steps.poll_jobs(stage.ports, leg, lambda: PLENTY)
+    steps.poll_jobs(stage.ports, leg, plenty)
     assert stage.states["a"].lookups == 1
 
 

@@ -1,6 +1,7 @@
 """One turn of a run: what it does when the queue, or the run itself, is not as it was."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -9,13 +10,15 @@ from chalicelib.core.batch import JobDetail
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.core.planning import HandOver, Withdrawal
 from chalicelib.core.run import Intent
-from chalicelib.errors import BackendError
+from chalicelib.errors import BackendError, ConflictError
 from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
+from chalicelib.local.memory_store import MemoryStore
 from chalicelib.ports import Ports
 from chalicelib.services import dispatch, operations
 from chalicelib.services.operations import Selection
 from chalicelib.services.turn import Driven, advance, take_turn
-from tests.unit.runs import NOW, after, header, order, spec
+from tests.unit.runs import NOW, after, gate, header, order, spec
+from tests.unit.stage import CrowdedStore
 from tests.unit.stores import record_run, world
 
 RUN = "etl/2026"
@@ -165,3 +168,56 @@ def test_a_driver_without_time_looks_for_some_reservations_now_and_for_the_rest_
     assert [run.states[name].status for name in "ab"] == [J.SUBMITTED, J.RESERVED]
     dispatch.recover(ports, run, late_after(1))
     assert [run.states[name].status for name in "ab"] == [J.SUBMITTED, J.SUBMITTED]
+
+
+# Others who move the run
+
+
+def begun(store: MemoryStore) -> tuple[Ports, Driven]:
+    """A driver just before its first turn of a run of two jobs, and a gate that is shut."""
+    ports = world(store=store)
+    record_run(ports, *(spec(name, request=REQUEST) for name in "ab"), gate("z"))
+    return ports, Driven(ports.runs.load_run(RUN))
+
+
+def act(ports: Ports, name: str, act: Act) -> Callable[[], object]:
+    selection = Selection(run_id=RUN, patterns=[name])
+    return lambda: operations.act_on_jobs(ports, selection, order(act))
+
+
+def test_what_a_turn_decided_on_a_run_that_moved_is_not_done_and_the_next_decides_anew() -> None:
+    store = CrowdedStore()
+    ports, driven = begun(store)
+    store.others = [act(ports, "b", Act.HOLD)]
+    take_turn(ports, driven)
+    assert (statuses(ports), driven.wake_at) == ({J.WAITING, J.HELD}, NOW)
+    take_turn(ports, driven)
+    assert statuses(ports) == {J.SUBMITTED, J.HELD}
+
+
+def test_what_the_queue_told_a_turn_that_found_the_run_moved_is_asked_again() -> None:
+    store = CrowdedStore()
+    ports, driven = begun(store)
+    take_turn(ports, driven)
+    assert isinstance(ports.queue, MemoryQueue)
+    ports.queue.run_until_quiet()
+    store.others = [act(ports, "z", Act.RELEASE)]
+    take_turn(ports, driven)
+    assert J.SUBMITTED in statuses(ports)
+    take_turn(ports, driven, changed=())
+    assert statuses(ports) == {J.SUCCEEDED, J.PASS}
+
+
+class ClosedStore(MemoryStore):
+    """Takes nothing from this driver, as a file does in which another has the lease."""
+
+    def record(self, *args: Any, **members: Any) -> None:
+        raise ConflictError("Another engine has this run.", event="record")
+
+
+def test_a_driver_whom_a_run_that_stands_still_refuses_has_been_left_behind() -> None:
+    ports, driven = begun(ClosedStore())
+    with pytest.raises(ConflictError, match="Another engine"):
+        take_turn(ports, driven)
+    assert isinstance(ports.queue, MemoryQueue)
+    assert not ports.queue.submissions
