@@ -1,28 +1,34 @@
 """Requests and answers held to the service models of botocore: types, sizes, patterns, enums.
 
-botocore checks a request's types and the least sizes; AWS checks the rest of the model too.
-Each shape is read once into functions, so that large batches stay cheap to check.
+botocore checks a request's types and the least sizes; AWS checks the rest of the model too. An
+answer comes from no botocore: its types and members are checked here as well. Each shape is read
+once into functions, so that large batches stay cheap to check.
 """
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
-
-from botocore.validate import ParamValidator
 
 # An attribute has no constraint of the model, and was typed on its way in: not looked at again.
 _TRUSTED = "AttributeValue"
 # Required by the model, and absent from answers as long as there is none (JobDetail of Batch).
-_OFTEN_ABSENT = {"JobDetail": {"startedAt": 0}}
+_OFTEN_ABSENT = {"JobDetail": frozenset({"startedAt"})}
+# As botocore hands them out. A blob may be a stream as well, and is not looked at.
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "structure": dict,
+    "list": (list, tuple),
+    "map": dict,
+    "string": str,
+    "integer": int,
+    "long": int,
+    "float": (int, float),
+    "double": (int, float),
+    "boolean": bool,
+    "timestamp": datetime,
+}
 
 Check = Callable[[Any, str], Iterator[str]]
-
-
-class _Typed(ParamValidator):  # type: ignore[misc]  # botocore has no types
-    def _validate_structure(self, params: Any, shape: Any, errors: Any, name: str) -> None:
-        if shape.name != _TRUSTED:
-            present = {**_OFTEN_ABSENT.get(shape.name, {}), **params}
-            super()._validate_structure(present, shape, errors, name)
 
 
 class ShapeChecks:
@@ -30,7 +36,6 @@ class ShapeChecks:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str, bool], Check | None] = {}
-        self._typed = _Typed()
         self._is_answer = False  # whether what is read now is a shape of answers
 
     def request(self, params: Any, model: Any) -> list[str]:
@@ -42,10 +47,8 @@ class ShapeChecks:
         """Where an answer is none that the service could give."""
         if shape is None:
             return [f"this operation answers nothing: {sorted(answer)}"] if answer else []
-        report = self._typed.validate(answer, shape)
-        typed = [report.generate_report()] if report.has_errors() else []
         self._is_answer = True
-        return [*typed, *self._found(answer, shape, model)]
+        return list(self._found(answer, shape, model))
 
     def _found(self, value: Any, shape: Any, model: Any) -> Iterator[str]:
         check = None if shape is None else self._check_of(shape, model.service_model.service_name)
@@ -56,13 +59,18 @@ class ShapeChecks:
         key = (service, shape.name, self._is_answer)
         if key not in self._known:
             self._known[key] = None  # a shape inside itself: what it repeats is checked outside
-            self._known[key] = self._made(shape, service)
+            made = self._made(shape, service)
+            self._known[key] = _typed(shape.type_name, made) if self._is_typed(shape) else made
         return self._known[key]
+
+    def _is_typed(self, shape: Any) -> bool:
+        return self._is_answer and shape.name != _TRUSTED and shape.type_name in _TYPES
 
     def _made(self, shape: Any, service: str) -> Check | None:
         match shape.type_name:
             case "structure":
-                return _structure({n: self._check_of(m, service) for n, m in shape.members.items()})
+                members = {n: self._check_of(m, service) for n, m in shape.members.items()}
+                return _answered(shape, members) if self._is_typed(shape) else _structure(members)
             case "list":
                 return _many(self._size_of(shape), None, self._check_of(shape.member, service))
             case "map":
@@ -75,9 +83,37 @@ class ShapeChecks:
         return None
 
     def _size_of(self, shape: Any) -> Check | None:
-        """How many it may hold; in answers nothing (UnprocessedKeys) where requests need some."""
-        least = None if self._is_answer else shape.metadata.get("min")
+        """How many it may hold; answers have nothing (UnprocessedKeys) where requests need some."""
+        is_absent = self._is_answer and shape.type_name == "map"
+        least = None if is_absent else shape.metadata.get("min")
         return _sized(least, shape.metadata.get("max"))
+
+
+def _typed(kind: str, inner: Check | None) -> Check:
+    types = _TYPES[kind]
+
+    def check(value: Any, path: str) -> Iterator[str]:
+        if not isinstance(value, types):
+            yield f"{path}: {value!r} is no {kind}"
+        elif inner is not None:
+            yield from inner(value, path)
+
+    return check
+
+
+def _answered(shape: Any, members: dict[str, Check | None]) -> Check:
+    required = frozenset(shape.required_members) - _OFTEN_ABSENT.get(shape.name, frozenset())
+
+    def check(value: Any, path: str) -> Iterator[str]:
+        for name in required - value.keys():
+            yield f"{path}.{name} is missing"
+        for name, each in value.items():
+            if name not in members:
+                yield f"{path}.{name} is unknown"
+            elif (inner := members[name]) is not None:
+                yield from inner(each, f"{path}.{name}")
+
+    return check
 
 
 def _structure(members: dict[str, Check | None]) -> Check | None:

@@ -201,6 +201,23 @@ def test_a_fake_can_not_answer_what_aws_never_would(row: Impossible) -> None:
         client.submit_job(jobName="a", jobQueue="q", jobDefinition="d")
 
 
+JOB = {"jobName": "a", "jobId": "1", "jobQueue": "q", "status": "FAILED", "jobDefinition": "d"}
+
+
+@pytest.mark.parametrize(
+    "jobs",
+    ["none", [None], [{**JOB, "status": "ASLEEP"}], [{**JOB, "createdAt": "now"}],
+     [{**JOB, "container": {"exitCode": "1"}}], [{**JOB, "tags": {"a": 1}}],
+     [{name: JOB[name] for name in JOB if name != "jobQueue"}]],
+    ids=["no list", "null", "status", "time", "member", "map", "missing"],
+)  # fmt: skip
+def test_an_answer_is_held_to_the_model_all_the_way_down(jobs: Any) -> None:
+    assert answering(DescribeJobs={"jobs": [JOB]}).client("batch").describe_jobs(jobs=["1"])
+    client = answering(DescribeJobs={"jobs": jobs}).client("batch")
+    with pytest.raises(AssertionError, match="DescribeJobs never answers so"):
+        client.describe_jobs(jobs=["1"])
+
+
 def test_two_accounts_know_nothing_of_each_other() -> None:
     first, second = (answering(CancelJob={}) for _ in range(2))
     first.client("batch").cancel_job(jobId="1", reason="x")
