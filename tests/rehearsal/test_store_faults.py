@@ -158,12 +158,14 @@ def restart_the_old(world: Rehearsal) -> None:
     world.people.restart(f"etl/{OLD}Z")
 
 
-def test_f39_the_history_is_what_the_items_of_jobs_say_wherever_a_write_was_cut_off() -> None:
+@pytest.mark.parametrize("fault", [Fault.CRASH_BEFORE, Fault.CRASH_AFTER])
+def test_f39_the_history_is_what_the_items_of_jobs_say_wherever_a_write_was_cut_off(
+    fault: Fault,
+) -> None:
     for index in writes_of("chain"):
-        for fault in (Fault.CRASH_BEFORE, Fault.CRASH_AFTER):
-            world = suffer(BY_NAME["chain"], {index: fault})
-            folded = {event.job: event.after for event in world.ledger.events(world.run_id)}
-            assert folded == {**world.statuses(), "": world.status()}
+        world = suffer(BY_NAME["chain"], {index: fault})
+        folded = {event.job: event.after for event in world.ledger.events(world.run_id)}
+        assert folded == {**world.statuses(), "": world.status()}
 
 
 @pytest.mark.parametrize("is_warm", [True, False], ids=["by process", "by call"])
