@@ -32,7 +32,7 @@ demo: $(VENV)/.installed
 
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 # Tests start hundreds of processes: without bytecode each of them compiles what it imports.
-test check: export PYTHONDONTWRITEBYTECODE :=
+test check prove rehearse: export PYTHONDONTWRITEBYTECODE :=
 
 test: $(VENV)/.installed-dev
 	@$(PYTEST)

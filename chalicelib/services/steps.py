@@ -8,7 +8,7 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -62,7 +62,8 @@ class Leg:
     next: Next = Next.SUBMIT
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        # Not asdict, which copies each value with all that it may hold: ours hold nothing.
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @classmethod
     def of_json(cls, members: Mapping[str, Any]) -> "Leg":

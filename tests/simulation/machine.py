@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +47,20 @@ class Execution:
     ended_at: datetime | None = None
 
 
+@cache
+def _definition() -> tuple[Json, str]:
+    """All states by name, which nobody changes, and the first one's name."""
+    definition = json.loads(DEFINITION.read_text())
+    return definition["States"], definition["StartAt"]
+
+
 class Machine:
     """All executions of one state machine."""
 
     def __init__(self, clock: VirtualClock, invoke: Invoke, seed: int = 0) -> None:
         self.executions: dict[str, Execution] = {}
         self.ended: list[Execution] = []  # aborted or timed out: for EventBridge to tell
-        self._states = json.loads(DEFINITION.read_text())["States"]
-        self._first = json.loads(DEFINITION.read_text())["StartAt"]
+        self._states, self._first = _definition()
         self._clock = clock
         self._invoke = invoke
         self._random = Chance(seed)
