@@ -1,4 +1,4 @@
-# What you can ask for: make demo, test, check, prove, rehearse, bench, docs, lock, build, clean.
+# What you can ask for: make demo, test, check, prove, rehearse, bench, cost, docs, lock, build, clean.
 # On AWS, with STAGE=dev or another: make deploy, diff, package, destroy, smoke; and make lint-aws.
 # Only Python 3.11 or newer is needed; everything else is installed into .venv.
 
@@ -21,7 +21,7 @@ comma := ,
 # Puts a first line, a comment, above a file.
 head = @(echo '\# $(subst ','\'',$(2))'; cat $(1)) > $(1).new && mv $(1).new $(1)
 
-.PHONY: help demo test check prove rehearse bench docs lock build clean
+.PHONY: help demo test check prove rehearse bench cost docs lock build clean
 .PHONY: deploy diff package destroy smoke lint-aws needs-stage
 
 help:
@@ -57,12 +57,16 @@ prove: $(VENV)/.installed-dev
 	$(BIN)/mutmut results
 	$(BIN)/python -m tests.prove.mutants
 
-# Long: the AWS edition on moto.
+# Long: the AWS edition on moto, and at its largest on the strict fake.
 rehearse: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m rehearse tests/acceptance
+	$(BIN)/python -m pytest -m rehearse tests/acceptance tests/strict
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run
+
+# Long: what runs of 10 to 10,000 jobs cost on AWS, measured on the strict fake: docs/cost.md
+cost: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.cost
 
 # The pages and parts of pages that are made from the code.
 docs: $(VENV)/.installed-dev

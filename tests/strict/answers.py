@@ -1,7 +1,7 @@
 """What a faked service may say to a call, and what is kept of each call."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -53,6 +53,7 @@ class Call:
     permissions: tuple[Permission, ...] = ()
     read_units: float = 0.0
     write_units: float = 0.0
+    written: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)  # (table, key)
     fault: Fault | None = None
     error: str = ""  # the code of the error answer; empty without one
 

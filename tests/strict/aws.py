@@ -164,6 +164,11 @@ def _original(name: str) -> Any:
     return client
 
 
+def model_of(service: str, operation: str) -> Any:
+    """What botocore knows of an operation."""
+    return _original(service).meta.service_model.operation_model(operation)
+
+
 def _twin(aws: StrictAws, name: str, tries: int) -> Any:
     """A client that is answered by `aws`; making one anew takes botocore 50 ms."""
     original = _original(name)

@@ -169,8 +169,13 @@ class FakeDynamo:
             self._writes(write_units(_size(write.old)))
             raise write.refused()
         new = write.after()
-        self._writes(write.table.write(write.key, new, self._now))
+        self._writes(self._wrote(write, new))
         return write.returned(new)
+
+    def _wrote(self, write: Write, new: Stored | None) -> float:
+        """Do the write, and give the units of a plain one."""
+        self._aws.call.written.append((write.table.name, write.key))
+        return write.table.write(write.key, new, self._now)
 
     def _action(self, action: Params) -> Write:
         kind = kind_of(action)
@@ -187,7 +192,7 @@ class FakeDynamo:
             if write.is_check:
                 self._writes(2 * write_units(_size(new)))
             else:
-                self._writes(2 * write.table.write(write.key, new, self._now))
+                self._writes(2 * self._wrote(write, new))
 
     def _is_done(self, params: Params) -> bool:
         at, actions = self._tokens.get(params["ClientRequestToken"], (None, None))

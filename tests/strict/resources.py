@@ -53,9 +53,20 @@ def settings() -> Settings:
 @cache
 def seconds_of(function: str) -> int:
     """How long a function may run."""
-    config = _config()
-    seconds: int = {**config, **config["lambda_functions"].get(function, {})}["lambda_timeout"]
+    seconds: int = _of_function(function)["lambda_timeout"]
     return seconds
+
+
+@cache
+def memory_of(function: str) -> int:
+    """The megabytes that a function has."""
+    megabytes: int = _of_function(function)["lambda_memory_size"]
+    return megabytes
+
+
+def _of_function(function: str) -> Fields:
+    config = _config()
+    return {**config, **config["lambda_functions"].get(function, {})}
 
 
 @cache

@@ -152,8 +152,7 @@ class StrictStage:
         with self._running(function) as context, self._process_of(function) as ports:
             first = len(self.aws.calls)
             try:
-                with serving(ports):
-                    answer = getattr(app, function)(json.loads(json.dumps(event)), context)
+                answer = self._run(function, json.loads(json.dumps(event)), context, ports)
             except BaseException as error:
                 self.crashes += not isinstance(error, Exception)
                 raise
@@ -161,6 +160,10 @@ class StrictStage:
                 check_policy(function, self.aws.calls[first:])
         check_payload("a synchronous payload", answer)
         return answer
+
+    def _run(self, function: str, event: Json, context: Context, ports: DrivingPorts) -> Json:
+        with serving(ports):
+            return getattr(app, function)(event, context)
 
     @contextmanager
     def _running(self, function: str) -> Iterator[Context]:
