@@ -105,44 +105,20 @@ def read_settings(
     of_file = _read_file(directory or Path.cwd(), problems)
     given = {_KEYS[key]: value for key, value in (said or {}).items() if value}
     typed = {_KEYS[key]: f"--{key}" for key, value in (said or {}).items() if value}
-    environment = {**of_file, **{k: v for k, v in of_process.items() if v}, **given}
-
-    def read(name: str, parse: Callable[[str], _T | None], allowed: str, default: _T) -> _T:
-        text = environment.get(name, "").strip()
-        if not text:
-            return default
-        value = parse(text)
-        if value is None:
-            problems.append(Problem(typed.get(name, name), "bad value", repr(text), allowed))
-            return default
-        return value
-
+    values = {**of_file, **{k: v for k, v in of_process.items() if v}, **given}
+    variables = _Variables(values, typed, problems)
+    read = variables.read
     settings = Settings(
-        state=state.absolute() if state else _state_directory(environment, machine.home),
+        state=state.absolute() if state else _state_directory(values, machine.home),
         vcpus=read("BATCH_SCHEDULER_VCPUS", _positive, "a number above 0", float(machine.cpus)),
         memory_mib=read(
             "BATCH_SCHEDULER_MEMORY", _whole, "whole MiB, 4 or more", machine.memory_mib
         ),
         host_idle=read("BATCH_SCHEDULER_HOST_IDLE", _seconds, "seconds, 0 or more", 10.0),
         actor=machine.user,
-        no_color=bool(environment.get("NO_COLOR")),
+        no_color=bool(values.get("NO_COLOR")),
         edition=read("BATCH_SCHEDULER_EDITION", _edition, f"{LOCAL} or {AWS}", LOCAL),
-        stage=Stage(
-            name=read("BATCH_SCHEDULER_STAGE", _stage, "letters, digits and - in lower case", ""),
-            region=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION", ""),
-            profile=environment.get("AWS_PROFILE", ""),
-            submit_rate=read("BATCH_SCHEDULER_SUBMIT_RATE", _rate, "a number up to 50", 20.0),
-            turns=read("BATCH_SCHEDULER_TURNS", _turns, f"1 to {MAX_TURNS}", MAX_TURNS),
-            keep_days=read(
-                "BATCH_SCHEDULER_KEEP_DAYS", _days, "whole days, 0 to keep for ever", 90
-            ),
-            bucket=environment.get("BATCH_SCHEDULER_BUCKET", ""),
-            archive_bucket=environment.get("BATCH_SCHEDULER_ARCHIVE_BUCKET", ""),
-            topic_arn=environment.get("BATCH_SCHEDULER_TOPIC_ARN", ""),
-            state_machine_arn=environment.get("BATCH_SCHEDULER_STATE_MACHINE_ARN", ""),
-            definitions=_names(environment, "BATCH_SCHEDULER_JOB_DEFINITIONS"),
-            queues=_names(environment, "BATCH_SCHEDULER_JOB_QUEUES"),
-        ),
+        stage=_read_stage(variables),
         environment=dict(of_process),
     )
     if settings.edition == AWS and not settings.stage.name and not problems:
@@ -150,6 +126,50 @@ def read_settings(
     if problems:
         raise InvalidInputError(problems)
     return settings
+
+
+@dataclass(frozen=True, slots=True)
+class _Variables:
+    """What is set, and by which option if by one. What is wrong with it goes to `problems`."""
+
+    values: Mapping[str, str]
+    typed: Mapping[str, str]
+    problems: list[Problem]
+
+    def read(self, name: str, parse: Callable[[str], _T | None], allowed: str, default: _T) -> _T:
+        text = self.values.get(name, "").strip()
+        if not text:
+            return default
+        value = parse(text)
+        if value is None:
+            where = self.typed.get(name, name)
+            self.problems.append(Problem(where, "bad value", repr(text), allowed))
+            return default
+        return value
+
+    def text(self, name: str) -> str:
+        return self.values.get(name, "")
+
+    def names(self, name: str) -> tuple[str, ...]:
+        return tuple(each.strip() for each in self.text(name).split(",") if each.strip())
+
+
+def _read_stage(variables: _Variables) -> Stage:
+    read, text = variables.read, variables.text
+    return Stage(
+        name=read("BATCH_SCHEDULER_STAGE", _stage, "letters, digits and - in lower case", ""),
+        region=text("AWS_REGION") or text("AWS_DEFAULT_REGION"),
+        profile=text("AWS_PROFILE"),
+        submit_rate=read("BATCH_SCHEDULER_SUBMIT_RATE", _rate, "a number up to 50", 20.0),
+        turns=read("BATCH_SCHEDULER_TURNS", _turns, f"1 to {MAX_TURNS}", MAX_TURNS),
+        keep_days=read("BATCH_SCHEDULER_KEEP_DAYS", _days, "whole days, 0 to keep for ever", 90),
+        bucket=text("BATCH_SCHEDULER_BUCKET"),
+        archive_bucket=text("BATCH_SCHEDULER_ARCHIVE_BUCKET"),
+        topic_arn=text("BATCH_SCHEDULER_TOPIC_ARN"),
+        state_machine_arn=text("BATCH_SCHEDULER_STATE_MACHINE_ARN"),
+        definitions=variables.names("BATCH_SCHEDULER_JOB_DEFINITIONS"),
+        queues=variables.names("BATCH_SCHEDULER_JOB_QUEUES"),
+    )
 
 
 def _read_file(directory: Path, problems: list[Problem]) -> dict[str, str]:
@@ -173,10 +193,6 @@ def _read_file(directory: Path, problems: list[Problem]) -> dict[str, str]:
         else:
             found[_KEYS[key]] = value
     return found
-
-
-def _names(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
-    return tuple(each.strip() for each in environment.get(name, "").split(",") if each.strip())
 
 
 def _edition(text: str) -> str | None:
