@@ -7,7 +7,8 @@ asked to end and are, to the next host, what a host's death leaves behind.
 A round is: read what clients ask, reap what ended, take what may start; keep all that in one
 line of the journal, or in a transaction; only then answer, and start. So no answer is given that
 is not kept, and an attempt that was begun is known before its process exists: whatever the instant
-of a crash, it is not begun twice.
+of a crash, it is not begun twice. What must be on the disk itself before it counts, submissions and
+which jobs may start, the disk takes while rounds go on (host_disk).
 """
 
 import contextlib
@@ -24,12 +25,13 @@ from pathlib import Path
 from chalicelib.errors import BackendError
 from chalicelib.local.batch_records import QueuedJob
 from chalicelib.local.batch_rules import RETENTION, Batch
-from chalicelib.local.host_ahead import ANNOUNCED, Ahead
+from chalicelib.local.host_ahead import Ahead
 from chalicelib.local.host_connections import Connections
 from chalicelib.local.host_desk import Desk
+from chalicelib.local.host_disk import Disk
 from chalicelib.local.host_journal import Entry
 from chalicelib.local.host_processes import MARKER, NOT_FOUND, Processes
-from chalicelib.local.host_protocol import HostSettings, address, encode, marker
+from chalicelib.local.host_protocol import HostSettings, address, marker
 from chalicelib.local.host_recovery import recover
 from chalicelib.local.host_slates import log_name
 from chalicelib.local.host_store import HostStore, begun, standing
@@ -46,19 +48,27 @@ _DAMAGED = 3  # the exit code that says: the last line of the log is for the use
 class Host:
     """Everything one host holds, and its loop."""
 
-    def __init__(self, state_dir: Path, settings: HostSettings, wakeup: socket.socket) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        settings: HostSettings,
+        wakeup: socket.socket,
+        alarm: socket.socket,
+    ) -> None:
+        """`wakeup` can be read when a process has ended, or `alarm` was written to."""
         self._state_dir = state_dir
         self._idle_seconds = settings.idle_seconds
         mark = marker(state_dir)
         self._store = HostStore(state_dir / "host.db")
+        self._disk = Disk(state_dir / "host.db-wal", alarm)
         self._batch = Batch(Capacity(settings.vcpus, settings.memory_mib))
         recover(self._batch, self._store, state_dir / "logs", f"{MARKER}={mark}", _now())
         self._processes = Processes(state_dir, settings.environment, mark)
         self._watch = Watch(self._processes, self._store)
-        self._desk = Desk(self._batch, self._store)
+        self._desk = Desk(self._batch, self._store, self._disk)
         self._connections = Connections(Path(address(state_dir)), wakeup)
         self._starting: list[QueuedJob] = []
-        self._ahead = Ahead(self._batch.slots)
+        self._ahead = Ahead(self._batch.slots, self._store, self._disk)
         self._unkept = False  # the last round could not be written
         self._news_in: float | None = None
         self._sweep_at = 0.0
@@ -74,12 +84,13 @@ class Host:
         finally:
             self._connections.close()
             self._processes.stop_all()
+            self._disk.close()
             self._store.close()
 
     def _round(self) -> None:
         frames = self._connections.poll(self._patience())
         at = _now()
-        durable = bool(frames) and self._desk.handle(frames, at)
+        durable = self._desk.handle(frames, at)
         while ended := self._processes.reap():
             self._batch.ended(ended[0], ended[1], self._watch.reason(ended[0]), at)
         self._batch.expire(at)
@@ -99,12 +110,12 @@ class Host:
         touched = self._batch.touched
         if not touched and not self._starting:
             return True
-        announced = self._ahead.to_announce(self._starting)
         entries = [standing(job) for job in touched.values()]
         entries += [begun(job, at, self._processes.slate(job)) for job in self._starting]
+        durable = durable or not self._ahead.allows(self._starting)
         try:
-            if durable or announced:
-                self._write(entries, announced)
+            if durable:
+                self._write(entries)
             else:
                 self._store.note(entries, touched)
         except (sqlite3.Error, OSError) as error:
@@ -115,29 +126,37 @@ class Host:
         touched.clear()
         return True
 
+    def _write(self, entries: list[Entry]) -> None:
+        """Keep what happened on the disk itself, and which jobs may start from now on."""
+        self._store.sync_commits(durable=True)
+        self._store.begin()
+        announced = self._ahead.announce(self._starting)
+        self._store.keep(entries)
+        self._store.commit()
+        self._store.sync_commits(durable=False)
+        self._ahead.announced(announced, durable=True)
+
     def _settle(self, now: float) -> None:
-        """Let a transaction take up what is in the journal, if it is time."""
-        if self._store.is_settled or now < self._settle_at:
+        """Let a transaction take up what is in the journal, if it is time.
+
+        The disk is told of more jobs that may start, while those that it knows of do.
+        """
+        pause = self._settle_at - now
+        is_short = self._ahead.is_short and pause <= _SETTLE  # else the disk is full
+        if not is_short and (self._store.is_settled or pause > 0):
             return
         self._settle_at = now + _SETTLE
         try:
-            self._store.settle()
+            self._store.begin()
+            announced = self._ahead.announce() if is_short else {}
+            self._store.commit()
         except sqlite3.Error as error:
             self._store.rollback()
             self._settle_at = now + _RETRY
             _say(f"the state can't be written: {error}")
-
-    def _write(self, entries: list[Entry], announced: set[int]) -> None:
-        """Keep what happened on the disk itself."""
-        self._store.sync_commits(durable=True)
-        self._store.begin()
-        if announced:
-            self._store.put_fact(ANNOUNCED, encode(sorted(announced)))
-        self._store.keep(entries)
-        self._store.commit()
-        self._store.sync_commits(durable=False)
-        if announced:
-            self._ahead.announced(announced)
+        else:
+            if announced:
+                self._ahead.announced(announced, durable=False)
 
     def _act(self, at: int) -> None:
         """Do what is written down: start, then stop.
@@ -146,7 +165,7 @@ class Host:
         """
         starting, self._starting = self._starting, []
         for job in starting:
-            self._ahead.start(job)
+            self._ahead.note_start(job)
             problem = self._processes.start(job)
             if problem:
                 self._batch.ended(job, NOT_FOUND, problem, at)
@@ -206,7 +225,7 @@ class Host:
             self._sweep_at = 0.0  # there may be more
 
     def _is_done(self) -> bool:
-        if self._connections.clients or self._batch.live:
+        if self._connections.clients or self._batch.live or self._desk.is_waiting:
             return False
         return time.monotonic() >= self._quiet_since + self._idle_seconds
 
@@ -235,7 +254,7 @@ def main(arguments: list[str]) -> int:
             signal.set_wakeup_fd(alarm.fileno(), warn_on_full_buffer=False)
             signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
             try:
-                host = Host(state_dir, settings, wakeup)
+                host = Host(state_dir, settings, wakeup, alarm)
             except (BackendError, sqlite3.Error, OSError) as error:
                 _say(str(error))
                 return _DAMAGED

@@ -18,6 +18,7 @@ from chalicelib.local.batch_requests import (
 )
 from chalicelib.local.batch_rules import Batch
 from chalicelib.local.host_connections import Connection, Frame
+from chalicelib.local.host_disk import Disk
 from chalicelib.local.host_protocol import VERSION, encode, error_reply
 from chalicelib.local.host_store import HostStore, Row
 
@@ -32,39 +33,67 @@ class _Intake(NamedTuple):
     job_id: str
     number: int
     request: JobRequest
-    known: dict[str, str]
     text: str
+    at: int
 
 
 class Desk:
     """Answers clients; owes each reply only when what it says is on disk."""
 
-    def __init__(self, batch: Batch, store: HostStore) -> None:
+    def __init__(self, batch: Batch, store: HostStore, disk: Disk) -> None:
         self._batch = batch
         self._store = store
+        self._disk = disk
         self._fence = int(store.fact(FENCE) or 0)
         self._number = store.last_number()
+        self._asked: list[Frame] = []  # and not looked at yet
+        self._intakes: list[_Intake] = []  # the disk is taking them
+        self._others: list[Frame] = []  # to be answered after these
+        self._ticket = 0
         self._unconfirmed: list[tuple[Connection, int, str]] = []  # cancelled, not yet on disk
+
+    @property
+    def is_waiting(self) -> bool:
+        """True while the disk takes submissions; until it has them, nobody is answered."""
+        return not self._disk.has(self._ticket)
 
     def handle(self, frames: Sequence[Frame], at: int) -> bool:
         """Answer what was asked, in order but submissions first.
 
         True when something was cancelled or terminated: `confirm` answers that after a commit.
         """
-        intakes: list[_Intake] = []
-        others: list[Frame] = []
+        self._asked += frames
+        if (self._asked or self._intakes) and not self.is_waiting:
+            self._finish(at)
+            self._look(at)
+            if not self._intakes:
+                self._finish(at)
+        return bool(self._unconfirmed)
+
+    def _look(self, at: int) -> None:
+        """See what was asked; submissions that are good are committed."""
+        frames, self._asked = self._asked, []
         for frame in frames:
             if frame[2].get("action") == "SubmitJob":
-                self._stage(frame, intakes)
+                self._stage(frame, at)
             elif frame[2].get("action") == "Hello":
                 self._greet(*frame)
             else:
-                others.append(frame)
-        if intakes:
-            self._accept(intakes, at)
+                self._others.append(frame)
+        if self._intakes:
+            self._commit()
+
+    def _finish(self, at: int) -> None:
+        """Accept the submissions, which the disk has now, and answer everybody."""
+        intakes, self._intakes = self._intakes, []
+        others, self._others = self._others, []
+        for intake in intakes:
+            # What happened upstream meanwhile counts.
+            known = self._known(self._batch.missing(intake.request))
+            self._batch.accept(intake.job_id, intake.number, intake.request, intake.at, known)
+            intake.connection.owe(f'{{"id":{intake.frame},"jobId":"{intake.job_id}"}}')
         for frame in others:
             self._answer(frame, at)
-        return bool(self._unconfirmed)
 
     def confirm(self, *, kept: bool) -> None:
         """Answer CancelJob and TerminateJob, now that it is known whether they are on disk."""
@@ -103,20 +132,19 @@ class Desk:
         if connection.fence is not None and connection.fence < self._fence:
             raise unavailable(operation, "a newer engine has taken over.")
 
-    def _stage(self, frame: Frame, intakes: list[_Intake]) -> None:
+    def _stage(self, frame: Frame, at: int) -> None:
         connection, text, members = frame
         try:
             self._check_fence(connection, "SubmitJob")
             request = self._parse(text, members)
-            known = self._known(self._batch.missing(request))
-            self._batch.check_upstream(request, known)
+            self._batch.check_upstream(request, self._known(self._batch.missing(request)))
         except BackendError as error:
             connection.owe(encode(error_reply(members["id"], error)))
             return
         self._number += 1
-        intake = _Intake(connection, members["id"], new_id(), self._number, request, known, text)
+        intake = _Intake(connection, members["id"], new_id(), self._number, request, text, at)
         self._number += request.array_size
-        intakes.append(intake)
+        self._intakes.append(intake)
 
     def _known(self, missing: list[str]) -> dict[str, str]:
         """The statuses of these ended jobs and of their children."""
@@ -135,22 +163,20 @@ class Desk:
             raise refused("SubmitJob", f"the request has more than {MAX_PAYLOAD} bytes.")
         return parse_submit(request, members.get("workingDirectory") or "")
 
-    def _accept(self, intakes: list[_Intake], at: int) -> None:
+    def _commit(self) -> None:
+        """Keep the submissions, and have the disk take them."""
         try:
-            self._store.sync_commits(durable=True)
             self._store.begin()
-            self._store.insert(row for intake in intakes for row in _rows(intake, at))
+            self._store.insert(row for intake in self._intakes for row in _rows(intake))
             self._store.commit()
-            self._store.sync_commits(durable=False)
         except sqlite3.Error as error:
             self._store.rollback()
-            for intake in intakes:
+            for intake in self._intakes:
                 reply = error_reply(intake.frame, unavailable("SubmitJob", str(error)))
                 intake.connection.owe(encode(reply))
-            return
-        for intake in intakes:
-            self._batch.accept(intake.job_id, intake.number, intake.request, at, intake.known)
-            intake.connection.owe(f'{{"id":{intake.frame},"jobId":"{intake.job_id}"}}')
+            self._intakes.clear()
+        else:
+            self._ticket = self._disk.ask()
 
     def _answer(self, frame: Frame, at: int) -> None:
         connection, _, members = frame
@@ -233,9 +259,9 @@ def new_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-def _rows(intake: _Intake, at: int) -> Iterator[Row]:
+def _rows(intake: _Intake) -> Iterator[Row]:
     request = intake.request
-    head = (request.job_name.lower(), request.job_queue, request.job_definition, at)
+    head = (request.job_name.lower(), request.job_queue, request.job_definition, intake.at)
     yield (intake.number, intake.job_id, *head, None, intake.text)
     for index in range(request.array_size):
         child = (intake.number + 1 + index, f"{intake.job_id}:{index}")

@@ -107,7 +107,8 @@ class Processes:
         return environment
 
     def _enter(self, directory: str) -> None:
-        # posix_spawn can't change the directory (Python has no addchdir_np); we have no threads.
+        # posix_spawn can't change the directory (Python has no addchdir_np). It is that of all our
+        # threads, of which only this one needs any.
         if directory != self._directory:
             os.chdir(directory)
             self._directory = directory

@@ -63,9 +63,13 @@ class Slots:
             return job
         return None
 
-    def ahead(self, count: int) -> list[int]:
-        """The numbers of the jobs that come next in the line."""
-        return [number for _, number, _ in heapq.nsmallest(count, self._line)]
+    def ahead(self, count: int) -> list[QueuedJob]:
+        """The jobs that come next in the line."""
+        return [job for _, _, job in heapq.nsmallest(count, self._line)]
+
+    def __len__(self) -> int:
+        """How many stand in the line."""
+        return len(self._line)
 
     def occupy(self, job: QueuedJob) -> None:
         """Take the job's share."""
