@@ -42,6 +42,7 @@ _RETRY = 1.0  # s between two tries to write to a full disk
 _LOCK_PATIENCE = 2.0  # s that another host may take to leave
 _SWEEP = 3600.0  # s between two looks for jobs that are old enough to be forgotten
 _SETTLE = 0.1  # s that what happened may be in the journal alone
+_FIRST_CLIENT = 5.0  # s that who starts a host may take before it speaks with it
 _DAMAGED = 3  # the exit code that says: the last line of the log is for the user
 
 
@@ -57,7 +58,8 @@ class Host:
     ) -> None:
         """`wakeup` can be read when a process has ended, or `alarm` was written to."""
         self._state_dir = state_dir
-        self._idle_seconds = settings.idle_seconds
+        self._idle_seconds = max(settings.idle_seconds, _FIRST_CLIENT)
+        self._settings = settings
         mark = marker(state_dir)
         self._store = HostStore(state_dir / "host.db")
         self._disk = Disk(state_dir / "host.db-wal", alarm)
@@ -89,6 +91,8 @@ class Host:
 
     def _round(self) -> None:
         frames = self._connections.poll(self._patience())
+        if frames:
+            self._idle_seconds = self._settings.idle_seconds
         at = _now()
         durable = self._desk.handle(frames, at)
         while ended := self._processes.reap():
@@ -260,7 +264,11 @@ def main(arguments: list[str]) -> int:
                 return _DAMAGED
             for ending in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(ending, lambda _signal, _frame: setattr(host, "leaving", True))
-            host.serve()
+            try:
+                host.serve()
+            except OSError as error:  # of the disk: what it took of what it was told is not known
+                _say(str(error))
+                return _DAMAGED
     return 0
 
 

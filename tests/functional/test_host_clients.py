@@ -132,6 +132,15 @@ def test_a_long_path_of_the_state_directory_is_no_obstacle(tmp_path: Path) -> No
     Path(address(state)).parent.rmdir()
 
 
+def test_a_host_that_is_to_idle_for_no_time_waits_for_its_first_client(tmp_path: Path) -> None:
+    settings = HostSettings(vcpus=1, memory_mib=64, idle_seconds=0)
+    client = HostClient(tmp_path, settings=settings, fence=None)
+    detail = end(client, accept(client, job("soon", ["true"])))
+    client.close()
+    assert detail.status is JobStatus.SUCCEEDED
+    gone(client.host_pid)
+
+
 def test_host_and_clients_meet_whatever_their_folders_for_temporary_files(tmp_path: Path) -> None:
     state = tmp_path / ("long" * 30)
     program = "import sys, pathlib; from chalicelib.local.host_protocol import address; "
