@@ -9,6 +9,7 @@ from itertools import islice
 from types import FrameType
 
 from chalicelib.bootstrap import Driver
+from chalicelib.cli.commands import command
 from chalicelib.cli.exits import OF_RUN, Exit
 from chalicelib.cli.progress import Progress, View, progress_for
 from chalicelib.cli.session import Session
@@ -120,7 +121,8 @@ def _leave(
     interrupts.steps_since += 1
     if interrupts.steps_since <= _SECOND_CHANCE:
         return False
-    progress.tell(f"Detached. Come back: batch-scheduler watch {header.run_id}")
+    back = command(session, ("watch", header.run_id))
+    progress.tell(f"Detached. Come back: {back}")
     return True
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chalicelib.cli.commands import command
 from chalicelib.cli.exits import Exit
 from chalicelib.cli.session import LARGEST, Session, read_file
 
@@ -111,7 +112,7 @@ def _print_list(session: Session, schedules: "list[StoredSchedule]") -> None:
     from chalicelib.cli.tables import Column, moment_text, one_line, print_table
 
     if not schedules:
-        session.say("No schedules yet. Store one: batch-scheduler put FILE")
+        session.say(f"No schedules yet. Store one: {command(session, ('put', 'FILE'))}")
         return
     columns = (
         Column("SCHEDULE", folds=True),

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 _COLUMNS = 100  # within which a command and its effect are told, if they can be
 
 
-def command(words: Iterable[str]) -> str:
-    """The line to type, every word quoted as it needs to be."""
-    return shlex.join(["batch-scheduler", *words])
+def command(session: Session, words: Sequence[str]) -> str:
+    """The line to type, every word quoted as it needs to be; it means what the session works on."""
+    end = words.index("--") if "--" in words else len(words)
+    return shlex.join(["batch-scheduler", *words[:end], *session.where, *words[end:]])
 
 
 def print_advice(session: Session, advice: "Sequence[Advice]") -> None:
@@ -23,7 +24,7 @@ def print_advice(session: Session, advice: "Sequence[Advice]") -> None:
     if not advice:
         return
     is_meant = _Meant(session)
-    lines = [command(each.words if is_meant(each) else each.in_full) for each in advice]
+    lines = [command(session, each.words if is_meant(each) else each.in_full) for each in advice]
     room = _COLUMNS - len("    # ") - max(len(each.effect) for each in advice)
     width = max(0, min(room, max(map(len, lines))))
     session.say("")
@@ -32,9 +33,9 @@ def print_advice(session: Session, advice: "Sequence[Advice]") -> None:
         session.say(f"  {line:{width}}  # {each.effect}")
 
 
-def advice_shape(advice: "Iterable[Advice]") -> list[dict[str, str]]:
+def advice_shape(session: Session, advice: "Iterable[Advice]") -> list[dict[str, str]]:
     """Commands as JSON."""
-    return [{"command": command(each.in_full), "effect": each.effect} for each in advice]
+    return [{"command": command(session, each.in_full), "effect": each.effect} for each in advice]
 
 
 class _Meant:

@@ -43,7 +43,7 @@ def show_explanation(session: Session, what: str, run: str) -> None:
             "runId": header.run_id,
             "cause": cause_shape(found.cause),
             "logs": {job: list(lines) for job, lines in found.logs.items()},
-            "possible": advice_shape(found.advice),
+            "possible": advice_shape(session, found.advice),
         }
         session.write_json(shape)
         return

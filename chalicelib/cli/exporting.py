@@ -24,7 +24,7 @@ def archive_run(session: Session, header: RunHeader) -> bool:
     try:
         address = session.edition.archive(header)
     except ConflictError as error:
-        now = command(("export", header.run_id, "-o", "-"))
+        now = command(session, ("export", header.run_id, "-o", "-"))
         raise ConflictError(f"{error} As it is now: {now}", status=error.status) from error
     if address:
         shape = run_shape(replace(header, archive=address))

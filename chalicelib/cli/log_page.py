@@ -67,7 +67,7 @@ def _show_once(session: Session, request: LogRequest, source: LogSource) -> None
         )
         return
     if place is None:
-        session.warn([absence(source, state)])
+        session.warn([absence(session, source, state)])
     elif place.queue_attempt > 1:
         earlier = f"--attempt {place.attempt}.{place.queue_attempt - 1}"
         session.warn([f"Attempt {place.attempt}.{place.queue_attempt}; the one before: {earlier}"])
@@ -80,12 +80,12 @@ def _followed(place: Place, line: str) -> str:
     return json_text(shape, sys.stdout) + "\n"
 
 
-def absence(source: LogSource, state: JobState) -> str:
+def absence(session: Session, source: LogSource, state: JobState) -> str:
     """Why there is no log, and how to find out more."""
     yet = "" if state.status in FINAL else " yet"
     reason = f": {one_line(telling(state.reason))}" if state.reason else ""
     words = words_about(source.name, ("explain",))
-    why = command(Advice(words, "why", source.name, source.header.run_id).in_full)
+    why = command(session, Advice(words, "why", source.name, source.header.run_id).in_full)
     return f"{source.name} has no log{yet}; it is {state.status}{reason}\nWhy: {why}"
 
 
@@ -110,7 +110,7 @@ def follow(
             continue
         if reader.place is None and not told:
             told = True
-            session.warn([absence(source, source.state())])
+            session.warn([absence(session, source, source.state())])
         if has_ended:
             return
         pause()

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chalicelib.cli.commands import command
 from chalicelib.cli.exits import Exit
 from chalicelib.cli.session import Session
 from chalicelib.errors import InvalidInputError
@@ -128,4 +129,4 @@ def ensure_driven(session: Session, run_id: str) -> None:
     if session.edition.holder() is None:
         left = session.edition.start_background()
         session.warn([f"No engine was driving: one was started in the background ({left})."])
-    session.warn([f"Watch it: batch-scheduler watch {run_id}"])
+    session.warn([f"Watch it: {command(session, ('watch', run_id))}"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from chalicelib.cli.commands import command
 from chalicelib.cli.meant import get_job
 from chalicelib.cli.session import Session
 from chalicelib.cli.tables import (
@@ -36,7 +37,7 @@ def parse_run_status(text: str) -> RunStatus | None:
 
 def print_runs(session: Session, headers: Sequence[RunHeader]) -> None:
     if not headers:
-        session.say("No such runs. Start one: batch-scheduler run FILE")
+        session.say(f"No such runs. Start one: {command(session, ('run', 'FILE'))}")
         return
     now = session.now()
     columns = (

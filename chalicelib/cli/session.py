@@ -3,7 +3,7 @@
 import json
 import sys
 from codecs import lookup
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from functools import cached_property
@@ -23,11 +23,15 @@ LARGEST = 2**31 - 1  # number that may be typed: no store has to take a larger o
 
 
 class Session:
-    """One use of the program. Opens nothing until it is needed."""
+    """One use of the program. Opens nothing until it is needed.
 
-    def __init__(self, settings: Settings, *, as_json: bool) -> None:
+    `where` are the options that said on the command line which edition, stage or state directory.
+    """
+
+    def __init__(self, settings: Settings, *, as_json: bool, where: Sequence[str] = ()) -> None:
         self.settings = settings
         self.as_json = as_json
+        self.where = where
         self._open = ExitStack()
 
     @cached_property

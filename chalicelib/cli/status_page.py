@@ -46,7 +46,10 @@ def show_status(session: Session, header: RunHeader, *, every: bool) -> None:
     now, holder = session.now(), session.edition.holder()
     jobs = session.edition.ports.runs.find_jobs(header.run_id) if every else None
     if session.as_json:
-        session.write_json(_shape(seen, now, holder, jobs))
+        shape = {**_shape(seen, now, holder), "possible": advice_shape(session, _advice(seen))}
+        if jobs is not None:
+            shape["jobs"] = [job_shape(record.spec, record.state) for record in jobs]
+        session.write_json(shape)
         return
     _print_head(session.console, seen, now, holder)
     if jobs is None:
@@ -62,7 +65,7 @@ def _show_expired(session: Session, header: RunHeader, error: ExpiredError) -> N
     """What the header alone tells, and where the rest is."""
     seen = Overview(header=header, began_at=header.started_at, failed=(), running=(), waiting=())
     if session.as_json:
-        session.write_json({**_shape(seen, session.now(), None, None), "possible": []})
+        session.write_json({**_shape(seen, session.now(), None), "possible": []})
         return
     _print_head(session.console, seen, session.now(), None)
     print_line(session.console, str(error))
@@ -226,10 +229,8 @@ def _advice(seen: Overview) -> list[Advice]:
     return advice
 
 
-def _shape(
-    seen: Overview, now: datetime, holder: str | None, jobs: Sequence[JobRecord] | None
-) -> Shape:
-    shape: Shape = {
+def _shape(seen: Overview, now: datetime, holder: str | None) -> Shape:
+    return {
         "run": run_shape(seen.header),
         "seconds": round(seen.seconds(now), 3),
         "drivenBy": holder,
@@ -242,8 +243,4 @@ def _shape(
             }
             for each in seen.waiting
         ],
-        "possible": advice_shape(_advice(seen)),
     }
-    if jobs is not None:
-        shape["jobs"] = [job_shape(record.spec, record.state) for record in jobs]
-    return shape

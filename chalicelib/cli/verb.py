@@ -3,7 +3,7 @@
 import inspect
 import sys
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, ParamSpec
 
@@ -11,7 +11,7 @@ import typer
 
 from chalicelib.cli.exits import OF_ERROR, Exit
 from chalicelib.cli.session import Session, json_text
-from chalicelib.config import Settings, read_settings
+from chalicelib.config import read_settings
 from chalicelib.errors import InvalidInputError, SchedulerError
 
 P = ParamSpec("P")
@@ -46,13 +46,17 @@ def verb(function: Callable[Concatenate[Session, P], Exit]) -> Callable[..., Non
 
     @wraps(function)
     def command(*args: Any, as_json: bool, **options: Any) -> None:
+        state = options.pop("state")
         said = {key: options.pop(key) for key in ("edition", "stage")}
-        where = partial(read_settings, state=options.pop("state"), said=said)
+        typed = {"state": state and str(state), **said}
+        where = [word for key, value in typed.items() if value for word in (f"--{key}", value)]
 
-        def act(session: Session) -> Exit:
-            return function(session, *args, **options)
+        def act() -> Exit:
+            settings = read_settings(state=state, said=said)
+            with Session(settings, as_json=as_json, where=where) as session:
+                return function(session, *args, **options)
 
-        raise typer.Exit(_run(act, where, as_json=as_json))
+        raise typer.Exit(_run(act, as_json=as_json))
 
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     parameters = [*own, *_SHARED]
@@ -61,12 +65,9 @@ def verb(function: Callable[Concatenate[Session, P], Exit]) -> Callable[..., Non
     return command
 
 
-def _run(
-    function: Callable[[Session], Exit], settings: Callable[[], Settings], *, as_json: bool
-) -> Exit:
+def _run(act: Callable[[], Exit], *, as_json: bool) -> Exit:
     try:
-        with Session(settings(), as_json=as_json) as session:
-            return function(session)
+        return act()
     except SchedulerError as error:
         _tell(error, as_json=as_json)
         return OF_ERROR[type(error)]

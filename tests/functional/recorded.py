@@ -57,12 +57,14 @@ class Desk:
 
     def __init__(self, directory: Path, screen: pytest.CaptureFixture[str]) -> None:
         self.directory = directory
-        self._screen = screen
+        self.screen = screen
 
     def type(self, *words: str) -> tuple[int, str, str]:
         """The exit code of a verb, its standard output and its standard error."""
-        code = main([*words, "--state", str(self.directory)])
-        said = self._screen.readouterr()
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("BATCH_SCHEDULER_STATE", str(self.directory))
+            code = main(list(words))
+        said = self.screen.readouterr()
         return code, said.out, said.err
 
     def read(self, *words: str) -> str:
@@ -76,7 +78,7 @@ class Desk:
 
     def beside(self, name: str) -> "Desk":
         """A desk over another state directory."""
-        return Desk(self.directory.with_name(name), self._screen)
+        return Desk(self.directory.with_name(name), self.screen)
 
     @contextmanager
     def store(self) -> Iterator[SqliteStore]:

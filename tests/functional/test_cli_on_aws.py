@@ -15,7 +15,9 @@ from chalicelib.cli.exits import Exit
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from tests.aws import tables
 from tests.contract.store_contents import change
-from tests.functional.aws_desk import ARCHIVE, AwsDesk, desk_on_aws
+from tests.functional.aws_desk import ARCHIVE, STAGE, AwsDesk, desk_on_aws
+
+ON_STAGE = " ".join(STAGE)  # which commands to paste say again
 
 JOB = {"jobQueue": "daily", "jobDefinition": "extract"}
 NIGHTLY = {
@@ -84,7 +86,7 @@ def test_what_there_is_not_is_said_with_code_4(desk: AwsDesk) -> None:
     assert "no schedule 'daily'" in desk.refused(Exit.NOT_FOUND, "show", "daily")
     assert "no schedule 'daily'" in desk.refused(Exit.NOT_FOUND, "start", "daily", "--detach")
     assert "no run 'daily'" in desk.refused(Exit.NOT_FOUND, "status", "daily")
-    assert desk.read("runs") == "No such runs. Start one: batch-scheduler run FILE\n"
+    assert desk.read("runs") == f"No such runs. Start one: batch-scheduler run FILE {ON_STAGE}\n"
 
 
 def test_a_job_definition_that_batch_has_not_is_refused_before_anything_is_stored(
@@ -107,7 +109,7 @@ def test_a_started_run_has_an_execution_and_says_who_started_it(desk: AwsDesk) -
     code, out, err = desk.type("start", "nightly", "--detach", "--reason", "by hand")
     [run] = desk.json("runs", "nightly")
     assert (code, out) == (Exit.DONE, f"Run {run['runId']}\n")
-    assert err == f"Watch it: batch-scheduler watch {run['runId']}\n"
+    assert err == f"Watch it: batch-scheduler watch {run['runId']} {ON_STAGE}\n"
     assert (run["scheduleStatus"], run["reason"]) == ("RUNNING", "by hand")
     assert run["startedBy"]
     [execution] = executions(desk)
@@ -257,7 +259,7 @@ def test_a_run_that_goes_on_is_not_archived_and_it_is_said_how_to_see_it(
     desk: AwsDesk, run_id: str
 ) -> None:
     sentence = desk.refused(Exit.REFUSED, "export")
-    assert sentence.endswith(f"As it is now: batch-scheduler export {run_id} -o -")
+    assert sentence.endswith(f"As it is now: batch-scheduler export {run_id} -o - {ON_STAGE}")
     assert json.loads(desk.read("export", "-o", "-"))["runId"] == run_id
 
 

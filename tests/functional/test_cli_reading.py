@@ -1,4 +1,5 @@
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,17 @@ def test_status_ends_with_commands_that_are_ready_to_paste(desk: Desk) -> None:
         f"batch-scheduler cancel {RUN}",
         "batch-scheduler release sign-off",
     ]
+
+
+def test_commands_to_paste_say_again_which_state_directory_was_typed(
+    desk: Desk, tmp_path: Path
+) -> None:
+    typed = ("--state", str(desk.directory))
+    lines = pasted(Desk(tmp_path / "other", desk.screen).read("status", *typed))
+    assert lines
+    for line in lines:
+        assert shlex.split(line, comments=True)[-2:] == [*typed]
+    assert not any("--state" in line for line in pasted(desk.read("status")))
 
 
 def pasted(page: str) -> list[str]:
