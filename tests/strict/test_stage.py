@@ -10,6 +10,7 @@ from chalicelib.core.lifecycle import Act
 from chalicelib.core.operating import Order
 from chalicelib.core.schedule import JobSpec
 from chalicelib.services import operations
+from tests.strict.acting import CHAIN, begun, by_hand, meant
 from tests.strict.answers import Call
 from tests.strict.resources import DEFINITION, QUEUE, check_policy
 from tests.strict.stage import Setup, StrictStage
@@ -124,6 +125,18 @@ def test_an_execution_that_is_stopped_by_hand_is_followed_by_another() -> None:
     stage.drive()
     assert set(statuses(stage, header.run_id).values()) == {"SUCCEEDED"}
     assert len(stage.machine.executions) == 2
+
+
+def test_a_restart_of_a_run_that_has_nothing_left_fails_soon_and_changes_nothing() -> None:
+    stage, header = begun(CHAIN)
+    stage.drive()
+    before = stage.look(header.run_id).header
+    by_hand(stage, "again", meant(header, "RESTART"))
+    stage.advance(20)
+    execution = stage.machine.executions["again"]
+    assert (execution.status, execution.error) == ("FAILED", "ConflictError")
+    assert "nothing" in execution.cause
+    assert stage.look(header.run_id).header == before
 
 
 def test_a_run_that_does_not_end_is_told() -> None:
