@@ -28,6 +28,10 @@ class Driver(Protocol):
     def is_idle(self) -> bool:
         """True when this driver drives and nothing is unfinished."""
 
+    @property
+    def pause(self) -> float:
+        """Seconds between two looks at a run that another drives: each look costs something."""
+
     def other(self) -> str:
         """Who drives instead, for people."""
 

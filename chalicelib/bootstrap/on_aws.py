@@ -178,10 +178,10 @@ class Onlooker:
 
     is_driving = False
     is_idle = False
+    pause = _LOOK
 
     def __init__(self, holder: str) -> None:
         self._holder = holder
-        self._has_looked = False
 
     def other(self) -> str:
         return self._holder
@@ -191,10 +191,7 @@ class Onlooker:
         return None
 
     def step(self, seconds: float) -> None:
-        """Wait, but not before the first look: the run may have ended."""
-        if self._has_looked:
-            time.sleep(max(seconds, _LOOK))
-        self._has_looked = True
+        time.sleep(seconds)
 
     def __enter__(self) -> "Onlooker":
         return self

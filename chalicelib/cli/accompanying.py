@@ -1,5 +1,6 @@
 """Staying with a run until it ends: driving it or following it, Ctrl-C included."""
 
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -15,26 +16,26 @@ from chalicelib.cli.progress import Progress, View, progress_for
 from chalicelib.cli.session import Session
 from chalicelib.core.lifecycle import STARTED, Act, RunStatus
 from chalicelib.core.operating import Order
-from chalicelib.core.run import RunHeader
 from chalicelib.errors import ConflictError
 from chalicelib.services.operations import cancel
 from chalicelib.services.overview import Generation, generation
 
 _STEP = 0.2  # s between looks at the keyboard and at the other engine's work
-_SECOND_CHANCE = 15  # steps in which a second Ctrl-C cancels
+_SECOND_CHANCE = 3.0  # s in which a second Ctrl-C cancels
 _SHOWN_RUNNING = 8
 
 
 @dataclass(slots=True)
 class _Interrupts:
-    """How often Ctrl-C was typed, and how long ago in steps."""
+    """How often Ctrl-C was typed, and when last, in seconds of the monotonic clock."""
 
     count: int = 0
-    steps_since: int = 0
+    at: float = 0.0
+    told: bool = False  # what a second one would do
 
     def note(self, _signal: int, _frame: FrameType | None) -> None:
         self.count += 1
-        self.steps_since = 0
+        self.at = time.monotonic()
 
 
 def accompany(session: Session, run_id: str, doing: str, since: int) -> Exit:
@@ -55,20 +56,20 @@ def accompany(session: Session, run_id: str, doing: str, since: int) -> Exit:
 
 def _follow(lookout: "_Lookout", progress: Progress, interrupts: _Interrupts) -> Exit:
     driver = lookout.driver
-    told, next_look = False, 0.0
+    told, looked_at = False, -math.inf
     while True:
         driver.step(_STEP)
-        if driver.run(lookout.run_id) is not None and time.monotonic() < next_look:
-            continue
-        next_look = time.monotonic() + _STEP
-        if not driver.is_driving and not told:
-            told = True
-            progress.tell(f"Driven by {driver.other()}; following.")
-        view = lookout.look()
-        progress.show(view)
-        if view.header.status is not RunStatus.RUNNING:
-            return OF_RUN[view.header.status]
-        if interrupts.count and _leave(lookout.session, view.header, progress, interrupts):
+        pause = driver.pause if driver.run(lookout.run_id) is None else _STEP
+        if time.monotonic() >= looked_at + pause:
+            looked_at = time.monotonic()
+            if not driver.is_driving and not told:
+                told = True
+                progress.tell(f"Driven by {driver.other()}; following.")
+            view = lookout.look()
+            progress.show(view)
+            if view.header.status is not RunStatus.RUNNING:
+                return OF_RUN[view.header.status]
+        if interrupts.count and _leave(lookout, progress, interrupts):
             return Exit.DETACHED
 
 
@@ -103,25 +104,24 @@ class _Lookout:
         return View(header, self._generation, counts, running, self.session.now())
 
 
-def _leave(
-    session: Session, header: RunHeader, progress: Progress, interrupts: _Interrupts
-) -> bool:
+def _leave(lookout: _Lookout, progress: Progress, interrupts: _Interrupts) -> bool:
     """True when Ctrl-C was typed once and the time for a second one has passed."""
+    session, run_id = lookout.session, lookout.run_id
     if interrupts.count >= 2:
-        interrupts.count = 0
+        interrupts.count, interrupts.told = 0, False
         progress.tell("Cancelling the run; waiting for its jobs to end.")
         order = Order(act=Act.CANCEL, actor=session.actor, reason="Ctrl-C twice", at=session.now())
         try:
-            cancel(session.edition.ports, header.run_id, order)
+            cancel(session.edition.ports, run_id, order)
         except ConflictError as error:
             progress.tell(str(error))
         return False
-    if interrupts.steps_since == 0:
+    if not interrupts.told:
+        interrupts.told = True
         progress.tell("Ctrl-C: leaving the run to go on. Once more within 3 s cancels it.")
-    interrupts.steps_since += 1
-    if interrupts.steps_since <= _SECOND_CHANCE:
+    if time.monotonic() < interrupts.at + _SECOND_CHANCE:
         return False
-    back = command(session, ("watch", header.run_id))
+    back = command(session, ("watch", run_id))
     progress.tell(f"Detached. Come back: {back}")
     return True
 

@@ -34,7 +34,7 @@ def tell_end(session: Session, header: RunHeader) -> None:
 def _outcome(session: Session, header: RunHeader) -> str:
     counts = ", ".join(f"{count} {status}" for status, count in counts_of(header).items())
     begun = began_at(session.edition.ports, header)
-    seconds = ((header.ended_at or begun) - begun).total_seconds()
+    seconds = ((header.ended_at or session.now()) - begun).total_seconds()
     return f"Run {header.run_id} {header.status} after {seconds:.1f} s: {counts}"
 
 

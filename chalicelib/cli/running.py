@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from chalicelib.core.run import RunHeader
     from chalicelib.services.runs import StartRequest
 
+_BREATH = 0.2  # s between two looks at a store that is near
+
 Parameters = Annotated[
     list[str] | None,
     typer.Option("--param", metavar="NAME=VALUE", help="A parameter; may be repeated."),
@@ -209,7 +211,7 @@ def _drive_all(session: Session, ids: Sequence[str]) -> None:
     runs, left = session.edition.ports.runs, list(ids)
     with session.edition.driver("resume") as driver:
         while not driver.is_idle:
-            driver.step(0.2)
+            driver.step(max(_BREATH, driver.pause))
             if driver.is_driving:
                 continue
             while left and runs.get_header(left[-1]).status is not RunStatus.RUNNING:

@@ -19,6 +19,8 @@ _Engine = tuple[Engine, Lease, HostClient]
 class Driver:
     """Holds the engine if the lease can be had; `holder` says who has it otherwise."""
 
+    pause = 0.0
+
     def __init__(
         self, acquire: Callable[[], _Engine | None], holder: Callable[[], str | None]
     ) -> None:
