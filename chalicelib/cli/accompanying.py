@@ -21,6 +21,7 @@ from chalicelib.services.operations import cancel
 from chalicelib.services.overview import Generation, generation
 
 _STEP = 0.2  # s between looks at the keyboard and at the other engine's work
+_REST = 4  # times as long as a look at another's work took: of a large run it costs
 _SECOND_CHANCE = 3.0  # s in which a second Ctrl-C cancels
 _SHOWN_RUNNING = 8
 
@@ -56,12 +57,13 @@ def accompany(session: Session, run_id: str, doing: str, since: int) -> Exit:
 
 def _follow(lookout: "_Lookout", progress: Progress, interrupts: _Interrupts) -> Exit:
     driver = lookout.driver
-    told, looked_at = False, -math.inf
+    told, looked_at, pause = False, -math.inf, 0.0
     while True:
         driver.step(_STEP)
-        pause = driver.pause if driver.run(lookout.run_id) is None else _STEP
+        if driver.is_driving:  # a run that it no longer holds has ended
+            pause = 0.0 if driver.run(lookout.run_id) is None else _STEP
         if time.monotonic() >= looked_at + pause:
-            looked_at = time.monotonic()
+            began = time.monotonic()
             if not driver.is_driving and not told:
                 told = True
                 progress.tell(f"Driven by {driver.other()}; following.")
@@ -69,6 +71,8 @@ def _follow(lookout: "_Lookout", progress: Progress, interrupts: _Interrupts) ->
             progress.show(view)
             if view.header.status is not RunStatus.RUNNING:
                 return OF_RUN[view.header.status]
+            looked_at = time.monotonic()
+            pause = max(driver.pause, _REST * (looked_at - began))
         if interrupts.count and _leave(lookout, progress, interrupts):
             return Exit.DETACHED
 
