@@ -4,6 +4,7 @@
 
 VENV ?= .venv
 WORKERS ?= 2
+KILLING := tests/prove/test_killed_engines.py # real processes, which need the processors
 COVERED := 100 # per cent of core and services, branches included, by unit tests alone
 PYTHON ?=
 BIN := $(VENV)/bin
@@ -48,9 +49,11 @@ check: $(VENV)/.installed-dev
 		--cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=$(COVERED)
 	$(PYTEST) --ignore=tests/unit
 
-# Long: processes killed at random, Hypothesis at depth, mutants of the core.
+# Long: random worlds and stages, processes killed at random, Hypothesis at depth, mutants of the
+# core.
 prove: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m prove tests/prove
+	$(BIN)/python -m pytest -m prove -n $(WORKERS) --dist worksteal --ignore $(KILLING)
+	$(BIN)/python -m pytest -m prove $(KILLING)
 	$(BIN)/python -m pytest --hypothesis-profile prove -n $(WORKERS) tests/unit
 	$(BIN)/mutmut run --max-children $(WORKERS) | tail -n 1
 	$(BIN)/mutmut export-cicd-stats

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from chalicelib.core.batch import QueueLimits
 from chalicelib.core.schedule import JobSpec, OnFailure, Policy, RetryPolicy, TriggerRule
-from chalicelib.errors import ConflictError
+from tests.prove.again import told_how
 from tests.simulation.chance import Chance
 from tests.simulation.faults import Fault
 from tests.simulation.oracle import OVER, judge
@@ -20,7 +20,17 @@ _VERBS = ("HOLD", "RELEASE", "PASS", "TERMINATE", "RERUN", "MARK_FAILED", "MARK_
 
 
 def endure(seed: int) -> World:
-    """Live through the world of that number, to the end. Raises AssertionError."""
+    """Live through the world of that number, to the end; whatever it raises is a bug."""
+    with told_how("random_runs", seed):
+        world = world_of(seed)
+        world.drive()
+        judge(world.evidence())
+        assert set(world.statuses().values()) <= OVER, world.statuses()
+    return world
+
+
+def world_of(seed: int) -> World:
+    """The world of that number, before anything has happened in it."""
     chance = Chance(seed)
     lag = chance.choice([0.0, 0.0, 0.0, 15.0])
     limits = QueueLimits(fence=40.0, empty_lookups=2) if lag else QueueLimits()
@@ -28,13 +38,6 @@ def endure(seed: int) -> World:
     world.releases = True
     for _ in range(chance.randrange(6)):
         world.tap.hooks[chance.randrange(60)] = deed_of(world, chance)
-    try:
-        world.drive()
-        judge(world.evidence())
-        assert set(world.statuses().values()) <= OVER, world.statuses()
-    except (AssertionError, ConflictError) as error:
-        again = f"python -m tests.prove.random_runs {seed}"
-        raise AssertionError(f"{error}\nTo see it again: {again}") from error
     return world
 
 

@@ -19,13 +19,24 @@ from tests.simulation.oracle import OVER, Evidence
 
 _TICKS = 0.0001  # s that a run begins later than now, when others began in the same microsecond
 _MAX_DEPENDENCIES = 20  # of AWS Batch
+# What AWS says when something else was quicker, and no fault of who asks.
+_ANSWERS = {
+    ("DescribeExecution", "ExecutionDoesNotExist"),
+    ("PutItem", "ConditionalCheckFailedException"),
+    ("PutObject", "PreconditionFailed"),
+    ("SendTaskSuccess", "TaskTimedOut"),
+    ("StartExecution", "ExecutionAlreadyExists"),
+    ("TerminateJob", "ClientException"),
+    ("TransactWriteItems", "TransactionCanceledException"),
+    ("UpdateItem", "ConditionalCheckFailedException"),
+}
 
 
 def judge(world: Rehearsal) -> None:
     """Raise AssertionError with everything that was broken."""
     world.stage.aws.faults = None
-    checks = (nothing_unexpected, nobody_drives_on, jobs_belong, all_is_final, told_once,
-              end_is_told, archived)  # fmt: skip
+    checks = (nothing_unexpected, asked_rightly, nobody_drives_on, jobs_belong, all_is_final,
+              told_once, end_is_told, archived)  # fmt: skip
     broken = [f"{check.__name__}: {words}" for check in checks for words in check(world)]
     assert not broken, "\n".join(broken)
     for run_id in world.ledger.headers():
@@ -75,6 +86,18 @@ def nothing_unexpected(world: Rehearsal) -> Iterator[str]:
     """A function may fail with trouble of AWS or with a conflict, and with nothing else."""
     for surprise in world.stage.surprises:
         yield f"{surprise.function} failed with {surprise.error!r}"
+
+
+def asked_rightly(world: Rehearsal) -> Iterator[str]:
+    """Errors of AWS are trouble that was made here, or answers: no request is wrong in itself."""
+    wrong = Counter(
+        (call.caller or "a person", call.operation, call.error)
+        for call in world.calls
+        if call.error and call.fault is None and call.operation not in world.refused
+        if (call.operation, call.error) not in _ANSWERS
+    )
+    for (caller, operation, code), count in wrong.items():
+        yield f"{operation} of {caller} was answered with {code} {count} times"
 
 
 def nobody_drives_on(world: Rehearsal) -> Iterator[str]:

@@ -149,7 +149,7 @@ def test_f8_a_queue_that_is_out_of_breath_gets_everything_once_and_in_order(
 def test_f9_a_submission_that_will_never_be_taken_fails_alone_and_at_once() -> None:
     definition = f"batch-scheduler-{STAGE}-odd"
     jobs = [job("a"), job("bad", jobDefinition=definition), job("b", "bad"), job("c", "a")]
-    world = Rehearsal(Plot(name="poison", jobs=jobs))
+    world = Rehearsal(Plot(name="poison", jobs=jobs), refused=frozenset({"SubmitJob"}))
     odd = world.stage.batch.registry.register(definition)
     world.hooks[5] = lambda world: world.stage.batch.registry.deregister(odd.arn)
     judge(world.drive())

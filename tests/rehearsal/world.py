@@ -85,7 +85,8 @@ class Rehearsal:
     """One plot on a stage of its own, from the upload of its document to the end of its run.
 
     `faults` and `hooks` are by the number of the call, counted from the start of the run on; a hook
-    is done before the call. `weather` may befall any call.
+    is done before the call. `weather` may befall any call. `refused` are operations that AWS has
+    reason to refuse here.
     """
 
     plot: Plot
@@ -96,6 +97,7 @@ class Rehearsal:
     delays: Delays = at_once
     start: Hook = start
     is_watched: bool = True
+    refused: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.stage = WatchedStage(replace(self.setup, script=self.plot.script))
