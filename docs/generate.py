@@ -27,7 +27,7 @@ from chalicelib.core.lifecycle import (
     RunStatus,
 )
 from chalicelib.core.schema import reference, schema
-from docs import state_machine
+from docs import faults, state_machine
 
 DOCS = Path(__file__).parent
 MADE = "<!-- Made by `make docs`; change the code it is made from instead. -->\n"
@@ -48,6 +48,9 @@ def pages() -> dict[Path, str]:
     }
     architecture = DOCS / "architecture.md"
     made[architecture] = filled(architecture.read_text(encoding="utf-8"), {"diagram": diagram()})
+    proofs = DOCS / "proofs.md"
+    by_fault = table(("", "What goes wrong", "Tests"), faults.rows())
+    made[proofs] = filled(proofs.read_text(encoding="utf-8"), {"faults": by_fault})
     machine = state_machine.DEFINITION.with_name("README.md")
     made[machine] = filled(machine.read_text(encoding="utf-8"), _machine_blocks())
     return made

@@ -31,7 +31,7 @@ def crash(here: World, call: int, fault: Fault, act: Callable[[DynamoStore], obj
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_large_order_that_is_cut_off_is_done_whole_or_not_at_all(fault: Fault) -> None:
+def test_f26_a_large_order_that_is_cut_off_is_done_whole_or_not_at_all(fault: Fault) -> None:
     for call in range(100):
         with world() as here:
             begin_large(here.store(), SOME)
@@ -73,7 +73,7 @@ def go_on_after(here: World, seen: JobStatus) -> None:
 
 @pytest.mark.parametrize("count", [3, SOME])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_creation_that_is_cut_off_leaves_no_run_and_can_be_done_again(
+def test_f26_a_creation_that_is_cut_off_leaves_no_run_and_can_be_done_again(
     fault: Fault, count: int
 ) -> None:
     specs, others = specs_of(count), specs_of(count - 1)
@@ -109,7 +109,7 @@ def exists(store: DynamoStore) -> bool:
 
 
 @pytest.mark.parametrize("call", range(1, 5))
-def test_a_creator_that_comes_late_writes_nothing_into_a_run_that_lives(call: int) -> None:
+def test_f26_a_creator_that_comes_late_writes_nothing_into_a_run_that_lives(call: int) -> None:
     specs = specs_of(SOME)
     with world() as here:
 

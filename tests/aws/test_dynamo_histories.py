@@ -21,7 +21,7 @@ def here() -> Iterator[World]:
         yield opened
 
 
-def test_a_reason_of_a_megabyte_is_cut_to_1024_bytes(here: World) -> None:
+def test_f23_a_reason_of_a_megabyte_is_cut_to_1024_bytes(here: World) -> None:
     store = here.store()
     about = begin(store)
     store.record(about, [change(JobState(), status=FAILED, reason="ü" * 1_000_000)])
@@ -48,7 +48,7 @@ def test_the_words_of_an_operator_are_cut_too(here: World) -> None:
     assert (len(event.actor.encode()), len(event.reason.encode())) == (1024, 1024)
 
 
-def test_hundreds_of_attempts_of_one_job_stay_on_record_in_order(here: World) -> None:
+def test_f23_hundreds_of_attempts_of_one_job_stay_on_record_in_order(here: World) -> None:
     store = here.store()
     about = begin(store)
     state = JobState()
@@ -66,7 +66,7 @@ def test_hundreds_of_attempts_of_one_job_stay_on_record_in_order(here: World) ->
     assert len(str(here.item(TABLES.jobs, run=RUN, jobName="make"))) < 60_000
 
 
-def test_hundreds_of_acts_on_the_run_stay_on_record_in_order(here: World) -> None:
+def test_f23_hundreds_of_acts_on_the_run_stay_on_record_in_order(here: World) -> None:
     store = here.store()
     about = begin(store)
     for revision in range(1, 101):

@@ -111,7 +111,7 @@ def hold_again(store: DynamoStore) -> None:
     store.record(run.header, held(run), after=header)
 
 
-def test_facts_of_an_earlier_transaction_stay_when_a_later_one_conflicts() -> None:
+def test_f24_facts_of_an_earlier_transaction_stay_when_a_later_one_conflicts() -> None:
     with world() as here:
         run = begin_large(here.store(), MANY)
         last = list(run.specs)[-1]

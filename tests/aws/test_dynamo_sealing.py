@@ -135,7 +135,9 @@ def test_a_run_that_is_sealed_already_costs_one_read(here: World) -> None:
 
 
 @each_cut
-def test_a_seal_that_is_cut_off_anywhere_is_found_and_done_again(fault: Fault, count: int) -> None:
+def test_f28_a_seal_that_is_cut_off_anywhere_is_found_and_done_again(
+    fault: Fault, count: int
+) -> None:
     for call in points(seal, count):
         with world() as here:
             ended(here, count)
@@ -164,7 +166,7 @@ def test_a_seal_that_is_cut_off_and_then_done_for_ever_leaves_no_time(fault: Fau
 
 
 @each_cut
-def test_a_restart_that_is_cut_off_leaves_no_run_that_lives_with_a_time(
+def test_f28_a_restart_that_is_cut_off_leaves_no_run_that_lives_with_a_time(
     fault: Fault, count: int
 ) -> None:
     for call in points(restart, count, is_sealed=True):
@@ -194,7 +196,7 @@ def tolerant(act: Act_, store: DynamoStore) -> None:
 
 
 @pytest.mark.parametrize(("first", "count"), [(seal, FEW), (restart, FEW), (seal, MANY)])
-def test_a_run_that_is_restarted_while_it_is_sealed_never_lives_with_a_time(
+def test_f28_a_run_that_is_restarted_while_it_is_sealed_never_lives_with_a_time(
     first: Act_, count: int
 ) -> None:
     for call in points(first, count):

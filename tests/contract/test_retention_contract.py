@@ -178,7 +178,9 @@ def test_an_expired_run_does_not_move_any_more(keeping: Keeping) -> None:
     assert keeping.store.get_header(RUN) == about
 
 
-def test_a_run_that_is_restarted_is_not_sealed_any_more_and_never_expires(keeping: Keeping) -> None:
+def test_f28_a_run_that_is_restarted_is_not_sealed_any_more_and_never_expires(
+    keeping: Keeping,
+) -> None:
     store = keeping.store
     about = restart(store, sealed(store))
     assert (about.archive, about.expires_at) == ("", None)

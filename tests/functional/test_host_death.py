@@ -65,7 +65,7 @@ def test_a_process_that_left_its_group_dies_with_the_host_too(
     assert not runs(int(pid))
 
 
-def test_what_was_accepted_outlives_the_host(connect: Connect) -> None:
+def test_f47_what_was_accepted_outlives_the_host(connect: Connect) -> None:
     client = connect()
     ids = [accept(client, job(f"full-{number}", ["sleep", "300"])) for number in range(2)]
     waiting = accept(client, job("waits", ["true"], retryStrategy={"attempts": 2}))
@@ -143,7 +143,7 @@ def test_a_reply_that_was_lost_is_not_asked_for_again(connect: Connect, tmp_path
     assert client.find("once", "default") == []
 
 
-def test_no_attempt_starts_twice_however_often_the_host_dies(
+def test_f47_no_attempt_starts_twice_however_often_the_host_dies(
     connect: Connect, tmp_path: Path
 ) -> None:
     client = connect()
@@ -184,7 +184,7 @@ def cut_power(state: Path) -> None:
     (state / "host.journal").unlink()
 
 
-def test_an_attempt_whose_start_a_power_cut_took_from_the_record_is_not_started_again(
+def test_f47_an_attempt_whose_start_a_power_cut_took_from_the_record_is_not_started_again(
     connect: Connect, state: Path, tmp_path: Path
 ) -> None:
     client = connect(vcpus=1)

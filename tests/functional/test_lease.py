@@ -129,7 +129,7 @@ sys.stdin.read()
 """
 
 
-def test_the_death_of_the_holder_frees_the_lease(tmp_path: Path) -> None:
+def test_f47_the_death_of_the_holder_frees_the_lease(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _HOLD, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None

@@ -263,7 +263,7 @@ def stopped_midway(database: Database) -> None:
         raise KeyboardInterrupt
 
 
-def test_what_was_begun_when_the_program_was_stopped_is_not_there(tmp_path: Path) -> None:
+def test_f47_what_was_begun_when_the_program_was_stopped_is_not_there(tmp_path: Path) -> None:
     database = Database.open(tmp_path)
     with closing(SqliteStore(database)) as store:
         begin(store)

@@ -21,19 +21,19 @@ def tormented(directory: Path, seed: str, victims: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(16))
-def test_runs_whose_engine_is_killed_go_on_as_if_nothing_had_been(
+def test_f47_runs_whose_engine_is_killed_go_on_as_if_nothing_had_been(
     tmp_path: Path, seed: int
 ) -> None:
     tormented(tmp_path, f"engine {seed}", ("engine",))
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_runs_whose_host_is_killed_begin_no_attempt_twice(tmp_path: Path, seed: int) -> None:
+def test_f47_runs_whose_host_is_killed_begin_no_attempt_twice(tmp_path: Path, seed: int) -> None:
     tormented(tmp_path, f"host {seed}", ("host",))
 
 
 @pytest.mark.parametrize("seed", range(16))
-def test_runs_whose_engine_and_host_are_killed_begin_no_attempt_twice(
+def test_f47_runs_whose_engine_and_host_are_killed_begin_no_attempt_twice(
     tmp_path: Path, seed: int
 ) -> None:
     tormented(tmp_path, f"both {seed}", ("engine", "host", "both"))

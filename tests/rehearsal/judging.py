@@ -19,8 +19,9 @@ from tests.simulation.oracle import OVER, Evidence
 
 _TICKS = 0.0001  # s that a run begins later than now, when others began in the same microsecond
 _MAX_DEPENDENCIES = 20  # of AWS Batch
-# What AWS says when something else was quicker, and no fault of who asks.
+# What AWS says when something else was quicker, or is not to be seen yet: no fault of who asks.
 _ANSWERS = {
+    ("CancelJob", "ClientException"),
     ("DescribeExecution", "ExecutionDoesNotExist"),
     ("PutItem", "ConditionalCheckFailedException"),
     ("PutObject", "PreconditionFailed"),

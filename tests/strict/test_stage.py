@@ -186,7 +186,7 @@ def test_f45_a_run_ends_however_slowly_aws_answers(seconds: float) -> None:
     assert stage.crashes <= 1, "functions are cut off instead of splitting their work"
 
 
-def test_a_run_of_hundreds_carries_no_more_between_states_than_one_of_a_few() -> None:
+def test_f22_a_run_of_hundreds_carries_no_more_between_states_than_one_of_a_few() -> None:
     carried = []
     for count in (3, 300):
         stage = StrictStage()

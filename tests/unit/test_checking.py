@@ -25,7 +25,7 @@ def test_names_are_unique() -> None:
 
 
 @pytest.mark.parametrize("other", ["LOAD", "\uff4coad"])
-def test_names_that_look_the_same_are_refused_across_both_lists(other: str) -> None:
+def test_f34_names_that_look_the_same_are_refused_across_both_lists(other: str) -> None:
     found = problem(job("load"), finally_jobs=[job(other)])
     assert found.path == "$.finally[0].jobName"
     assert "but for case or form of letters" in found.reason
@@ -48,7 +48,7 @@ def test_a_job_cannot_wait_for_itself() -> None:
     assert problem(job("a", "a")).reason == 'job "a" waits for itself'
 
 
-def test_a_cycle_is_shown_as_the_way_around_it() -> None:
+def test_f34_a_cycle_is_shown_as_the_way_around_it() -> None:
     found = problem(job("a", "b"), job("b", "c"), job("c", "a"), job("d", "a"))
     assert found.path == "$.jobList[0].jobDependencies"
     assert found.reason == 'job "a": these jobs wait for each other: a -> b -> c -> a'
@@ -119,14 +119,14 @@ def test_a_name_in_braces_is_a_name_in_the_names_of_jobs() -> None:
     loaded(job("${a}"), job("b", "${a}"))
 
 
-def test_ten_thousand_jobs_are_the_most() -> None:
+def test_f34_ten_thousand_jobs_are_the_most() -> None:
     jobs = [{"jobName": str(i), "command": ["true"]} for i in range(MAX_JOBS)]
     loaded(*jobs)
     found = problem(*jobs, finally_jobs=[job("z")])
     assert (found.path, found.found) == ("$.jobList", "10,000 and 1 in `finally`")
 
 
-def test_a_longer_list_is_refused_by_itself() -> None:
+def test_f34_a_longer_list_is_refused_by_itself() -> None:
     found = problem(*([{}] * (MAX_JOBS + 1)))
     assert (found.path, found.found) == ("$.jobList", "10,001 jobs")
 

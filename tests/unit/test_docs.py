@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from chalicelib.cli.main import app
 from chalicelib.core.lifecycle import OPERATOR_ACTS, TRANSITIONS, Act, JobStatus
-from docs import generate, state_machine
+from docs import faults, generate, state_machine
 
 ROOT = Path(__file__).parents[2]
 MACHINE = ROOT / "stepfunctions" / "README.md"
@@ -91,6 +91,13 @@ def test_the_diagram_of_the_state_machine_shows_every_state_and_every_way() -> N
     ends = [name for name, state in state_machine.states().items() if "Next" not in state]
     assert ended == {name for name in ends if "Default" not in state_machine.states()[name]}
     assert {name for pair in shown for name in pair} - {"[*]"} == set(state_machine.states())
+
+
+def test_every_fault_that_can_happen_is_made_by_a_test() -> None:
+    tests = faults.tests_of()
+    assert set(tests) <= set(faults.FAULTS)
+    assert set(faults.FAULTS) - set(tests) == faults.NOT_YET
+    assert list(faults.FAULTS) == list(range(1, 51))
 
 
 def test_every_status_and_every_act_is_told_in_words() -> None:

@@ -47,7 +47,7 @@ def problem(*jobs: dict[str, Any], **fields: Any) -> Problem:
 
 
 @given(VALUES)
-def test_any_value_is_loaded_or_refused(value: object) -> None:
+def test_f34_any_value_is_loaded_or_refused(value: object) -> None:
     with suppress(InvalidInputError):
         load(value)
 

@@ -103,7 +103,7 @@ def test_order_is_that_of_the_document_where_the_graph_leaves_it_open() -> None:
     assert topological_order({"d": ["b"], "c": [], "b": [], "a": ["c"]}) == ["c", "b", "a", "d"]
 
 
-def test_a_cycle_is_shown_as_the_way_around_it() -> None:
+def test_f34_a_cycle_is_shown_as_the_way_around_it() -> None:
     assert describe_cycle(["a", "b"]) == "a -> b -> a"
 
 

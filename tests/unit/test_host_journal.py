@@ -46,7 +46,9 @@ def test_what_was_written_is_read_in_order(rounds: list[list[Entry]]) -> None:
 
 
 @given(_ROUNDS, st.integers(0, 1000))
-def test_of_a_torn_journal_the_whole_lines_are_read(rounds: list[list[Entry]], cut: int) -> None:
+def test_f47_of_a_torn_journal_the_whole_lines_are_read(
+    rounds: list[list[Entry]], cut: int
+) -> None:
     with journals() as (path, journal):
         sizes = [0]
         for entries in rounds:

@@ -58,7 +58,7 @@ def test_texts_that_pyyaml_writes_are_read_back(value: object) -> None:
 
 
 @given(st.binary(max_size=200), st.sampled_from(["", "a.json", "a.yaml"]))
-def test_any_bytes_are_read_or_refused(content: bytes, name: str) -> None:
+def test_f34_any_bytes_are_read_or_refused(content: bytes, name: str) -> None:
     with suppress(InvalidInputError):
         parse(content, name)
 
@@ -109,7 +109,7 @@ def test_a_control_character_in_the_source_of_yaml_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.yaml"])
-def test_keys_given_twice_are_all_named_by_their_paths(name: str) -> None:
+def test_f34_keys_given_twice_are_all_named_by_their_paths(name: str) -> None:
     content = b'{"a": 1, "b": [{"c d": 1, "c d": 2}], "a": 3}'
     if name == "a.yaml":
         content = b"- " + content
@@ -129,7 +129,7 @@ def test_a_key_given_twice_in_yaml_has_line_and_column() -> None:
 @pytest.mark.parametrize(
     "number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "9" * 19, "9" * 5000]
 )
-def test_numbers_that_nothing_can_hold_are_refused(number: str) -> None:
+def test_f34_numbers_that_nothing_can_hold_are_refused(number: str) -> None:
     answer = refusal(f'{{"a": [1, {number}]}}'.encode())
     assert answer.startswith("$.a[1]: is no number that can be kept")
 
@@ -154,7 +154,7 @@ def test_thirty_two_levels_are_the_deepest() -> None:
     assert answer == f"{path}: is nested too deeply; allowed: at most 32 levels"
 
 
-def test_very_deep_json_is_refused_without_a_traceback() -> None:
+def test_f34_very_deep_json_is_refused_without_a_traceback() -> None:
     assert refusal(nested(100_000)) == "$: is nested too deeply; allowed: at most 32 levels"
 
 
@@ -233,7 +233,7 @@ def test_an_alias_of_nothing_or_of_itself_is_refused(text: str) -> None:
     assert "*b stands for nothing" in refusal(text.encode())
 
 
-def test_aliases_do_not_become_a_billion_values() -> None:
+def test_f34_aliases_do_not_become_a_billion_values() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]
     answer = refusal("\n".join(lines).encode())
@@ -241,7 +241,7 @@ def test_aliases_do_not_become_a_billion_values() -> None:
     assert "the document is too large" in answer
 
 
-def test_a_million_values_are_too_many_in_json() -> None:
+def test_f34_a_million_values_are_too_many_in_json() -> None:
     answer = refusal(b'{"a": [' + b"1," * 1_000_000 + b"1]}")
     assert answer == "$: the document is too large; allowed: 1,000,000 values"
 
