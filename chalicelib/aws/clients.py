@@ -2,7 +2,10 @@
 
 from typing import Any, Protocol
 
+import boto3
 from botocore.config import Config
+
+from chalicelib.aws.translation import translated
 
 _CONNECT_TIMEOUT = 5  # s
 _READ_TIMEOUT = 20  # s; less than the least time-out of our Lambda functions
@@ -26,6 +29,15 @@ class ClientFactory(Protocol):
 
     def client(self, service_name: str, *, config: Config) -> Any:
         """A client of the service."""
+
+
+def session_of(region: str, profile: str) -> ClientFactory:
+    """A session of boto3; what is empty is left to its ordinary chain. Raises BackendError."""
+    with translated("AWS", "profile"):
+        session: ClientFactory = boto3.Session(
+            region_name=region or None, profile_name=profile or None
+        )
+    return session
 
 
 class Clients:

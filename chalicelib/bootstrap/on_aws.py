@@ -7,12 +7,10 @@ from datetime import timedelta
 from functools import cached_property
 from random import Random, SystemRandom
 
-import boto3
-
 from chalicelib.aws.archive import S3Archive
 from chalicelib.aws.batch_logs import BatchLogs
 from chalicelib.aws.batch_queue import BatchQueue
-from chalicelib.aws.clients import ClientFactory, Clients
+from chalicelib.aws.clients import ClientFactory, Clients, session_of
 from chalicelib.aws.documents import Documents
 from chalicelib.aws.dynamo_runs import DynamoRuns
 from chalicelib.aws.dynamo_schedules import DynamoSchedules
@@ -68,7 +66,7 @@ def stage_ports(
 ) -> DrivingPorts:
     """Everything of a stage. Asks AWS once, for the account. Raises BackendError."""
     stage = settings.stage
-    clients = Clients(factory or _session(stage))
+    clients = Clients(factory or session_of(stage.region, stage.profile))
     return wire(stage, clients, account_of(clients), timing or Timing())
 
 
@@ -121,8 +119,9 @@ class AwsEdition:
 
     def __init__(self, settings: Settings, factory: ClientFactory | None = None) -> None:
         """Ask AWS nothing until it is needed. Raises BackendError for a profile there is not."""
+        stage = settings.stage
         self._settings = settings
-        self._clients = Clients(factory or _session(settings.stage))
+        self._clients = Clients(factory or session_of(stage.region, stage.profile))
         self.logs: JobLogs = BatchLogs(self._clients)
         self.directory = ""
 
@@ -198,14 +197,6 @@ class Onlooker:
 
     def __exit__(self, *_: object) -> None:
         pass
-
-
-def _session(stage: Stage) -> ClientFactory:
-    with translated("AWS", "profile"):
-        session: ClientFactory = boto3.Session(
-            region_name=stage.region or None, profile_name=stage.profile or None
-        )
-    return session
 
 
 def _state_machine(stage: Stage, where: Account) -> str:
