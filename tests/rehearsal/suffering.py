@@ -20,8 +20,9 @@ _ANY = (
     Fault.SERVER_ERROR_AFTER,
 )
 _OWN: Mapping[str, Sequence[Fault]] = {
+    "GetItem": (Fault.STALE_READ,),
     "Query": (Fault.STALE_READ,),
-    "BatchGetItem": (Fault.PARTIAL_BATCH,),
+    "BatchGetItem": (Fault.STALE_READ, Fault.PARTIAL_BATCH),
     "TransactWriteItems": (Fault.CONFLICT,),
     "PutObject": (Fault.CONFLICT,),
 }
@@ -72,10 +73,9 @@ def suffer(
         if plot.is_certain:
             assert world.statuses() == undisturbed(plot.name).statuses()
             assert world.status() == undisturbed(plot.name).status()
-    except AssertionError as error:
-        raise AssertionError(
-            f"{plot.name}, {_told(world, faults, hooks or {})}: {error}"
-        ) from error
+    except BaseException as error:
+        error.add_note(f"{plot.name}: {_told(world, faults, hooks or {})}")
+        raise
     return world
 
 

@@ -72,9 +72,20 @@ def test_f24_a_table_that_is_busy_for_minutes_delays_and_changes_nothing() -> No
     assert world.statuses() == undisturbed("diamond").statuses()
 
 
-def test_f25_what_is_read_late_decides_nothing() -> None:
+def test_f25_what_an_index_shows_late_decides_nothing() -> None:
     for index in calls_to("chain", "Query"):
         suffer(BY_NAME["chain"], {index: Fault.STALE_READ})
+
+
+@pytest.mark.parametrize(("operation", "name"), [("GetItem", "chain"), ("BatchGetItem", "restart")])
+def test_f25_items_themselves_are_never_read_late(operation: str, name: str) -> None:
+    for index in calls_to(name, operation):
+        world = suffer(BY_NAME[name], {index: Fault.STALE_READ})
+        assert operations(world) == operations(undisturbed(name))
+
+
+def operations(world: Rehearsal) -> list[str]:
+    return [call.operation for call in world.calls]
 
 
 @pytest.mark.parametrize("lag", [60.0, 900.0])
@@ -96,6 +107,7 @@ def test_f27_batches_that_come_back_unprocessed_are_asked_for_again() -> None:
     judge(world.drive())
     assert next(partial, None) is None
     assert world.statuses() == undisturbed("restart").statuses()
+    assert world.seconds == undisturbed("restart").seconds  # by whoever asked, and at once
 
 
 def test_f28_nothing_expires_of_a_run_that_goes_on_or_goes_on_again() -> None:
