@@ -242,10 +242,15 @@ def may_go(rule: str, statuses: Sequence[str]) -> bool:
     raise AssertionError(f"no such rule: {rule}")
 
 
-def predict(jobs: Mapping[str, Facts], failing: set[str]) -> dict[str, str]:
-    """How a run ends in which exactly the jobs `failing` fail if they run, and nobody acts."""
-    ends: dict[str, str] = {}
-    left = dict(jobs)
+def predict(
+    jobs: Mapping[str, Facts], failing: set[str], kept: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """How a run ends in which exactly the jobs `failing` fail if they run, and nobody acts.
+
+    `kept` are the ends that stay from the generation before.
+    """
+    ends = dict(kept or {})
+    left = {name: facts for name, facts in jobs.items() if name not in ends}
     main = [name for name, facts in jobs.items() if not facts.is_finally]
     while left:
         for name, facts in list(left.items()):
@@ -261,3 +266,17 @@ def predict(jobs: Mapping[str, Facts], failing: set[str]) -> dict[str, str]:
             else:
                 ends[name] = "SKIPPED" if facts.rule == "any failed" else "UPSTREAM_FAILED"
     return ends
+
+
+def kept_by_restart(jobs: Mapping[str, Facts], ends: Mapping[str, str]) -> dict[str, str]:
+    """The ends that a restart leaves: what is done, unless it was skipped for ends that go."""
+    kept = {name: end for name, end in ends.items() if end in DONE}
+    gone = [""]
+    while gone:
+        gone = [
+            name
+            for name, end in kept.items()
+            if end == "SKIPPED" and any(up not in kept for up in jobs[name].upstream)
+        ]
+        kept = {name: end for name, end in kept.items() if name not in gone}
+    return kept

@@ -1,7 +1,8 @@
 """Graphs of the shapes that published scientific workflows have, with runtimes made by chance."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from chalicelib.core.schedule import JobSpec
 from tests.simulation.chance import Chance
@@ -86,3 +87,10 @@ def populations(chromosomes: int, parts: int, groups: int) -> Workflow:
             stages.add("overlap", f"{chromosome}.{group}", merged, sifted)
             stages.add("frequency", f"{chromosome}.{group}", merged, sifted)
     return made
+
+
+SHAPES: Mapping[str, Callable[[], Workflow]] = {
+    "mosaic": partial(mosaic, 6, 4),
+    "lanes": partial(lanes, 25),
+    "populations": partial(populations, 3, 22, 7),
+}

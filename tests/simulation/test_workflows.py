@@ -1,48 +1,23 @@
 """Real-shaped workflows run to the end, in order, and as the oracle says when jobs of them fail."""
 
-import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from chalicelib.core.schedule import JobSpec, TriggerRule
 from tests.simulation.chance import Chance
 from tests.simulation.oracle import judge, predict
+from tests.simulation.published import published
 from tests.simulation.scenarios import Scenario, job
-from tests.simulation.shapes import Workflow, lanes, mosaic, populations
+from tests.simulation.shapes import SHAPES, Workflow
 from tests.simulation.world import World
 
-# Published ones are no part of this repository; what is generated has their shapes.
-PUBLISHED = Path(__file__).parents[2].parent / "shared" / "workflows"
-SCALE = 1000  # runtimes are divided by this: queues and order stay what they are
 CAPACITY = 64.0  # vCPU
 
-
-def read(path: Path) -> Workflow:
-    """A published workflow."""
-    made = Workflow(path.stem)
-    tasks: Sequence[Mapping[str, object]] = json.loads(path.read_text())["tasks"]
-    for task in tasks:
-        parents, runtime = task["parents"], task["runtimeSeconds"]
-        assert isinstance(parents, list)
-        assert isinstance(runtime, int | float)
-        made.add(str(task["id"]), parents, runtime / SCALE)
-    return made
-
-
 each_workflow = pytest.mark.parametrize(
-    "make",
-    [
-        pytest.param(partial(mosaic, 6, 4), id="mosaic"),
-        pytest.param(partial(lanes, 25), id="lanes"),
-        pytest.param(partial(populations, 3, 22, 7), id="populations"),
-        *(pytest.param(partial(read, path), id=path.stem)
-          for path in sorted(PUBLISHED.glob("*.json"))),
-    ],
-)  # fmt: skip
+    "make", [pytest.param(make, id=name) for name, make in {**SHAPES, **published()}.items()]
+)
 
 
 @each_workflow
