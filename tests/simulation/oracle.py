@@ -271,12 +271,10 @@ def predict(
 def kept_by_restart(jobs: Mapping[str, Facts], ends: Mapping[str, str]) -> dict[str, str]:
     """The ends that a restart leaves: what is done, unless it was skipped for ends that go."""
     kept = {name: end for name, end in ends.items() if end in DONE}
-    gone = [""]
-    while gone:
-        gone = [
-            name
-            for name, end in kept.items()
-            if end == "SKIPPED" and any(up not in kept for up in jobs[name].upstream)
-        ]
+    while gone := [
+        name
+        for name, end in kept.items()
+        if end == "SKIPPED" and any(up not in kept for up in jobs[name].upstream)
+    ]:
         kept = {name: end for name, end in kept.items() if name not in gone}
     return kept
