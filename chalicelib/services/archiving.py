@@ -24,9 +24,17 @@ def put_away(ports: DrivingPorts, header: RunHeader) -> str:
     Raises ConflictError if the run moves meanwhile.
     """
     address = archive(ports, header)
+    seal(ports, header, address)
+    return address
+
+
+def seal(ports: DrivingPorts, header: RunHeader, address: str) -> None:
+    """Let the details of a run expire that is archived there; `reconcile` looks at it no more.
+
+    Raises ConflictError if the run moves meanwhile.
+    """
     expires_at = None if ports.keep is None else ports.clock() + ports.keep
     ports.retention.seal(header, address, expires_at)
-    return address
 
 
 def archive(ports: DrivingPorts, header: RunHeader) -> str:

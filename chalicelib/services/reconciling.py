@@ -102,16 +102,22 @@ def _wake_if_overdue(ports: DrivingPorts, header: RunHeader) -> str:
 def _put_away(ports: DrivingPorts, header: RunHeader) -> str:
     """Archive the run, and tell of its end: who was to do both may have been stopped before."""
     try:
-        address = archiving.put_away(ports, header)
+        address = archiving.archive(ports, header)
+        if not _is_told(ports, header):
+            return f"ended, archived it in {address}, and can't tell of its end now"
+        archiving.seal(ports, header, address)
     except BackendError as error:
         return f"ended and not archived, and can't archive it: {error}"
-    if header.ended_at is not None and ports.clock() - header.ended_at < _NEWS:
-        _tell_end(ports, header)
     return f"ended and not archived, and archived it in {address}"
 
 
-def _tell_end(ports: DrivingPorts, header: RunHeader) -> None:
+def _is_told(ports: DrivingPorts, header: RunHeader) -> bool:
+    """Tell of the end while that is news; False if it can't be told now."""
+    if header.ended_at is None or ports.clock() - header.ended_at >= _NEWS:
+        return True
     try:
         announcing.tell_end(ports, header)
     except BackendError as error:
         logger.warning("can't tell of the end of %s: %s", header.run_id, error)
+        return False
+    return True

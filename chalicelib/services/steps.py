@@ -177,8 +177,11 @@ def notify(ports: DrivingPorts, leg: Leg, error: Mapping[str, Any] | None = None
     elif header.status is not RunStatus.RUNNING and header.generation == leg.generation:
         try:
             announcing.tell_end(ports, header)
-        finally:  # people who can't be told are no reason to lose the history
-            _put_away(ports, header)
+        except BackendError:
+            # No reason to lose the history. Unsealed: `reconcile` tells people if nobody else does.
+            _or_later(archiving.archive, ports, header)
+            raise
+        _or_later(archiving.put_away, ports, header)
     # A restart meanwhile does not change how this leg's generation ended.
     status = header.status if header.generation == leg.generation else leg.status
     return replace(leg, status=status, next=Next.END)
@@ -194,10 +197,12 @@ def _give_up(ports: DrivingPorts, header: RunHeader, driver: str, error: Mapping
     announcing.tell_driver_failed(ports, header, reason)
 
 
-def _put_away(ports: DrivingPorts, header: RunHeader) -> None:
+def _or_later(
+    put: Callable[[DrivingPorts, RunHeader], str], ports: DrivingPorts, header: RunHeader
+) -> None:
     """Archive the run, or leave that to `reconcile`: to fail here would tell people once more."""
     try:
-        archiving.put_away(ports, header)
+        put(ports, header)
     except (BackendError, ConflictError) as error:
         logger.warning("can't archive %s now: %s", header.run_id, error)
 

@@ -110,6 +110,13 @@ def test_f37_people_who_can_not_be_told_change_nothing_of_a_run(fault: Fault) ->
         assert jobs_taken(world) == jobs_taken(undisturbed(name))
 
 
+def test_f37_an_end_that_could_not_be_told_by_an_execution_that_is_then_stopped_is_told() -> None:
+    [end] = calls_to("chain", "Publish")
+    world = suffer(BY_NAME["chain"], {end: Fault.LOST_REQUEST}, {end + 1: Rehearsal.abort})
+    assert [notice["Subject"] for notice in world.stage.topics.published] == ["etl: run SUCCEEDED"]
+    assert [each.status for each in world.stage.machine.executions.values()] == ["ABORTED"]
+
+
 @pytest.mark.parametrize("fault", [Fault.CRASH_AFTER, Fault.LOST_REPLY, Fault.SERVER_ERROR_AFTER])
 def test_f38_what_is_told_twice_has_the_same_id_and_the_same_words(fault: Fault) -> None:
     for index in calls_to("restart", "Publish"):

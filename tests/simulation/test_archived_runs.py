@@ -112,9 +112,10 @@ def test_people_who_can_not_be_told_delay_no_run_and_no_archive() -> None:
     world.rest(600)
     assert world.header.status is RunStatus.FAILED
     assert world.seconds < _HOUR
-    assert world.header.archive
+    assert list(world.archive.files) == [world.run_id]
     world.notices.is_down = False
     world.rest(_HOUR)
+    assert world.header.archive
     assert [notice.subject for notice in world.notices.published] == ["etl: run FAILED"]
 
 

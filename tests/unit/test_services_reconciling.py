@@ -271,6 +271,17 @@ def test_people_who_can_not_be_told_keep_no_run_from_its_archive() -> None:
     assert list(archive_of(ports).files) == [a_run().run_id]
 
 
+def test_f37_an_end_that_can_not_be_told_now_is_told_by_a_later_reconciliation_and_once() -> None:
+    hearing = driving_world()
+    put(hearing, an_end())
+    deaf = replace(hearing, notices=Deaf())
+    for ports in (deaf, deaf, hearing):
+        assert reconciling.reconcile(ports, plenty) == 1
+    assert reconciling.reconcile(hearing, plenty) == 0
+    [notice] = notices_of(hearing).published
+    assert notice.id == f"{a_run().run_id}/1/end"
+
+
 def test_a_stage_that_keeps_for_ever_archives_and_lets_nothing_expire() -> None:
     ports = driving_world(keep=None)
     put(ports, an_end())
