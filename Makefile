@@ -4,7 +4,6 @@
 
 VENV ?= .venv
 WORKERS ?= 2
-KILLING := tests/prove/test_killed_engines.py # real processes, which need the processors
 COVERED := 100 # per cent of core and services, branches included, by unit tests alone
 PYTHON ?=
 BIN := $(VENV)/bin
@@ -48,6 +47,8 @@ check: $(VENV)/.installed-dev
 	$(PYTEST) tests/unit --cov=chalicelib/core --cov=chalicelib/services \
 		--cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=$(COVERED)
 	$(PYTEST) --ignore=tests/unit
+
+KILLING := tests/prove/test_killed_engines.py # real processes, which need the processors
 
 # Long: random worlds and stages, processes killed at random, Hypothesis at depth, mutants of the
 # core.
