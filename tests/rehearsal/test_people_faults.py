@@ -117,6 +117,20 @@ def test_f37_an_end_that_could_not_be_told_by_an_execution_that_is_then_stopped_
     assert [each.status for each in world.stage.machine.executions.values()] == ["ABORTED"]
 
 
+def test_f37_people_who_can_not_be_told_for_longer_than_anybody_tries_are_told_after_it() -> None:
+    world = Rehearsal(BY_NAME["failure"])
+    deaf_until = world.clock() + timedelta(hours=9)
+
+    def deaf(call: Call) -> Fault | None:
+        is_lost = call.operation == "Publish" and call.at < deaf_until
+        return Fault.LOST_REQUEST if is_lost else None
+
+    world.weather = deaf
+    judge(world.drive())
+    assert [notice["Subject"] for notice in world.stage.topics.published] == ["etl: run FAILED"]
+    assert deaf_until <= world.clock() < deaf_until + timedelta(minutes=10)
+
+
 @pytest.mark.parametrize("fault", [Fault.CRASH_AFTER, Fault.LOST_REPLY, Fault.SERVER_ERROR_AFTER])
 def test_f38_what_is_told_twice_has_the_same_id_and_the_same_words(fault: Fault) -> None:
     for index in calls_to("restart", "Publish"):
