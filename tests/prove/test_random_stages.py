@@ -6,7 +6,7 @@ from tests.prove.again import told_how
 from tests.prove.random_stages import endure
 
 BLOCK = 100
-BLOCKS = 40
+BLOCKS = 25
 FEW = 6  # that every run of the tests lives through
 
 
