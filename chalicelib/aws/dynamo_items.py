@@ -141,11 +141,11 @@ def events_of(values: Mapping[str, Any]) -> Iterator[Event]:
         )
 
 
-# Keys that no job can have: a job's name begins with a letter or a digit.
-RUN_ITEM = "#run"  # the run's own events
-WAKE_ITEM = "#wake"
-FIRST_JOB = "0"  # all names of jobs sort from here on, and all other items before
-_PAGES = "#events#"
+# Keys that no job can have: a job's name begins with a printable character that is no blank.
+RUN_ITEM = " #run"  # the run's own events
+WAKE_ITEM = " #wake"
+FIRST_JOB = "!"  # all names of jobs sort from here on, and all other items before
+_PAGES = " #events#"
 
 
 def page_name(job: str, number: int) -> str:

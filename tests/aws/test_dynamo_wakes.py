@@ -47,7 +47,7 @@ def test_who_waits_again_is_woken_by_the_newer_token(here: World) -> None:
 def test_a_burst_of_changes_is_written_once(here: World) -> None:
     for _ in range(5):
         wakes(here).mark(RUN)
-    assert here.item(TABLES.jobs, run=RUN, jobName="#wake")["dirty"] == {"BOOL": True}
+    assert here.item(TABLES.jobs, run=RUN, jobName=" #wake")["dirty"] == {"BOOL": True}
     assert not wakes(here).arm(RUN, "token")
     assert wakes(here).arm(RUN, "token")
 
@@ -55,4 +55,4 @@ def test_a_burst_of_changes_is_written_once(here: World) -> None:
 def test_a_job_of_another_stages_run_leaves_nothing_here(here: World) -> None:
     foreign = run_of("other")
     assert wakes(here).mark(foreign) == ""
-    assert not here.item(TABLES.jobs, run=foreign, jobName="#wake")
+    assert not here.item(TABLES.jobs, run=foreign, jobName=" #wake")

@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.core.run import Change, Intent, JobState, initial_states
+from chalicelib.core.schedule import JobSpec
 from chalicelib.errors import ConflictError, NotFoundError
 from chalicelib.ports import RunChange
 from tests.contract.store_contents import (
@@ -65,6 +66,27 @@ def test_a_recorded_change_is_an_event_with_all_it_says(store: Store) -> None:
     assert (event.before, event.after, event.attempt) == ("WAITING", "FAILED", 2)
     assert (event.job_id, event.actor, event.reason) == ("id", "bob", "memory")
     assert event.exit_code == 137
+
+
+ODD_NAMES = ("-load", "#run", "#wake", "#events#000001#a", "!a", "'a'", "(a)", "\U0001f600 a", "0")
+MANY_ODD = tuple(f"#run {number}" for number in range(120))  # more than one transaction holds
+
+
+@pytest.mark.parametrize("names", [ODD_NAMES, MANY_ODD], ids=["few", "many"])
+def test_a_job_is_kept_by_whatever_name_a_document_may_give_it(
+    store: Store, names: tuple[str, ...]
+) -> None:
+    specs = [JobSpec(name=name) for name in names]
+    store.create_run(header(), specs, initial_states(specs))
+    moved = JobState(status=JobStatus.HELD, version=1)
+    changes = [Change(name, Act.HOLD, JobState(), moved, START, "ann") for name in names]
+    about = store.get_header(RUN)
+    store.record(about, changes, after=replace(about, revision=about.revision + 1))
+    assert store.load_run(RUN).states == dict.fromkeys(names, moved)
+    assert [each.spec.name for each in store.get_jobs(RUN, names)] == [*names]
+    assert {event.job for event in store.events(RUN)} == {"", *names}
+    for name in names[:9]:
+        assert [event.act for event in store.events(RUN, job=name)] == ["HOLD"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tests.strict.dynamodb_tables import Key, Stored
 from tests.strict.resources import STAGE
 
 HEADERS, JOBS = f"BatchScheduleHistory-{STAGE}", f"BatchScheduleJobs-{STAGE}"
-_RUN, _PAGE = "#run", "#events#"
+_RUN, _PAGE = " #run", " #events#"
 
 Line = tuple[int, str]  # the number of an event, and its job: empty for the run's own
 Lines = Mapping[Line, str]

@@ -182,7 +182,7 @@ def reserve_late(stage: StrictStage, header: RunHeader, job: str) -> None:
 
 
 def own_events(stage: StrictStage, header: RunHeader) -> int:
-    key = {"run": {"S": header.run_id}, "jobName": {"S": "#run"}}
+    key = {"run": {"S": header.run_id}, "jobName": {"S": " #run"}}
     found = [each for each in stage.dynamodb.items(JOBS) if key.items() <= each.items()]
     return len(found[0]["events"]["L"]) if found else 0
 

@@ -46,9 +46,9 @@ class Called:
 
     @property
     def job_writes(self) -> int:
-        """Those of jobs' items; keys that begin with # are of no job."""
+        """Those of jobs' items: a run's own begin with a blank, the budget's with #."""
         return sum(
-            table == JOBS and not key[1].startswith(b"#")
+            table == JOBS and not key[1].startswith((b" ", b"#"))
             for call in self.calls
             for table, key in call.written
         )
