@@ -351,3 +351,4 @@ class DrivingPorts(Ports):
     uploads: Uploads
     retention: Retention
     keep: timedelta | None  # from the archiving of a run until its details expire; None: for ever
+    where: tuple[str, ...] = ()  # the options by which a command means what is driven here

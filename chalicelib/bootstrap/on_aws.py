@@ -23,7 +23,7 @@ from chalicelib.aws.submit_budget import AccountBudget
 from chalicelib.aws.submitting import Pace, Submitter
 from chalicelib.aws.translation import translated
 from chalicelib.aws.uploads import S3Uploads
-from chalicelib.config import Settings, Stage
+from chalicelib.config import AWS, Settings, Stage
 from chalicelib.core.batch import JobDetail
 from chalicelib.core.guarding import Allowed
 from chalicelib.core.lifecycle import RunStatus
@@ -101,6 +101,7 @@ def wire(stage: Stage, clients: Clients, where: Account, timing: Timing) -> Driv
         uploads=S3Uploads(clients, bucket),
         retention=runs,
         keep=timedelta(days=stage.keep_days) if stage.keep_days else None,
+        where=("--edition", AWS, "--stage", stage.name),
     )
 
 

@@ -1,6 +1,5 @@
 """Commands that are ready to paste into a shell."""
 
-import shlex
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,9 @@ _COLUMNS = 100  # within which a command and its effect are told, if they can be
 
 def command(session: Session, words: Sequence[str]) -> str:
     """The line to type, every word quoted as it needs to be; it means what the session works on."""
-    end = words.index("--") if "--" in words else len(words)
-    return shlex.join(["batch-scheduler", *words[:end], *session.where, *words[end:]])
+    from chalicelib.core.advising import command as line
+
+    return line(words, session.where)
 
 
 def print_advice(session: Session, advice: "Sequence[Advice]") -> None:

@@ -1,5 +1,7 @@
 """What can be done now with a run or a job: verbs to type, the most likely first."""
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.core.lifecycle import FINAL, SATISFIED, Act, JobStatus, RunStatus, possible_acts
@@ -47,6 +49,15 @@ def words_about(name: str, before: tuple[str, ...], after: tuple[str, ...] = ())
     """A command with a job's name in it, which is never taken for an option."""
     named = (_NO_OPTIONS, name) if name.startswith("-") else (name,)
     return (*before, *named, *after)
+
+
+def command(words: Sequence[str], where: Sequence[str] = ()) -> str:
+    """The line to type, every word quoted as it needs to be.
+
+    `where` are the options that say which edition, stage or state directory is meant.
+    """
+    end = words.index(_NO_OPTIONS) if _NO_OPTIONS in words else len(words)
+    return shlex.join(["batch-scheduler", *words[:end], *where, *words[end:]])
 
 
 def advise_run(header: RunHeader) -> list[Advice]:

@@ -3,7 +3,8 @@
 import logging
 from dataclasses import replace
 
-from chalicelib.core.lifecycle import RunStatus
+from chalicelib.core.advising import Advice, command, words_about
+from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.loading import read
 from chalicelib.core.run import Run, RunHeader
 from chalicelib.core.schedule import OnFailure
@@ -35,7 +36,8 @@ def tell_first_failure(ports: DrivingPorts, run: Run) -> bool:
         _GOES_ON[header.policy.on_failure],
         *_failures(records),
         "",
-        f"Why: batch-scheduler explain {first.spec.name} --run {header.run_id}",
+        f"Why: {_about(ports, header, first, 'explain')}",
+        f"Log: {_about(ports, header, first, 'logs')}",
     ]
     _publish(ports, header, "failure", f"{header.schedule_id}: {first.spec.name} failed", lines)
     return True
@@ -44,10 +46,11 @@ def tell_first_failure(ports: DrivingPorts, run: Run) -> bool:
 def tell_end(ports: DrivingPorts, header: RunHeader) -> None:
     """Tell how the run ended."""
     counts = ", ".join(f"{count} {status}" for status, count in counts_of(header).items())
-    lines = [f"Run {header.run_id} is {header.status}.", f"Jobs: {counts or 'none'}."]
+    is_ended = header.status is RunStatus.CANCELLED and header.reason
+    why = f": {header.reason}" if is_ended else "."
+    lines = [f"Run {header.run_id} is {header.status}{why}", f"Jobs: {counts or 'none'}."]
     if header.status is not RunStatus.SUCCEEDED:
-        records = ports.runs.find_jobs(header.run_id, statuses=FAILED, limit=_SHOWN)
-        lines += [*_failures(records), "", *_repairs(header)]
+        lines += [*_failures(_blamed(ports, header)), "", *_repairs(ports, header)]
     _publish(ports, header, "end", f"{header.schedule_id}: run {header.status}", lines)
 
 
@@ -56,9 +59,24 @@ def tell_driver_failed(ports: DrivingPorts, header: RunHeader, reason: str) -> N
     lines = [
         f"The driver of run {header.run_id} has failed: {reason}",
         "What is on AWS Batch goes on. The next reconciliation gives the run to another driver.",
+        "",
+        f"What happened before: {command(('history', header.run_id), ports.where)}",
+        f"Repair, then at once:  {command(('resume', '--detach'), ports.where)}",
     ]
     _publish(ports, header, f"driver-{header.handovers}", f"{header.schedule_id}: driver failed",
              lines)  # fmt: skip
+
+
+def _blamed(ports: DrivingPorts, header: RunHeader) -> list[JobRecord]:
+    """The jobs that failed; where none did, those that somebody or a policy ended."""
+    find, run_id = ports.runs.find_jobs, header.run_id
+    failed = find(run_id, statuses=FAILED, limit=_SHOWN)
+    return failed or find(run_id, statuses=[JobStatus.CANCELLED], limit=_SHOWN)
+
+
+def _about(ports: DrivingPorts, header: RunHeader, record: JobRecord, verb: str) -> str:
+    name = record.spec.name
+    return command(Advice(words_about(name, (verb,)), "", name, header.run_id).in_full, ports.where)
 
 
 def _failures(records: list[JobRecord]) -> list[str]:
@@ -66,10 +84,12 @@ def _failures(records: list[JobRecord]) -> list[str]:
     return [*lines, "- and perhaps more"] if len(records) == _SHOWN else lines
 
 
-def _repairs(header: RunHeader) -> list[str]:
+def _repairs(ports: DrivingPorts, header: RunHeader) -> list[str]:
+    run = header.run_id
     return [
-        f"What would run again: batch-scheduler restart {header.run_id} --plan",
-        f"Repair, then go on:   batch-scheduler restart {header.run_id}",
+        f"Why:                  {command(('explain', run), ports.where)}",
+        f"What would run again: {command(('restart', run, '--plan'), ports.where)}",
+        f"Repair, then go on:   {command(('restart', run), ports.where)}",
     ]
 
 

@@ -4,6 +4,7 @@ Every step may be repeated, cut off anywhere, or come twice at once: it starts f
 One execution drives a run, the one that the header names; a step of any other does nothing.
 """
 
+import json
 import logging
 import math
 from collections.abc import Callable, Mapping
@@ -191,10 +192,23 @@ def _give_up(ports: DrivingPorts, header: RunHeader, driver: str, error: Mapping
     # Without any driver: an earlier try gave up, and perhaps could not tell.
     if header.status is not RunStatus.RUNNING or header.driver not in (driver, ""):
         return
-    reason = f"{error.get('Error', 'an error')}: {error.get('Cause', '')}"[:_LONGEST_REASON]
+    reason = f"{error.get('Error', 'an error')}: {_told_by(error)}"[:_LONGEST_REASON]
     if header.driver:
         header = driving.give_up(ports, header, reason)
     announcing.tell_driver_failed(ports, header, reason)
+
+
+def _told_by(error: Mapping[str, Any]) -> str:
+    """What a person can read of the cause.
+
+    That of a function is JSON with its stack (lambda-dg: Python exceptions), which its log has too.
+    """
+    cause = str(error.get("Cause", ""))
+    try:
+        told = json.loads(cause)
+    except ValueError:
+        return cause
+    return str(told["errorMessage"]) if isinstance(told, dict) and "errorMessage" in told else cause
 
 
 def _or_later(

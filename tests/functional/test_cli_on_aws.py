@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -331,6 +332,37 @@ def test_what_needs_the_details_of_an_expired_run_says_in_one_sentence_where_the
 
 def test_export_of_an_expired_run_says_where_it_is(desk: AwsDesk, expired: str) -> None:
     assert desk.read("export") == f"{expired}: archived in s3://archive/run\n"
+
+
+# Notices
+
+
+def mailbox(desk: AwsDesk) -> str:
+    """A queue that gets what the stage's topic is told."""
+    queue = str(desk.clients["sqs"].create_queue(QueueName="mailbox")["QueueUrl"])
+    place = f"{tables.REGION}:{tables.ACCOUNT}"
+    desk.clients["sns"].subscribe(
+        TopicArn=f"arn:aws:sns:{place}:batch-scheduler-dev",
+        Protocol="sqs",
+        Endpoint=f"arn:aws:sqs:{place}:mailbox",
+    )
+    return queue
+
+
+def test_what_a_notice_says_to_type_can_be_pasted_where_nothing_is_set(
+    desk: AwsDesk, run_id: str
+) -> None:
+    queue = mailbox(desk)
+    desk.read("terminate", "gate", "--reason", "enough")
+    assert desk.drive(run_id).status is RunStatus.FAILED
+    [received] = desk.clients["sqs"].receive_message(QueueUrl=queue)["Messages"]
+    message = json.loads(received["Body"])["Message"]
+    assert "- gate: terminate by user/moto: enough" in message
+    lines = [line for line in message.splitlines() if "batch-scheduler " in line]
+    assert len(lines) == 3
+    for line in lines[:2]:
+        _, *words = shlex.split(line.partition(": ")[2])
+        assert desk.type(*words, stage=())[0] == Exit.DONE, words
 
 
 # Settings

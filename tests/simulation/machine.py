@@ -139,7 +139,7 @@ class Machine:
             if isinstance(error, KeyboardInterrupt | AssertionError):
                 raise
             if execution.moves == moves:
-                self._failed(execution, state, _name_of(error), str(error))
+                self._failed(execution, state, _name_of(error), _cause_of(error))
         assert execution.events < MAX_EVENTS, f"{execution.name} has a full history"
 
     def _enter(self, execution: Execution, state: Json) -> None:
@@ -226,6 +226,15 @@ class Machine:
 
 def _matches(rule: Json, error: str) -> bool:
     return error in rule["ErrorEquals"] or "States.ALL" in rule["ErrorEquals"]
+
+
+def _cause_of(error: BaseException) -> str:
+    """What Lambda answers of a function's error, which Step Functions hands on as text."""
+    if not isinstance(error, Exception):
+        return ""
+    told = {"errorMessage": str(error), "errorType": type(error).__name__, "requestId": "",
+            "stackTrace": ['  File "/var/task/app.py", line 1, in function\n']}  # fmt: skip
+    return json.dumps(told)
 
 
 def _name_of(error: BaseException) -> str:

@@ -59,7 +59,10 @@ def test_a_step_that_fails_for_good_is_told_and_reconcile_finds_another_driver(
     assert "DRIVER_FAILED" in world.acts()
     subjects = [notice.subject for notice in world.notices.published]
     assert subjects == ["etl: driver failed", "etl: run SUCCEEDED"]
-    assert "NotFoundError" in world.notices.published[0].message
+    [reason] = [each.reason for each in world.store.events(world.run_id)
+                if each.act == "DRIVER_FAILED"]  # fmt: skip
+    assert reason == "NotFoundError: There is no table 'BatchScheduleJobs-dev'."
+    assert world.notices.published[0].message.splitlines()[0].endswith(f"has failed: {reason}")
 
 
 def test_an_execution_that_can_not_even_begin_leaves_its_run_to_reconcile() -> None:

@@ -1,6 +1,8 @@
 """What people read of a run: what failed, why, and what they can type."""
 
+import shlex
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -58,6 +60,7 @@ def test_a_run_that_failed_is_told_with_why_and_with_what_repairs_it(stage: Stag
     lines = told_of_the_end(stage).message.splitlines()
     assert lines[2:4] == ["- a: exit code 3", "- b: NOTFOUND"]
     assert [line.partition("batch-scheduler ")[2] for line in lines[5:]] == [
+        f"explain {RUN}",
         f"restart {RUN} --plan",
         f"restart {RUN}",
     ]
@@ -83,7 +86,47 @@ def test_a_failure_is_told_while_the_run_goes_on_with_how_to_ask_why(stage: Stag
     assert notice is not None
     assert notice.subject == "etl: a failed"
     assert "goes on with what does not depend on it" in notice.message
-    assert notice.message.endswith(f"batch-scheduler explain a --run {RUN}")
+    assert notice.message.splitlines()[-2:] == [
+        f"Why: batch-scheduler explain a --run {RUN}",
+        f"Log: batch-scheduler logs a --run {RUN}",
+    ]
+
+
+def test_what_is_to_be_typed_means_the_stage_and_is_quoted_for_the_shell(stage: Stage) -> None:
+    where = ("--edition", "aws", "--stage", "prod")
+    ports = replace(stage.ports, where=where)
+    failed: dict[str, Any] = {"-it's a": J.FAILED}
+    stage.record(spec("-it's a"), **failed)
+    header = stage.store.get_header(RUN)
+    tell_first_failure(ports, stage.store.load_run(RUN))
+    tell_end(ports, replace(header, status=RunStatus.FAILED))
+    tell_driver_failed(ports, header, "broken")
+    told = "\n".join(notice.message for notice in stage.notices.published)
+    typed = [shlex.split(line.partition(": ")[2]) for line in told.splitlines()
+             if "batch-scheduler " in line]  # fmt: skip
+    on_stage = [*where]
+    assert typed == [
+        ["batch-scheduler", "explain", "--run", RUN, *on_stage, "--", "-it's a"],
+        ["batch-scheduler", "logs", "--run", RUN, *on_stage, "--", "-it's a"],
+        ["batch-scheduler", "explain", RUN, *on_stage],
+        ["batch-scheduler", "restart", RUN, "--plan", *on_stage],
+        ["batch-scheduler", "restart", RUN, *on_stage],
+        ["batch-scheduler", "history", RUN, *on_stage],
+        ["batch-scheduler", "resume", "--detach", *on_stage],
+    ]
+
+
+def test_a_run_that_failed_because_jobs_were_ended_is_told_with_those(stage: Stage) -> None:
+    gone = state("a", J.CANCELLED, reason="terminate by ann: enough")
+    stage.record(*map(spec, "ab"), run=ended(), a=gone, b=J.UPSTREAM_FAILED)
+    assert "- a: terminate by ann: enough" in told_of_the_end(stage).message
+
+
+def test_of_a_run_that_was_cancelled_it_is_told_by_whom_and_why(stage: Stage) -> None:
+    stage.record(run=replace(ended(RunStatus.CANCELLED), reason="cancel by ann: wrong day"))
+    assert told_of_the_end(stage).message.startswith(
+        f"Run {RUN} is CANCELLED: cancel by ann: wrong day\n"
+    )
 
 
 def test_of_a_run_that_stops_at_a_failure_it_is_not_said_that_it_goes_on(stage: Stage) -> None:
