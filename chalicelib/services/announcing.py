@@ -58,7 +58,8 @@ def tell_driver_failed(ports: DrivingPorts, header: RunHeader, reason: str) -> N
     """Tell that nobody drives the run for now."""
     lines = [
         f"The driver of run {header.run_id} has failed: {reason}",
-        "What is on AWS Batch goes on. The next reconciliation gives the run to another driver.",
+        "What is on AWS Batch goes on. The next reconciliation gives the run to another driver;",
+        "after several failures in a row one does within an hour.",
         "",
         f"What happened before: {command(('history', header.run_id), ports.where)}",
         f"Repair, then at once:  {command(('resume', '--detach'), ports.where)}",

@@ -5,13 +5,15 @@ stood still, so an old driver and a new one never both act: the old one's next w
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import takewhile
 
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.messages import CONTINUE
 from chalicelib.core.naming import execution_name, start_text
-from chalicelib.core.run import ENGINE, RunHeader
+from chalicelib.core.run import ENGINE, Event, RunHeader
 from chalicelib.errors import BackendError, ConflictError
 from chalicelib.ports import DrivingPorts, Executions, RunChange, WakeMarks
 
@@ -19,6 +21,12 @@ logger = logging.getLogger(__name__)
 
 MANY = 10_000  # unfinished runs looked through at once
 _BEGINNING = timedelta(minutes=1)  # of a run: its execution may not be there, or not be seen yet
+_PAUSE = timedelta(minutes=5)  # doubled with each driver that failed right after another
+_LONGEST_PAUSE = timedelta(hours=1)
+_DOUBLINGS = 4  # after which more failures in a row change nothing
+# Failures further apart are none in a row: a driver lived for an hour, whatever the pause before.
+_APART = timedelta(hours=2)
+_OF_DRIVERS = _DRIVE, _DRIVER_FAILED = "DRIVE", "DRIVER_FAILED"
 _ENDED_FROM_OUTSIDE = frozenset({"ABORTED", "TIMED_OUT"})
 
 
@@ -100,7 +108,7 @@ def give_up(ports: DrivingPorts, header: RunHeader, reason: str) -> RunHeader:
     Not at once: what made this one fail would most likely make the next one fail as well.
     """
     after = replace(header, driver="", handovers=header.handovers + 1, revision=header.revision + 1)
-    change = _change(ports, header, "DRIVER_FAILED", reason)
+    change = _change(ports, header, _DRIVER_FAILED, reason)
     ports.runs.record(header, [], after=after, run_changes=[change])
     return after
 
@@ -142,6 +150,32 @@ def look_after(ports: DrivingPorts, header: RunHeader) -> str:
     return f"left by its execution {driver}, and gave it to another"
 
 
+def is_paused(ports: DrivingPorts, header: RunHeader) -> bool:
+    """Say whether it is too early for another driver, after so many have failed in a row.
+
+    What made all of them fail would most likely make the next one fail, and people are told each
+    time. What a person does starts one at once, and begins the count anew.
+    """
+    if header.driver or not header.handovers:
+        return False
+    failures = _failures_in_a_row(ports.runs.events(header.run_id, job=""))
+    if not failures:
+        return False
+    pauses = (1 << min(len(failures) - 1, _DOUBLINGS)) - 1
+    return ports.clock() < failures[0] + min(_PAUSE * pauses, _LONGEST_PAUSE)
+
+
+def _failures_in_a_row(events: Sequence[Event]) -> list[datetime]:
+    """When the last drivers failed, the newest first."""
+    failures: list[datetime] = []
+    for event in takewhile(lambda event: event.act in _OF_DRIVERS, reversed(events)):
+        if event.act == _DRIVER_FAILED:
+            if failures and failures[-1] - event.at > _APART:
+                break
+            failures.append(event.at)
+    return failures
+
+
 def driver_of(header: RunHeader) -> str:
     """The execution that drives the run, or that is to take it first."""
     return header.driver or execution_name(header.run_id, header.generation, header.handovers)
@@ -152,7 +186,7 @@ def _drive_by(
 ) -> RunHeader:
     after = replace(header, driver=name, handovers=handovers, revision=header.revision + 1)
     reason = f"driven by execution {name}" + (f": {why}" if why else "")
-    change = _change(ports, header, "DRIVE", reason)
+    change = _change(ports, header, _DRIVE, reason)
     ports.runs.record(header, [], after=after, run_changes=[change])
     return after
 

@@ -33,18 +33,22 @@ Look = Callable[[DrivingPorts, RunHeader], str]
 
 def reconcile(ports: DrivingPorts, remaining: Remaining) -> int:
     """Make good what was lost, for as long as there is time; how many runs needed it."""
-    found = look_after_drivers(ports, remaining)
+    found = _each(ports, _unfinished(ports), _look_after_in_time, remaining)
     ended = ports.retention.unsealed(ports.clock() - _TO_ARCHIVE)
     return found + _each(ports, ended, _put_away, remaining)
 
 
 def look_after_drivers(ports: DrivingPorts, remaining: Remaining) -> int:
-    """See that every unfinished run has a driver that is awake; how many had not."""
+    """See that every unfinished run has a driver that is awake, at once; how many had not."""
+    return _each(ports, _unfinished(ports), _look_after, remaining)
+
+
+def _unfinished(ports: DrivingPorts) -> list[RunHeader]:
     unfinished = ports.runs.find_headers(status=RunStatus.RUNNING, limit=driving.MANY)
     now = str(ports.clock())
     # In another order each time: what the time is too short for comes first some other time.
     unfinished.sort(key=lambda header: sha256((now + header.run_id).encode()).digest())
-    return _each(ports, unfinished, _look_after, remaining)
+    return unfinished
 
 
 def _each(
@@ -75,6 +79,13 @@ def _trouble(header: RunHeader, error: SchedulerError) -> str:
         logger.warning("can't look at %s now: %s", header.run_id, error)
         return ""
     return f"and can't look after it: {error}"
+
+
+def _look_after_in_time(ports: DrivingPorts, header: RunHeader) -> str:
+    if driving.is_paused(ports, header):
+        logger.info("%s gets no driver yet: several have failed", header.run_id)
+        return ""
+    return _look_after(ports, header)
 
 
 def _look_after(ports: DrivingPorts, header: RunHeader) -> str:

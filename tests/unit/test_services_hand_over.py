@@ -388,6 +388,21 @@ def test_f37_a_driver_that_gave_up_and_could_not_tell_tells_at_its_next_try(stag
     assert stage.acts == ["START", "DRIVER_FAILED"]
 
 
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        ('{"errorMessage": "no\\nway", "errorType": "KeyError", "stackTrace": ["a"]}', "no\nway"),
+        ('{"errors": 1}', '{"errors": 1}'),
+        ("[1]", "[1]"),
+        ("The function ran into its limit", "The function ran into its limit"),
+    ],
+    ids=["a function's", "other JSON", "a list", "text"],
+)
+def test_of_a_cause_people_are_told_what_they_can_read(stage: Stage, cause: str, told: str) -> None:
+    steps.notify(stage.ports, stage.record(), {"Error": "KeyError", "Cause": cause})
+    assert stage.store.events(RUN)[-1].reason == f"KeyError: {told}"
+
+
 def test_a_driver_that_failed_without_words_is_told_too(stage: Stage) -> None:
     steps.notify(stage.ports, stage.record(), {})
     assert stage.store.events(RUN)[-1].reason == "an error: "

@@ -16,8 +16,8 @@ from chalicelib.core.run import RunHeader
 from chalicelib.errors import BackendError, ConflictError, InvalidInputError
 from chalicelib.local.memory_driving import MemoryArchive, MemoryExecutions, MemoryNotices
 from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
-from chalicelib.ports import DrivingPorts, Notice
-from chalicelib.services import archiving, operations, reconciling
+from chalicelib.ports import DrivingPorts, Notice, WatchingDrivers
+from chalicelib.services import archiving, driving, operations, reconciling
 from cloudformation import rendering
 from tests.unit.runs import EARLIER, NOW, header, order, spec, state
 from tests.unit.stores import driving_world, record_run
@@ -116,6 +116,64 @@ def test_a_run_whose_execution_is_no_more_is_given_another(
     assert driver == execution_name(a_run().run_id, 1, 1)
     assert driver in executions_of(ports).started
     assert "left by its execution first, and gave it to another" in found(caplog)[0]
+
+
+def failed_at(ports: DrivingPorts, *minutes: float) -> None:
+    """Let drivers of the run fail, each so long ago, the first one first."""
+    for ago in minutes:
+        early = replace(ports, clock=VirtualClock(NOW - timedelta(minutes=ago)))
+        taken = driving.claim(early, ports.runs.get_header(a_run().run_id), f"driver-{ago}")
+        assert taken is not None
+        driving.give_up(early, taken, "InvalidInputError: is no status")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "found"),
+    [
+        ((1,), 1),
+        ((9, 4), 0),
+        ((9, 6), 1),
+        ((30, 20, 14), 0),
+        ((30, 20, 16), 1),
+        ((*range(590, 60, -10), 59), 0),
+        ((*range(590, 60, -10), 61), 1),
+        ((300, 170, 1), 1),
+    ],
+    ids=[
+        "once",
+        "twice",
+        "twice, then",
+        "thrice",
+        "thrice, then",
+        "often",
+        "often, then",
+        "rarely",
+    ],
+)
+def test_a_run_whose_drivers_failed_in_a_row_gets_the_next_one_ever_later(
+    minutes: tuple[float, ...], found: int
+) -> None:
+    ports = driving_world()
+    put(ports, a_run())
+    failed_at(ports, *minutes)
+    assert reconciling.reconcile(ports, plenty) == found
+    assert len(executions_of(ports).started) == found
+
+
+def test_a_person_who_asks_for_drivers_need_not_wait_for_one() -> None:
+    ports = driving_world()
+    put(ports, a_run())
+    failed_at(ports, 9, 4)
+    assert reconciling.look_after_drivers(ports, plenty) == 1
+
+
+def test_what_failed_before_a_restart_keeps_no_driver_away() -> None:
+    ports = driving_world()
+    record_run(ports, spec("a"), run=a_run(), a=state("a", JobStatus.FAILED))
+    failed_at(ports, 9, 4)
+    unheard = replace(ports, drivers=WatchingDrivers())
+    operations.restart(unheard, a_run().run_id, order(Act.RESTART))
+    assert reconciling.reconcile(ports, plenty) == 1
 
 
 def executions_of(ports: DrivingPorts) -> MemoryExecutions:
