@@ -18,9 +18,11 @@ def version_exists(schedule: StoredSchedule) -> ConflictError:
 
 
 def no_schedule(schedule_id: str, version: int | None) -> NotFoundError:
-    asked = "" if version is None else f"Version {version} was asked for. "
-    hint = f"{asked}The schedules there are: batch-scheduler list."
-    return NotFoundError("schedule", schedule_id, hint)
+    hint = "The schedules there are: batch-scheduler list."
+    if version is None:
+        return NotFoundError("schedule", schedule_id, hint)
+    told = f"There is no version {version} of a schedule {schedule_id!r}. {hint}"
+    return NotFoundError("schedule", schedule_id, hint, told=told)
 
 
 def no_run(run_id: str) -> NotFoundError:

@@ -9,12 +9,13 @@ from chalicelib.cli.log_source import newest_attempt
 from chalicelib.cli.meant import find_job
 from chalicelib.cli.session import Session
 from chalicelib.cli.tables import one_line, printable, style_of
-from chalicelib.core.advising import Advice, advise_job, advise_run, words_about
+from chalicelib.core.advising import Advice, advise_job, advise_run, placed, words_about
 from chalicelib.core.batch import MAX_ATTEMPT_LOG_LINES, JobDetail
 from chalicelib.core.explaining import Cause, Circumstances, explain_job, explain_run
 from chalicelib.core.lifecycle import JobStatus
 from chalicelib.core.run import Run, RunHeader
 from chalicelib.errors import NotFoundError
+from chalicelib.services.overview import driver_failure
 from chalicelib.services.shapes import cause_shape
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def show_explanation(session: Session, what: str, run: str) -> None:
     """Answer `explain`."""
     header, name = _meant(session, what, run)
     found = _explain(session, session.edition.ports.runs.load_run(header.run_id), name)
+    found = replace(found, cause=_placed(session, found.cause))
     if session.as_json:
         shape = {
             "runId": header.run_id,
@@ -49,6 +51,11 @@ def show_explanation(session: Session, what: str, run: str) -> None:
         return
     _print_cause(session.console, found, found.cause, 0)
     print_advice(session, found.advice)
+
+
+def _placed(session: Session, cause: Cause) -> Cause:
+    because = tuple(_placed(session, below) for below in cause.because)
+    return replace(cause, sentence=placed(cause.sentence, session.where), because=because)
 
 
 def _meant(session: Session, what: str, run: str) -> tuple[RunHeader, str]:
@@ -69,7 +76,9 @@ def _explain(session: Session, run: Run, name: str) -> Explanation:
     def explain(around: Circumstances) -> Cause:
         return explain_job(run, name, around) if name else explain_run(run, around)
 
-    around = Circumstances(now=session.now(), driven=session.edition.holder() is not None)
+    failure = driver_failure(session.edition.ports, run.header)
+    is_driven = failure is None and session.edition.holder() is not None
+    around = Circumstances(now=session.now(), driven=is_driven)
     # Told twice: only the first telling shows of which jobs the queue must be asked.
     told = list(dict.fromkeys(_jobs_of(explain(around))))
     details = _details(session, [run.states[job].job_id for job in told])

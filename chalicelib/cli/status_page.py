@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chalicelib.cli.commands import advice_shape, print_advice
+from chalicelib.cli.commands import advice_shape, command, print_advice
 from chalicelib.cli.session import Session
 from chalicelib.cli.tables import (
     Column,
@@ -43,7 +43,7 @@ def show_status(session: Session, header: RunHeader, *, every: bool) -> None:
     except ExpiredError as error:
         _show_expired(session, header, error)
         return
-    now, holder = session.now(), session.edition.holder()
+    now, holder = session.now(), None if seen.driver_failure else session.edition.holder()
     jobs = session.edition.ports.runs.find_jobs(header.run_id) if every else None
     if session.as_json:
         shape = {**_shape(seen, now, holder), "possible": advice_shape(session, _advice(seen))}
@@ -51,7 +51,7 @@ def show_status(session: Session, header: RunHeader, *, every: bool) -> None:
             shape["jobs"] = [job_shape(record.spec, record.state) for record in jobs]
         session.write_json(shape)
         return
-    _print_head(session.console, seen, now, holder)
+    _print_head(session, seen, now, holder)
     if jobs is None:
         _print_failed(session.console, seen)
         _print_running(session.console, seen, now)
@@ -67,14 +67,14 @@ def _show_expired(session: Session, header: RunHeader, error: ExpiredError) -> N
     if session.as_json:
         session.write_json({**_shape(seen, session.now(), None), "possible": []})
         return
-    _print_head(session.console, seen, session.now(), None)
+    _print_head(session, seen, session.now(), None)
     print_line(session.console, str(error))
 
 
-def _print_head(console: "Console", seen: Overview, now: datetime, holder: str | None) -> None:
+def _print_head(session: Session, seen: Overview, now: datetime, holder: str | None) -> None:
     from rich.text import Text
 
-    header = seen.header
+    console, header = session.console, seen.header
     asked = ", being cancelled" if header.cancelling and header.ended_at is None else ""
     title = f"  {header.status}{asked} {'after' if header.ended_at else 'for'} "
     head = Text(header.run_id, style="bold")
@@ -92,13 +92,22 @@ def _print_head(console: "Console", seen: Overview, now: datetime, holder: str |
     if header.reason:
         print_line(console, one_line(header.reason))
     if header.status is RunStatus.RUNNING:
-        driver = f"driven by {holder}" if holder else "NO ENGINE DRIVES IT: batch-scheduler resume"
+        driver = f"driven by {holder}" if holder else _undriven(session, seen)
         print_line(console, driver, "" if holder else "bold red")
     counts = counts_of(header)
     line = Text(f"{counted(sum(counts.values()), 'job')}: ")
     for index, (status, count) in enumerate(counts.items()):
         line.append(", " if index else "").append(f"{count} {status}", style_of(status))
     console.print(line)
+
+
+def _undriven(session: Session, seen: Overview) -> str:
+    failure = seen.driver_failure
+    if failure is None:
+        return f"NO ENGINE DRIVES IT: {command(session, ('resume',))}"
+    at, reason = moment_text(failure.at), one_line(failure.reason)
+    another = command(session, ("resume", "--detach"))
+    return f"ITS DRIVER FAILED {at}: {reason}; gets another within an hour, at once by: {another}"
 
 
 def _generation(seen: Overview) -> str:

@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, ParamSpec
@@ -12,6 +12,7 @@ import typer
 from chalicelib.cli.exits import OF_ERROR, Exit
 from chalicelib.cli.session import Session, json_text
 from chalicelib.config import read_settings
+from chalicelib.core.advising import placed
 from chalicelib.errors import InvalidInputError, SchedulerError
 
 P = ParamSpec("P")
@@ -56,7 +57,7 @@ def verb(function: Callable[Concatenate[Session, P], Exit]) -> Callable[..., Non
             with Session(settings, as_json=as_json, where=where) as session:
                 return function(session, *args, **options)
 
-        raise typer.Exit(_run(act, as_json=as_json))
+        raise typer.Exit(_run(act, where, as_json=as_json))
 
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     parameters = [*own, *_SHARED]
@@ -65,11 +66,11 @@ def verb(function: Callable[Concatenate[Session, P], Exit]) -> Callable[..., Non
     return command
 
 
-def _run(act: Callable[[], Exit], *, as_json: bool) -> Exit:
+def _run(act: Callable[[], Exit], where: Sequence[str], *, as_json: bool) -> Exit:
     try:
         return act()
     except SchedulerError as error:
-        _tell(error, as_json=as_json)
+        _tell(error, where, as_json=as_json)
         return OF_ERROR[type(error)]
     except BrokenPipeError:
         # The reader of our output has left, as `head` does: that is no failure of ours.
@@ -77,11 +78,13 @@ def _run(act: Callable[[], Exit], *, as_json: bool) -> Exit:
         return Exit.DONE
 
 
-def _tell(error: SchedulerError, *, as_json: bool) -> None:
+def _tell(error: SchedulerError, where: Sequence[str], *, as_json: bool) -> None:
+    message = placed(str(error), where)
     if as_json:
-        sys.stderr.write(json_text({"error": error_shape(error)}, sys.stderr) + "\n")
+        shape = {"error": {**error_shape(error), "message": message}}
+        sys.stderr.write(json_text(shape, sys.stderr) + "\n")
         return
-    lines = str(error).splitlines() or [type(error).__name__]
+    lines = message.splitlines() or [type(error).__name__]
     if isinstance(error, InvalidInputError) and len(lines) > 1:
         sys.stderr.write(f"{len(lines)} things are wrong:\n")
     for line in lines:

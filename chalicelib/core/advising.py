@@ -1,5 +1,6 @@
 """What can be done now with a run or a job: verbs to type, the most likely first."""
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from chalicelib.core.run import RunHeader
 from chalicelib.core.wording import counted
 
 _NO_OPTIONS = "--"  # what stands behind it is no option
+# A command within a sentence; the full stop behind it is no part of what is pasted.
+_IN_SENTENCE = re.compile(r"(batch-scheduler [a-z]+(?: --[a-z]+| [A-Z]+)?)(\.$)?", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,14 @@ def command(words: Sequence[str], where: Sequence[str] = ()) -> str:
     """
     end = words.index(_NO_OPTIONS) if _NO_OPTIONS in words else len(words)
     return shlex.join(["batch-scheduler", *words[:end], *where, *words[end:]])
+
+
+def placed(sentence: str, where: Sequence[str]) -> str:
+    """The sentence with commands that mean what `where` says, as those of `command` do."""
+    options = shlex.join(where)
+    if not options or options in sentence:
+        return sentence
+    return _IN_SENTENCE.sub(lambda found: f"{found[1]} {options}", sentence)
 
 
 def advise_run(header: RunHeader) -> list[Advice]:

@@ -25,6 +25,7 @@ from chalicelib.core.schedule import JobSpec, Policy
 from chalicelib.errors import ConflictError
 
 ENGINE = "engine"  # the actor of everything no person did
+DRIVER_FAILED = "DRIVER_FAILED"  # an event of a run whose driver gave up
 
 
 class Intent(StrEnum):

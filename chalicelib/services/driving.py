@@ -13,7 +13,7 @@ from itertools import takewhile
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.messages import CONTINUE
 from chalicelib.core.naming import execution_name, start_text
-from chalicelib.core.run import ENGINE, Event, RunHeader
+from chalicelib.core.run import DRIVER_FAILED, ENGINE, Event, RunHeader
 from chalicelib.errors import BackendError, ConflictError
 from chalicelib.ports import DrivingPorts, Executions, RunChange, WakeMarks
 
@@ -26,7 +26,7 @@ _LONGEST_PAUSE = timedelta(hours=1)
 _DOUBLINGS = 4  # after which more failures in a row change nothing
 # Failures further apart are none in a row: a driver lived for an hour, whatever the pause before.
 _APART = timedelta(hours=2)
-_OF_DRIVERS = _DRIVE, _DRIVER_FAILED = "DRIVE", "DRIVER_FAILED"
+_DRIVE = "DRIVE"
 _ENDED_FROM_OUTSIDE = frozenset({"ABORTED", "TIMED_OUT"})
 
 
@@ -108,7 +108,7 @@ def give_up(ports: DrivingPorts, header: RunHeader, reason: str) -> RunHeader:
     Not at once: what made this one fail would most likely make the next one fail as well.
     """
     after = replace(header, driver="", handovers=header.handovers + 1, revision=header.revision + 1)
-    change = _change(ports, header, _DRIVER_FAILED, reason)
+    change = _change(ports, header, DRIVER_FAILED, reason)
     ports.runs.record(header, [], after=after, run_changes=[change])
     return after
 
@@ -140,7 +140,8 @@ def look_after(ports: DrivingPorts, header: RunHeader) -> str:
     """
     driver = driver_of(header)
     is_running = ports.executions.is_running(driver)
-    if is_running or (is_running is None and ports.clock() - header.started_at < _BEGINNING):
+    is_new = not header.handovers and ports.clock() - header.started_at < _BEGINNING
+    if is_running or (is_running is None and is_new):
         return ""
     if is_running is None:
         # Named, and never started: whoever named it was cut off before.
@@ -168,8 +169,8 @@ def is_paused(ports: DrivingPorts, header: RunHeader) -> bool:
 def _failures_in_a_row(events: Sequence[Event]) -> list[datetime]:
     """When the last drivers failed, the newest first."""
     failures: list[datetime] = []
-    for event in takewhile(lambda event: event.act in _OF_DRIVERS, reversed(events)):
-        if event.act == _DRIVER_FAILED:
+    for event in takewhile(lambda event: event.act in (_DRIVE, DRIVER_FAILED), reversed(events)):
+        if event.act == DRIVER_FAILED:
             if failures and failures[-1] - event.at > _APART:
                 break
             failures.append(event.at)

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.core.lifecycle import FINAL, SATISFIED, STARTED, Act, JobStatus
-from chalicelib.core.run import Event, RunHeader
+from chalicelib.core.lifecycle import FINAL, SATISFIED, STARTED, Act, JobStatus, RunStatus
+from chalicelib.core.run import DRIVER_FAILED, Event, RunHeader
 from chalicelib.ports import JobRecord, Ports
 
 FAILED = (JobStatus.FAILED, JobStatus.NOTFOUND)
@@ -47,6 +47,7 @@ class Overview:
     failed: tuple[JobRecord, ...]
     running: tuple[JobRecord, ...]
     waiting: tuple[Waiting, ...]
+    driver_failure: Event | None = None
 
     def seconds(self, now: datetime) -> float:
         """Seconds from the beginning of the generation to its end, or until now."""
@@ -82,6 +83,14 @@ def _beginning(ports: Ports, header: RunHeader) -> Event | None:
     return next((event for event in reversed(own) if event.act in _BEGIN_AGAIN), None)
 
 
+def driver_failure(ports: Ports, header: RunHeader) -> Event | None:
+    """The failure of the run's last driver, if no other drives it yet; on AWS only."""
+    if header.status is not RunStatus.RUNNING or header.driver or not header.handovers:
+        return None
+    last = ports.runs.events(header.run_id, job="")[-1]
+    return last if last.act == DRIVER_FAILED else None
+
+
 def overview(ports: Ports, header: RunHeader, limit: int) -> Overview:
     """The first `limit` jobs of each kind, in the document's order within a status."""
     runs, run_id = ports.runs, header.run_id
@@ -94,6 +103,7 @@ def overview(ports: Ports, header: RunHeader, limit: int) -> Overview:
     return Overview(
         header=header,
         began_at=began_at(ports, header),
+        driver_failure=driver_failure(ports, header),
         failed=tuple(failed),
         running=tuple(running),
         waiting=tuple(_with_upstream(ports, run_id, waiting)),

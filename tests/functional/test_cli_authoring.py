@@ -118,7 +118,7 @@ def test_show_of_a_version_is_of_that_one(desk: Desk, nightly: Path) -> None:
     assert desk.json("show", "nightly")["jobs"] == 1
     code, _, err = desk.type("show", "nightly", "--version", "9")
     assert code == Exit.NOT_FOUND
-    assert "Version 9 was asked for." in err
+    assert "There is no version 9 of a schedule" in err
 
 
 def test_show_document_can_be_put_again_unchanged(desk: Desk, nightly: Path) -> None:

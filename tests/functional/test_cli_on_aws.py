@@ -14,6 +14,7 @@ from moto.core import set_initial_no_auth_action_count
 
 from chalicelib.cli.exits import Exit
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
+from chalicelib.services import driving
 from tests.aws import tables
 from tests.contract.store_contents import change
 from tests.functional.aws_desk import ARCHIVE, STAGE, AwsDesk, desk_on_aws
@@ -86,7 +87,12 @@ def test_a_document_that_is_wrong_is_told_whole_and_nothing_is_stored(
 def test_what_there_is_not_is_said_with_code_4(desk: AwsDesk) -> None:
     assert "no schedule 'daily'" in desk.refused(Exit.NOT_FOUND, "show", "daily")
     assert "no schedule 'daily'" in desk.refused(Exit.NOT_FOUND, "start", "daily", "--detach")
-    assert "no run 'daily'" in desk.refused(Exit.NOT_FOUND, "status", "daily")
+    sentence = desk.refused(Exit.NOT_FOUND, "status", "daily")
+    assert (
+        sentence == f"There is no run 'daily'. The runs there are: batch-scheduler runs {ON_STAGE}"
+    )
+    code, _, err = desk.type("status", "daily", "--json")
+    assert (code, json.loads(err)["error"]["message"]) == (Exit.NOT_FOUND, sentence)
     assert desk.read("runs") == f"No such runs. Start one: batch-scheduler run FILE {ON_STAGE}\n"
 
 
@@ -147,6 +153,24 @@ def test_a_run_that_has_ended_is_watched_for_its_exit_code(desk: AwsDesk, run_id
     assert code == Exit.DONE
     assert "SUCCEEDED" in out
     assert desk.read("resume") == "Nothing is unfinished.\n"
+
+
+def test_a_run_whose_driver_failed_says_so_and_how_it_gets_another_at_once(
+    desk: AwsDesk, run_id: str
+) -> None:
+    desk.drive(run_id)
+    header = desk.runs.get_header(run_id)
+    driving.give_up(desk.ports, header, "InvalidInputError: is no status")
+    status, explained = desk.read("status"), desk.read("explain")
+    assert "ITS DRIVER FAILED" in status
+    assert "InvalidInputError: is no status" in status
+    assert f"at once by: batch-scheduler resume --detach {ON_STAGE}\n" in status
+    assert f"no engine drives it: batch-scheduler resume {ON_STAGE}\n" in explained
+    assert desk.json("status")["drivenBy"] is None
+    desk.read("resume", "--detach")
+    assert len(executions(desk)) == 2
+    desk.drive(run_id)
+    assert "driven by the state machine" in desk.read("status")
 
 
 def test_a_run_without_its_execution_is_given_one_by_resume(desk: AwsDesk) -> None:

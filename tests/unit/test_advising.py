@@ -1,6 +1,6 @@
 import pytest
 
-from chalicelib.core.advising import advise_job, advise_run
+from chalicelib.core.advising import advise_job, advise_run, placed
 from chalicelib.core.lifecycle import JobStatus, RunStatus
 from tests.unit.runs import header
 
@@ -94,3 +94,26 @@ def test_no_job_is_touched_while_its_run_is_being_cancelled() -> None:
 def test_the_jobs_of_a_cancelled_run_can_be_run_again() -> None:
     ended = header(status=RunStatus.CANCELLED, cancelling="by ada")
     assert advise_job(ended, "a", JobStatus.CANCELLED)[0].words[0] == "rerun"
+
+
+STAGE = ("--edition", "aws", "--stage", "dev")
+ON_STAGE = " ".join(STAGE)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("There are: batch-scheduler runs.", f"There are: batch-scheduler runs {ON_STAGE}"),
+        ("Do: batch-scheduler rerun JOB.", f"Do: batch-scheduler rerun JOB {ON_STAGE}"),
+        (
+            "See: batch-scheduler list, batch-scheduler runs.",
+            f"See: batch-scheduler list {ON_STAGE}, batch-scheduler runs {ON_STAGE}",
+        ),
+        (f"batch-scheduler runs {ON_STAGE}", f"batch-scheduler runs {ON_STAGE}"),
+        ("no table batch-scheduler-dev.", "no table batch-scheduler-dev."),
+    ],
+    ids=["end", "word", "two", "placed", "name"],
+)
+def test_commands_in_a_sentence_mean_the_stage_that_was_typed(sentence: str, expected: str) -> None:
+    assert placed(sentence, STAGE) == expected
+    assert placed(sentence, ()) == sentence

@@ -10,7 +10,13 @@ from chalicelib.core.run import Change, RunHeader
 from chalicelib.ports import Ports, RunChange
 from chalicelib.services import operations
 from chalicelib.services.operations import Selection
-from chalicelib.services.overview import Generation, began_at, generation, overview
+from chalicelib.services.overview import (
+    Generation,
+    began_at,
+    driver_failure,
+    generation,
+    overview,
+)
 from tests.unit.runs import EARLIER, NOW, after, gate, header, order, spec
 from tests.unit.stores import record_run, world
 
@@ -125,3 +131,33 @@ def test_an_upstream_job_that_has_ended_is_waited_for_no_more(ports: Ports) -> N
         each.record.spec.name: each.waits_for for each in overview(ports, stored(ports), 5).waiting
     }
     assert waits == {"b": (), "c": ("b",)}
+
+
+def driver_events(ports: Ports, *acts: str) -> RunHeader:
+    """A run that goes on, after its own events."""
+    record_run(ports, spec("a"), run=header(handovers=len(acts)))
+    for act in acts:
+        before = stored(ports)
+        moved = RunChange(act=act, before="RUNNING", after="RUNNING", at=NOW, actor="engine",
+                          reason="no memory")  # fmt: skip
+        later = replace(before, revision=before.revision + 1)
+        ports.runs.record(before, [], after=later, run_changes=[moved])
+    return stored(ports)
+
+
+@pytest.mark.parametrize(
+    ("acts", "reason"),
+    [((), None), (("DRIVER_FAILED",), "no memory"), (("DRIVER_FAILED", "RESTART"), None)],
+    ids=["never", "now", "before"],
+)
+def test_a_run_whose_driver_failed_says_so_until_something_is_done(
+    ports: Ports, acts: tuple[str, ...], reason: str | None
+) -> None:
+    failure = overview(ports, driver_events(ports, *acts), 1).driver_failure
+    assert (failure.reason if failure else None) == reason
+
+
+def test_what_another_driver_drives_or_has_ended_tells_of_no_failure(ports: Ports) -> None:
+    failed = driver_events(ports, "DRIVER_FAILED")
+    for seen in (replace(failed, driver="next"), replace(failed, status=RunStatus.CANCELLED)):
+        assert driver_failure(ports, seen) is None
