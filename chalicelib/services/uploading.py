@@ -59,6 +59,6 @@ def _tell(ports: DrivingPorts, key: str, version: str, error: InvalidInputError)
     logger.warning("upload %s is no schedule: %s", key, error)
     lines = [f"{key} was not taken as a schedule; the version before it stays.", "", str(error)]
     notice = Notice(
-        id=f"upload/{key}/{version}", subject="A schedule was refused", message="\n".join(lines)
+        id=f"upload/{key}/{version}", subject=f"{key} was refused", message="\n".join(lines)
     )
     ports.notices.publish(notice)

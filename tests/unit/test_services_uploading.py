@@ -222,7 +222,7 @@ def test_f34_a_bad_document_is_told_and_changes_nothing(stage: Stage, content: b
     assert take(stage) is None
     assert history(stage) == [10]
     [notice] = stage.notices.published
-    assert (notice.id, notice.subject) == (f"upload/{KEY}/2", "A schedule was refused")
+    assert (notice.id, notice.subject) == (f"upload/{KEY}/2", f"{KEY} was refused")
     assert notice.message.startswith(f"{KEY} was not taken as a schedule; the version before it")
     assert len(notice.message.splitlines()) > 2, "with the reason"
 
@@ -253,7 +253,7 @@ def test_f37_a_refusal_that_nobody_can_be_told_of_is_told_when_the_event_comes_a
         take(stage)
     stage.notices.is_down = False
     take(stage)
-    assert stage.subjects == ["A schedule was refused"]
+    assert stage.subjects == [f"{KEY} was refused"]
 
 
 def test_a_file_that_is_repaired_while_its_fault_is_told_is_stored(
@@ -262,4 +262,4 @@ def test_a_file_that_is_repaired_while_its_fault_is_told_is_stored(
     uploads.put(KEY, b"{")
     uploads.happens = [lambda: put(stage, 10)]
     assert take(stage) == stage.store.get_schedule("nightly")
-    assert stage.subjects == ["A schedule was refused"]
+    assert stage.subjects == [f"{KEY} was refused"]
