@@ -89,24 +89,24 @@ lock: $(VENV)/.installed-dev
 
 # A stage on AWS: credentials and region by boto3's ordinary chain. docs/how-to/deploy-on-aws.md
 deploy: needs-stage $(VENV)/.installed-aws
-	@$(DEPLOY) deploy --stage $(STAGE)
+	@$(DEPLOY) deploy --stage "$(STAGE)"
 
 # What deploy would change; changes nothing.
 diff: needs-stage $(VENV)/.installed-aws
-	@$(DEPLOY) diff --stage $(STAGE)
+	@$(DEPLOY) diff --stage "$(STAGE)"
 
 # For CI/CD: build/package/<stage>, the same bytes for the same sources.
 package: needs-stage $(VENV)/.installed-aws
-	@$(DEPLOY) package --stage $(STAGE)
+	@$(DEPLOY) package --stage "$(STAGE)"
 
 # Asks first. Tables and buckets stay, unless DATA=delete.
 destroy: needs-stage $(VENV)/.installed-aws
-	@$(DEPLOY) destroy --stage $(STAGE) $(if $(filter delete,$(DATA)),--data)
+	@$(DEPLOY) destroy --stage "$(STAGE)" $(if $(filter delete,$(DATA)),--data)
 
 # Whether AWS behaves as we rely on, on a deployed stage: docs/unverified.md. About ten minutes, and
 # less than 0.10 US dollars. ONLY=dynamo makes only the checks whose names begin so.
 smoke: needs-stage $(VENV)/.installed-aws
-	@$(BIN)/python -m smoke --stage $(STAGE) $(if $(ONLY),--only $(ONLY))
+	@$(BIN)/python -m smoke --stage "$(STAGE)" $(if $(ONLY),--only $(ONLY))
 
 needs-stage:
 	@test -n "$(STAGE)" || { echo "Name the stage: make deploy STAGE=dev" >&2; exit 1; }

@@ -1,15 +1,18 @@
 """CloudFormation stacks: brought to a template by change sets, which can be looked at first."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError, WaiterError  # noqa: TID251 - deploys, is not deployed
 
 _CHANGE_SET = "batch-scheduler"
-_WAITING = {"Delay": 5, "MaxAttempts": 360}  # s, and times: half an hour
+_DELAY, _LOOKS = 5, 360  # s, and times: half an hour
+_WAITING = {"Delay": _DELAY, "MaxAttempts": _LOOKS}
 _REVIEWED = "REVIEW_IN_PROGRESS"  # what a change set makes of a stack that was not there
 _UNBORN = frozenset({_REVIEWED, "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"})
+_STUCK = "UPDATE_ROLLBACK_FAILED"
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 
 
@@ -30,8 +33,9 @@ class Wanted:
 class Stacks:
     """The stacks of one account and region."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client = client
+        self._sleep = sleep
 
     def status(self, name: str) -> str:
         """Empty for a stack that does not exist."""
@@ -70,7 +74,9 @@ class Stacks:
 
         May be called again after any failure. Raises StackError.
         """
-        was = self.status(wanted.name)
+        was = self._settled(wanted.name)
+        if was == _STUCK:
+            raise StackError(self._stuck(wanted.name))
         if was in _UNBORN:  # never became whole: CloudFormation can only delete it
             self.delete(wanted.name)
             was = ""
@@ -84,11 +90,28 @@ class Stacks:
 
     def delete(self, name: str) -> bool:
         """Delete the stack; what the template retains stays. False if there is none."""
-        if not self.status(name):
+        if not self._settled(name):
             return False
         self._client.delete_stack(StackName=name)
         self._wait("stack_delete_complete", name)
         return True
+
+    def _settled(self, name: str) -> str:
+        """The status when nobody works at the stack any more.
+
+        What a deploy began that was cut off goes on without it, and takes no other meanwhile.
+        """
+        for _ in range(_LOOKS):
+            status = self.status(name)
+            if status == _REVIEWED or not status.endswith("_IN_PROGRESS"):
+                return status
+            self._sleep(_DELAY)
+        raise StackError(f"{name}: still {status} after {_DELAY * _LOOKS // 60} minutes")
+
+    def _stuck(self, name: str) -> str:
+        again = f"aws cloudformation continue-update-rollback --stack-name {name}"
+        told = f"{name} is {_STUCK}: mend what its events name, then: {again}"
+        return "\n".join([told, *self._failures(name)])
 
     def _prepare(self, wanted: Wanted) -> list[dict[str, Any]]:
         status = self.status(wanted.name)

@@ -61,6 +61,41 @@ def test_a_stack_that_never_became_whole_is_deleted_and_made_anew(client: Any, s
     assert not Stacks(client).has(NAME, "AWS::SNS::Topic")
 
 
+@pytest.mark.parametrize("status", ["CREATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"])
+def test_what_a_deploy_that_was_cut_off_began_is_waited_for(client: Any, status: str) -> None:
+    Stacks(client).bring(wanted(Old="AWS::SNS::Topic"))
+    force(status)
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            force("CREATE_COMPLETE")
+
+    stacks = Stacks(client, sleep)
+    assert "Add     AWS::SQS::Queue Letters" in stacks.bring(QUEUE)
+    assert slept == [5, 5, 5]
+    force(status)
+    slept.clear()
+    assert stacks.delete(NAME)
+    assert slept == [5, 5, 5]
+
+
+def test_a_stack_at_which_somebody_works_for_ever_is_named(client: Any) -> None:
+    Stacks(client).bring(QUEUE)
+    force("UPDATE_IN_PROGRESS")
+    with pytest.raises(StackError, match=f"^{NAME}: still UPDATE_IN_PROGRESS after 30 minutes$"):
+        Stacks(client, lambda _: None).bring(QUEUE)
+
+
+def test_of_a_stack_that_could_not_even_go_back_it_is_said_how_it_can(client: Any) -> None:
+    Stacks(client).bring(QUEUE)
+    force("UPDATE_ROLLBACK_FAILED")
+    again = f"then: aws cloudformation continue-update-rollback --stack-name {NAME}"
+    with pytest.raises(StackError, match=f"^{NAME} is UPDATE_ROLLBACK_FAILED: .*{again}"):
+        Stacks(client).bring(QUEUE)
+
+
 def test_what_a_look_that_was_cut_off_left_is_taken_for_no_stack(client: Any) -> None:
     Stacks(client).bring(QUEUE)
     force("REVIEW_IN_PROGRESS")
