@@ -1,6 +1,6 @@
 """The first version's tables, read from the first item to the last: for `migrate`, once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -39,7 +39,8 @@ class OldTables:
         """
         for kind, table in self._tables.items():
             for index, item in enumerate(self._scan(table)):
-                yield OldItem(kind, f"{table}[{index}]", plain(item))
+                value = plain(item)
+                yield OldItem(kind, _place(table, index, value), value)
 
     def _scan(self, table: str) -> Iterator[dict[str, Any]]:
         request: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
@@ -60,3 +61,9 @@ class OldTables:
                 table = request["TableName"]
                 raise NotFoundError("table", table, _HINT) from error
         return page
+
+
+def _place(table: str, index: int, value: Mapping[str, Any]) -> str:
+    """Where a person finds the item: by its key, as it is written there, however wrong."""
+    key = [str(value[name]) for name in ("scheduleId", "startDateTime") if name in value]
+    return f"{table}: {', '.join(key)}" if key else f"{table}[{index}]"

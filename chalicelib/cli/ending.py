@@ -34,8 +34,9 @@ def tell_end(session: Session, header: RunHeader) -> None:
 def _outcome(session: Session, header: RunHeader) -> str:
     counts = ", ".join(f"{count} {status}" for status, count in counts_of(header).items())
     begun = began_at(session.edition.ports, header)
-    seconds = ((header.ended_at or session.now()) - begun).total_seconds()
-    return f"Run {header.run_id} {header.status} after {seconds:.1f} s: {counts}"
+    end = header.end_by(session.now())
+    took = f" after {(end - begun).total_seconds():.1f} s" if end else ""
+    return f"Run {header.run_id} {header.status}{took}: {counts}"
 
 
 def _tell_failure(session: Session, record: JobRecord) -> None:

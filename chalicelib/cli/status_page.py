@@ -76,9 +76,10 @@ def _print_head(session: Session, seen: Overview, now: datetime, holder: str | N
 
     console, header = session.console, seen.header
     asked = ", being cancelled" if header.cancelling and header.ended_at is None else ""
-    title = f"  {header.status}{asked} {'after' if header.ended_at else 'for'} "
-    head = Text(header.run_id, style="bold")
-    console.print(head.append(title + duration_text(seen.seconds(now)), style_of(header.status)))
+    seconds = seen.seconds(now)
+    took = f" {'after' if header.ended_at else 'for'} {duration_text(seconds)}"
+    title = f"  {header.status}{asked}{'' if seconds is None else took}"
+    console.print(Text(header.run_id, style="bold").append(title, style_of(header.status)))
     name = f"{one_line(header.schedule_name)}, " if header.schedule_name else ""
     print_line(
         console,
@@ -241,7 +242,7 @@ def _advice(seen: Overview) -> list[Advice]:
 def _shape(seen: Overview, now: datetime, holder: str | None) -> Shape:
     return {
         "run": run_shape(seen.header),
-        "seconds": round(seen.seconds(now), 3),
+        "seconds": None if (seconds := seen.seconds(now)) is None else round(seconds, 3),
         "drivenBy": holder,
         "failed": [job_shape(record.spec, record.state) for record in seen.failed],
         "running": [job_shape(record.spec, record.state) for record in seen.running],

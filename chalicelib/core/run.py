@@ -104,6 +104,10 @@ class RunHeader:
     expires_at: datetime | None = None  # from then on this header is all that is left here
     counts: Mapping[str, int] = field(default_factory=dict)  # jobs per status
 
+    def end_by(self, now: datetime) -> datetime | None:
+        """Its end, `now` while it runs; None for a run of the first version that tells of none."""
+        return self.ended_at or (now if self.status is RunStatus.RUNNING else None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:

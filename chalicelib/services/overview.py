@@ -49,9 +49,10 @@ class Overview:
     waiting: tuple[Waiting, ...]
     driver_failure: Event | None = None
 
-    def seconds(self, now: datetime) -> float:
+    def seconds(self, now: datetime) -> float | None:
         """Seconds from the beginning of the generation to its end, or until now."""
-        return ((self.header.ended_at or now) - self.began_at).total_seconds()
+        end = self.header.end_by(now)
+        return (end - self.began_at).total_seconds() if end else None
 
     def count(self, statuses: Iterable[JobStatus]) -> int:
         return sum(self.header.counts.get(status, 0) for status in statuses)

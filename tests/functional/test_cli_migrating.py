@@ -72,6 +72,22 @@ def test_applied_runs_are_read_and_restarted_like_any_other(desk: Desk, files: P
     assert (plan["again"], plan["keep"]) == (["job3", "job5"], ["job1", "job2", "job4"])
 
 
+def test_of_a_run_whose_end_nobody_wrote_down_no_duration_is_made_up(
+    desk: Desk, files: Path
+) -> None:
+    job = {"jobName": "a", "jobStatus": "FAILED", "jobId": {"jobId": "1"}, "jobQueue": "q",
+           "jobDefinition": "d:1", "jobDependencies": []}  # fmt: skip
+    record = {"scheduleId": "daily", "startDateTime": "2018-09-22T19:55:26",
+              "scheduleStatus": "FAILED", "jobList": [job]}  # fmt: skip
+    (files / "endless.json").write_text(json.dumps(record), encoding="utf-8")
+    desk.read("migrate", "--from-files", str(files), "--apply")
+    assert desk.read("status", "daily").splitlines()[0].endswith("Z  FAILED")
+    assert desk.json("status", "daily")["seconds"] is None
+    [row] = desk.read("runs", "daily").splitlines()[1:]
+    assert row.split()[2:5] == ["2018-09-22", "19:55:26Z", "-"]
+    assert " FAILED: 1 FAILED\n" in desk.type("watch", "daily")[1]
+
+
 def test_applied_twice_everything_is_there_already(desk: Desk, files: Path) -> None:
     desk.read("migrate", "--from-files", str(files), "--apply")
     said = desk.read("migrate", "--from-files", str(files), "--apply")

@@ -61,8 +61,8 @@ def test_old_tables_are_read_whole_and_taken_over(session: Any, database: Any) -
     database.Table("BatchScheduleHistory").put_item(Item=seed("failed_example_schedule"))
     items = items_of(session)
     assert [(item.kind, item.place) for item in items] == [
-        (Kind.SCHEDULE, "BatchSchedules[0]"),
-        (Kind.RUN, "BatchScheduleHistory[0]"),
+        (Kind.SCHEDULE, "BatchSchedules: daily-pm-load"),
+        (Kind.RUN, "BatchScheduleHistory: daily-am-load, 2018-09-22T19:55:26.747498"),
     ]
     assert [item.value for item in items] == [
         seed("sample_schedule"),
@@ -72,6 +72,31 @@ def test_old_tables_are_read_whole_and_taken_over(session: Any, database: Any) -
     judged = list(migrate(ports, items, Migration(actor="ada", apply=True)))
     assert [each.id for each in judged] == ["daily-pm-load", FAILED]
     assert ports.runs.get_header(FAILED).counts == {"SUCCEEDED": 3, "FAILED": 2}
+
+
+def test_an_item_that_is_refused_can_be_found_by_what_it_is_called_however_wrong(
+    session: Any, database: Any
+) -> None:
+    database.Table("BatchSchedules").put_item(Item={"scheduleId": "bad id!", "jobList": []})
+    database.Table("BatchScheduleHistory").put_item(
+        Item={"scheduleId": "daily", "startDateTime": "yesterday", "jobList": []}
+    )
+    judged = list(migrate(world(), items_of(session), Migration(actor="ada")))
+    assert [(str(each.fate), each.place) for each in judged] == [
+        ("refused", "BatchSchedules: bad id!"),
+        ("refused", "BatchScheduleHistory: daily, yesterday"),
+    ]
+
+
+def test_the_items_of_a_table_with_another_key_are_counted(session: Any) -> None:
+    session.resource("dynamodb").create_table(
+        TableName="Odd",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    ).put_item(Item={"id": "a"})
+    found = OldTables(Clients(session), schedules="Odd", history="Odd").items()
+    assert [item.place for item in found] == ["Odd[0]", "Odd[0]"]
 
 
 def test_pages_are_followed_to_the_last_item(session: Any, database: Any) -> None:

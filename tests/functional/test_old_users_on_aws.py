@@ -238,9 +238,11 @@ def old_tables(desk: AwsDesk) -> AwsDesk:
 def test_the_old_tables_are_taken_over_after_a_dry_run(old_tables: AwsDesk) -> None:
     desk = old_tables
     told = desk.read("migrate").splitlines()
+    started = "2018-09-22T19:55:26.747498"
+    place = f"BatchScheduleHistory: daily-am-load, {started}"
     assert told == [
-        "take over: schedule daily-pm-load (BatchSchedules[0])",
-        "take over: run daily-am-load/2018-09-22T19:55:26.747498Z (BatchScheduleHistory[0])",
+        "take over: schedule daily-pm-load (BatchSchedules: daily-pm-load)",
+        f"take over: run daily-am-load/{started}Z ({place})",
         "",
         "take over: schedules 1, runs 1",
         "Nothing was written. To do it: the same with --apply.",

@@ -133,6 +133,11 @@ def test_an_upstream_job_that_has_ended_is_waited_for_no_more(ports: Ports) -> N
     assert waits == {"b": (), "c": ("b",)}
 
 
+def test_nobody_knows_how_long_a_run_took_whose_end_is_not_written_down(ports: Ports) -> None:
+    record_run(ports, spec("a"), run=header(status=RunStatus.FAILED))
+    assert overview(ports, stored(ports), 5).seconds(after(90)) is None
+
+
 def driver_events(ports: Ports, *acts: str) -> RunHeader:
     """A run that goes on, after its own events."""
     record_run(ports, spec("a"), run=header(handovers=len(acts)))
