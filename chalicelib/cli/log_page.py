@@ -82,7 +82,13 @@ def _followed(place: Place, line: str) -> str:
 
 def absence(session: Session, source: LogSource, state: JobState) -> str:
     """Why there is no log, and how to find out more."""
+    if size := source.children:
+        words = words_about(f"{source.name}:0", ("logs",))
+        first = command(session, Advice(words, "", source.name, source.header.run_id).in_full)
+        return f"{source.name} is an array: each of its {size} children has a log.\nOne: {first}"
     yet = "" if state.status in FINAL else " yet"
+    if not yet and source.is_forgotten():
+        yet = " that can be found: the queue has forgotten the job, and where it wrote"
     reason = f": {one_line(telling(state.reason))}" if state.reason else ""
     words = words_about(source.name, ("explain",))
     why = command(session, Advice(words, "why", source.name, source.header.run_id).in_full)

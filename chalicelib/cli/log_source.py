@@ -10,6 +10,7 @@ from chalicelib.cli.session import Session
 from chalicelib.core.batch import JobDetail
 from chalicelib.core.lifecycle import FINAL, JobStatus
 from chalicelib.core.run import JobState, RunHeader
+from chalicelib.core.schedule import JobSpec
 from chalicelib.errors import InvalidInputError, NotFoundError
 from chalicelib.ports import LogChunk
 
@@ -49,13 +50,28 @@ class LogSource:
         except NotFoundError:
             if as_child is None:
                 raise
-            header, _ = find_job(session, as_child[1], run)
+            header, record = find_job(session, as_child[1], run)
+            size = size_of(record.spec)
+            if size and int(as_child[2]) >= size:
+                hint = f"{as_child[1]} has {size}, from 0 to {size - 1}."
+                raise NotFoundError("child", as_child[2], hint) from None
             return cls(session, header, as_child[1], as_child[2], attempt)
         return cls(session, header, job, "", attempt)
 
     def state(self) -> JobState:
         """Where the job stands now."""
         return get_job(self._session, self.header.run_id, self.name).state
+
+    @property
+    def children(self) -> int:
+        """How many logs it has instead of one of its own; 0 unless an array as a whole is meant."""
+        record = get_job(self._session, self.header.run_id, self.name)
+        return 0 if self._child else size_of(record.spec)
+
+    def is_forgotten(self) -> bool:
+        """Say whether the queue once had what is meant, and no longer knows where it wrote."""
+        job_id, _ = self._submission(self.state())
+        return bool(job_id) and not self._session.edition.peek_details([job_id])
 
     def place(self) -> Place | None:
         """The log that is meant; None if there is none yet."""
@@ -105,6 +121,11 @@ class LogSource:
                 raise NotFoundError("attempt", str(attempt), hint)
             job_id = ids[attempt]
         return f"{job_id}:{self._child}" if job_id and self._child else job_id, attempt
+
+
+def size_of(spec: JobSpec) -> int:
+    """How many children a job has; 0 unless it is an array."""
+    return int(spec.request.get("arrayProperties", {}).get("size", 0))
 
 
 def newest_on_record(session: Session, job_id: str) -> int:

@@ -220,6 +220,38 @@ def test_what_a_job_wrote_is_read_from_its_stream(desk: AwsDesk, run_id: str) ->
     assert "42 rows" in desk.read("logs", "extract")
 
 
+def test_of_a_job_that_batch_has_forgotten_it_is_not_said_that_it_wrote_nothing(
+    desk: AwsDesk, run_id: str
+) -> None:
+    before = desk.runs.load_run(run_id)
+    ended = change(before.states["extract"], Act.OBSERVE, "extract", status=JobStatus.SUCCEEDED,
+                   job_id="gone", attempt=1)  # fmt: skip
+    desk.runs.record(before.header, [ended])
+    code, out, err = desk.type("logs", "extract")
+    assert (code, out) == (Exit.DONE, "")
+    assert err.startswith(
+        "extract has no log that can be found: the queue has forgotten the job, and where it wrote;"
+        " it is SUCCEEDED\n"
+    )
+
+
+def test_the_log_of_an_array_is_that_of_a_child_and_only_of_one_there_is(
+    desk: AwsDesk, tmp_path: Path
+) -> None:
+    array = {**JOB, "jobName": "-parts", "arrayProperties": {"size": 4}}
+    document = {"scheduleId": "wide", "jobList": [array]}
+    (tmp_path / "wide.json").write_text(json.dumps(document), encoding="utf-8")
+    run_id = desk.json("run", "wide.json", "--detach")["runId"]
+    desk.drive(run_id)
+    _, _, err = desk.type("logs", *STAGE, "--", "-parts", stage=())
+    said, one = err.splitlines()
+    assert said == "-parts is an array: each of its 4 children has a log."
+    assert one == f"One: batch-scheduler logs --run {run_id} {ON_STAGE} -- -parts:0"
+    assert desk.type(*shlex.split(one)[2:], stage=())[0] == Exit.DONE
+    refusal = desk.refused(Exit.NOT_FOUND, "logs", *STAGE, "--", "-parts:4", stage=())
+    assert refusal == "There is no child '4'. -parts has 4, from 0 to 3."
+
+
 # Operators
 
 
