@@ -84,8 +84,16 @@ def identified(request: Mapping[str, Any], identity: Mapping[str, str]) -> dict[
 
 
 def tags_of(identity: Mapping[str, str]) -> dict[str, str]:
-    """The same for people who look at the queue."""
-    return {f"batch-scheduler:{key[16:].lower()}": value for key, value in identity.items()}
+    """The same for people who look at the queue, `_` for what no tag may hold."""
+    return {
+        f"batch-scheduler:{key[16:].lower()}": "".join(c if _is_for_tags(c) else "_" for c in value)
+        for key, value in identity.items()
+    }
+
+
+def _is_for_tags(character: str) -> bool:
+    # A task that tags are handed on to, as `propagateTags` has it, takes no others (ECS: API_Tag).
+    return character.isalnum() or character == " " or character in "_.:/=+-@"
 
 
 def answer(run: Run, job: str, outcome: Outcome, now: datetime) -> Change | None:

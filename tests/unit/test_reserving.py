@@ -63,6 +63,27 @@ def test_a_job_is_submitted_as_its_document_says_and_knows_who_it_is() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [
+        ("load_2.b:c=+-@d", "load_2.b:c=+-@d"),
+        ("gr\u00f6\u00dfe \u4e00", "gr\u00f6\u00dfe \u4e00"),
+        ("it's (a) #1;%", "it_s _a_ _1__"),
+    ],
+    ids=["plain", "letters", "other"],
+)
+def test_a_tag_holds_of_a_name_what_tags_may_hold_and_the_environment_all(
+    name: str, tag: str
+) -> None:
+    run = run_of(spec(name))
+    reserved = reserve(run, HandOver(name), NOW)
+    run.states[name] = reserved.after
+    sent = submission(run, HandOver(name))
+    assert sent.tags["batch-scheduler:job"] == tag
+    environment = sent.request["containerOverrides"]["environment"]
+    assert {"name": "BATCH_SCHEDULER_JOB", "value": name} in environment
+
+
 def test_a_jobs_own_overrides_stay_and_its_environment_comes_last() -> None:
     mine = {"name": "MINE", "value": "1"}
     overrides = {"command": ["sh"], "environment": [mine]}
