@@ -11,7 +11,8 @@ from chalicelib.services import driving, uploading
 logger = logging.getLogger(__name__)
 
 # core.reserving gives both to every job. The example of an event in the Batch guide ("Batch Job
-# State Change") has no tags but resourceArn, and it has the container with its environment.
+# State Change") has no tags but resourceArn, and it has the container with its environment; a tag
+# may not hold every character that a run's id may.
 _RUN_TAG = "batch-scheduler:run"
 _RUN_VARIABLE = "BATCH_SCHEDULER_RUN"
 
@@ -21,7 +22,7 @@ def job_state_changed(ports: DrivingPorts, detail: Mapping[str, Any]) -> bool:
 
     `detail` is a JobDetail, of "Batch Job State Change" and of "Batch Job Queue Blocked" alike.
     """
-    run_id = _member(detail.get("tags"), _RUN_TAG) or _run_in(detail.get("container"))
+    run_id = _run_in(detail.get("container")) or _member(detail.get("tags"), _RUN_TAG)
     if not isinstance(run_id, str) or not run_id:
         return False
     driving.wake(ports.marks, ports.executions, run_id)

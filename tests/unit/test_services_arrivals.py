@@ -38,6 +38,15 @@ def test_an_event_without_the_jobs_tags_wakes_the_run_that_its_container_knows(
     assert stage.executions.woken == ["token"]
 
 
+def test_of_a_run_that_no_tag_can_name_the_container_is_believed(stage: Stage) -> None:
+    steps.wait_for_change(stage.ports, stage.record(), "token")
+    variables = [{"name": "BATCH_SCHEDULER_RUN", "value": RUN}]
+    tags = {"batch-scheduler:run": f"_{RUN[1:]}"}
+    detail = {"tags": tags, "container": {"environment": variables}}
+    assert arrivals.job_state_changed(stage.ports, detail)
+    assert stage.executions.woken == ["token"]
+
+
 @pytest.mark.parametrize(
     "detail",
     [
