@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.naming import parse_start, queue_name, run_id, start_text
+from chalicelib.core.naming import execution_name, parse_start, queue_name, run_id, start_text
 from chalicelib.errors import InvalidInputError
 
 START = datetime(2026, 11, 23, 14, 55, 1, 123456, tzinfo=UTC)
@@ -100,3 +100,22 @@ def test_an_attempt_is_told_from_its_neighbours(other: tuple[str, str, int]) -> 
 
 def test_a_name_stays_what_it_was_in_runs_that_are_stored() -> None:
     assert queue_name("etl/2026", "a", 1) == "a-cf49463b5f2e1825-1"
+
+
+def test_an_execution_is_named_by_schedule_run_generation_and_driver() -> None:
+    assert execution_name("Etl Daily/2026", 2, 3) == "etl-daily-c783f835858217ca-2-3"
+
+
+def test_an_execution_of_a_schedule_without_an_allowed_letter_still_has_a_name() -> None:
+    assert re.fullmatch(r"run-[0-9a-f]{16}-1-0", execution_name("夜/2026", 1, 0))
+
+
+def test_the_name_of_an_execution_is_cut_to_what_step_functions_takes() -> None:
+    name = execution_name("x" * 200 + "/2026", 1, 12)
+    assert len(name) == 80
+    assert name.endswith("-1-12")
+
+
+@pytest.mark.parametrize("other", [("r/2", 1, 0), ("r/1", 2, 0), ("r/1", 1, 1)])
+def test_no_two_executions_share_a_name(other: tuple[str, int, int]) -> None:
+    assert execution_name("r/1", 1, 0) != execution_name(*other)

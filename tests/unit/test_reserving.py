@@ -10,7 +10,7 @@ from chalicelib.core.batch import Accepted, Deferred, QueueLimits, Refused, Subm
 from chalicelib.core.lifecycle import Act, JobStatus
 from chalicelib.core.naming import queue_name
 from chalicelib.core.planning import HandOver
-from chalicelib.core.reserving import answer, forget, recover, reserve, submission
+from chalicelib.core.reserving import answer, forget, queue_of, recover, reserve, submission
 from chalicelib.core.run import Change, Intent, JobState
 from tests.unit.runs import (
     LIMITS,
@@ -61,6 +61,14 @@ def test_a_job_is_submitted_as_its_document_says_and_knows_who_it_is() -> None:
         tags={f"batch-scheduler:{key.lower()}": value for key, value in identity.items()},
         working_directory="/data",
     )
+
+
+@pytest.mark.parametrize(
+    ("request_", "queue"),
+    [({"jobQueue": "night"}, "night"), ({}, "default"), ({"jobQueue": ""}, "default")],
+)
+def test_a_job_is_looked_for_where_it_is_handed_to(request_: dict[str, str], queue: str) -> None:
+    assert queue_of(run_of(spec("a", request=request_)), "a") == queue
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.lifecycle import FINAL, LIVE, QUEUED, STARTED, TRANSITIONS, Act, JobStatus
+from chalicelib.core.lifecycle import (
+    FINAL,
+    LIVE,
+    QUEUED,
+    STARTED,
+    TRANSITIONS,
+    Act,
+    JobStatus,
+    RunStatus,
+)
 from chalicelib.core.readiness import Verdict
 from chalicelib.core.run import Change, Intent, JobState, Run, RunHeader, initial_states
 from chalicelib.core.schedule import JobSpec, RetryPolicy, TriggerRule
@@ -256,3 +265,12 @@ def test_changes_are_made_in_order_up_to_the_first_that_is_forbidden() -> None:
 )
 def test_a_job_begins_as_the_document_says(spec: JobSpec, status: JobStatus) -> None:
     assert initial_states([spec])["a"].status is status
+
+
+def test_a_run_has_ended_when_its_header_says_so_and_goes_on_until_now() -> None:
+    started, end, now = (datetime(2026, 11, day, tzinfo=UTC) for day in (23, 24, 25))
+    running = RunHeader(run_id="etl/1", schedule_id="etl", started_at=started)
+    assert running.end_by(now) == now
+    ended = replace(running, status=RunStatus.FAILED, ended_at=end)
+    assert ended.end_by(now) == end
+    assert replace(ended, ended_at=None).end_by(now) is None

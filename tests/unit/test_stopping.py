@@ -175,6 +175,21 @@ def test_a_refused_rerun_names_three_failures_and_counts_the_rest() -> None:
     )
 
 
+def test_a_refused_rerun_names_what_failed_and_not_what_that_has_doomed() -> None:
+    run = run_of(
+        spec("a"), spec("b"), spec("c", "b"), run=STOPPED,
+        a=J.FAILED, b=J.FAILED, c=J.UPSTREAM_FAILED,
+    )  # fmt: skip
+    (refusal,) = operate(run, ["a"], order(Act.RERUN)).refusals
+    assert "and 'b' is FAILED; rerun it" in refusal.sentence
+
+
+def test_a_refused_rerun_names_three_failures_without_counting_on() -> None:
+    run = run_of(*map(spec, "abcd"), run=STOPPED, **dict.fromkeys("abcd", J.FAILED))
+    (refusal,) = operate(run, ["a"], order(Act.RERUN)).refusals
+    assert "'d' is FAILED; rerun them" in refusal.sentence
+
+
 @pytest.mark.parametrize("names", [["a", "b"], ["a", "b", "c"]])
 def test_all_failed_jobs_can_run_again_together(names: list[str]) -> None:
     run = run_of(
