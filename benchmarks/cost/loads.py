@@ -42,6 +42,7 @@ class Load:
 
 _BY_DEFAULT = [Load(jobs, hours) for jobs in _LAYERS for hours in (1, 24)]
 LOADS = [Load(10, 24, wait_time=900), *_BY_DEFAULT]
+LONGEST = LOADS[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,13 @@
 """The page of costs, docs/cost.md."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from benchmarks.cost.idling import Item
+from benchmarks.cost.loads import LONGEST, Load
 from benchmarks.cost.measuring import Measured, Work
-from benchmarks.cost.prices import PRICES, Bill, bill_of
+from benchmarks.cost.prices import PRICES, bill_of
+from benchmarks.cost.reckoning import reckon, turns_of
 from tests.strict.resources import memory_of
 
 Row = Sequence[str]
@@ -60,15 +63,24 @@ _SHOWN = (
 
 
 def page(runs: Sequence[Measured], items: Sequence[Item]) -> str:
-    bills = [bill_of(run) for run in runs]
+    by_load = {run.load: run for run in runs}
+    reckoned = [
+        reckon(run, long)
+        for run in runs
+        if run.load.hours == 1 and (long := replace(run.load, hours=24)) == LONGEST
+        if long not in by_load
+    ]
+    shown = [(str(run.load), run) for run in runs]
+    shown += [(f"{run.load}, reckoned", run) for run in reckoned]
     parts = [
         "# What it costs on AWS\n",
         _INTRODUCTION,
         "## A run, in US dollars\n",
-        _table(_bill(run, bill) for run, bill in zip(runs, bills, strict=True)),
+        _table(_bill(name, run) for name, run in shown),
         _BILL,
         "## What is charged for\n",
-        _table(map(_use, runs)),
+        _table(_use(name, run) for name, run in shown),
+        *(_reckoned(run, by_load) for run in reckoned),
         _ASSERTED,
         "## Calls\n",
         _table(map(_calls, runs)),
@@ -89,9 +101,25 @@ def page(runs: Sequence[Measured], items: Sequence[Item]) -> str:
     return "\n".join(parts)
 
 
-def _bill(run: Measured, bill: Bill) -> dict[str, str]:
+def _reckoned(run: Measured, by_load: Mapping[Load, Measured]) -> str:
+    """What to think of a run that was not measured."""
+    tried = [
+        f"of {long} it says {bill_of(reckon(by_load[hour], long)).total:.4f} dollars and "
+        f"{turns_of(long):,} turns, measured were {bill_of(run).total:.4f} and {len(run.turns):,}"
+        for long, run in by_load.items()
+        if long.hours == 24 and (hour := replace(long, hours=1)) in by_load
+    ]
+    return (
+        f"{run.load} is reckoned from the run over one hour: as much a turn, times the turns "
+        f"that there are in 24 hours. The same way, {'; '.join(tried)}. "
+        "`python -m benchmarks.cost --all` measures it.\n"
+    )
+
+
+def _bill(name: str, run: Measured) -> dict[str, str]:
+    bill = bill_of(run)
     return {
-        "run": str(run.load),
+        "run": name,
         "Step Functions": _dollars(bill.step_functions),
         "Lambda": _dollars(bill.functions),
         "DynamoDB": _dollars(bill.dynamodb),
@@ -102,10 +130,10 @@ def _bill(run: Measured, bill: Bill) -> dict[str, str]:
     }
 
 
-def _use(run: Measured) -> dict[str, str]:
+def _use(name: str, run: Measured) -> dict[str, str]:
     milliseconds = sum(work.billed for work in run.functions.values())
     return {
-        "run": str(run.load),
+        "run": name,
         "took, h": f"{run.seconds / 3600:.1f}",
         "turns": f"{len(run.turns):,}",
         "executions": str(run.executions),

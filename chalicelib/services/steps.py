@@ -129,7 +129,8 @@ def submit_jobs(ports: DrivingPorts, leg: Leg, remaining: Remaining) -> Leg:
             return replace(leg, status=header.status, next=Next.NOTIFY)
         if not done:
             return replace(leg, next=Next.SUBMIT)
-        wait, settle = _seconds_to_wait(driven, ports.clock()), _seconds_to_settle(driven.run)
+        wait = _seconds_to_wait(driven, ports.clock())
+        settle = seconds_to_settle(len(driven.run.live), header.policy.wait_time)
         return replace(leg, wait=wait, settle=settle, next=Next.WAIT)
 
     return _on_run(ports, leg, act)
@@ -297,7 +298,7 @@ def _seconds_to_wait(driven: Driven, now: datetime) -> int:
     return max(1, math.ceil(min(waits)))
 
 
-def _seconds_to_settle(run: Run) -> int:
-    """A turn costs what is live, so with more of it a turn is to answer more events at once."""
-    longest = min(_LONGEST_SETTLE, run.header.policy.wait_time)
-    return max(_SETTLE, min(len(run.live) // _LIVE_A_SECOND, longest))
+def seconds_to_settle(live: int, wait_time: int) -> int:
+    """From a wake to the poll: a turn costs what is live, so with more it answers more at once."""
+    longest = min(_LONGEST_SETTLE, wait_time)
+    return max(_SETTLE, min(live // _LIVE_A_SECOND, longest))

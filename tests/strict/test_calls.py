@@ -1,9 +1,12 @@
 """What runs ask of AWS: as little as was promised, whatever their size."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from benchmarks.cost.loads import Load, Sound
 from benchmarks.cost.measuring import measure
+from benchmarks.cost.reckoning import turns_of
 from benchmarks.graphs import Graph, fan, layered
 from tests.simulation.chance import Chance
 from tests.strict.acting import document
@@ -18,7 +21,10 @@ _BURST = 250  # jobs that end at once
 def metered(graph: Graph, longest: float) -> tuple[MeteredStage, str]:
     """A stage on which a run of the graph has ended; jobs take a fifth of `longest`, or more."""
     chance = Chance("metered")
-    seconds = {name: chance.uniform(longest / 5, longest) for name in graph}
+    return run_to_its_end(graph, {name: chance.uniform(longest / 5, longest) for name in graph})
+
+
+def run_to_its_end(graph: Graph, seconds: Mapping[str, float]) -> tuple[MeteredStage, str]:
     stage = MeteredStage(Setup(script=Sound(seconds)))
     stage.put(document(graph))
     header = stage.start("etl")
@@ -38,6 +44,12 @@ def test_a_burst_of_ends_is_answered_in_few_turns() -> None:
     events, turns = folded(stage)
     assert events == _BURST + 2
     assert turns <= 6
+
+
+def test_as_many_turns_are_reckoned_as_there_are() -> None:
+    load = Load(10, 1)
+    stage, _ = run_to_its_end(load.graph(), load.seconds())
+    assert turns_of(load) == len(stage.turns)
 
 
 @pytest.mark.rehearse
