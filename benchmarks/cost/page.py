@@ -30,8 +30,8 @@ The command fails, and writes no page, unless in every run DescribeJobs was call
 each hundred live jobs of a poll; no table was scanned; SubmitJob was called exactly once a job; a
 job's item was written at most once for each change of its status, and once more when the run was
 sealed; the run's header at most once a turn, and once more where it was handed over; and what a
-step read was bounded by what was live and what moved in its turn, whatever had ended before. The same is asserted of smaller runs by
-`make test`.
+step read was bounded by what was live and what moved in its turn, whatever had ended before. The
+same is asserted of smaller runs by `make test`.
 """
 _READS = """\
 Read units of the steps of one turn, by how many jobs were live and over at its beginning: the

@@ -28,7 +28,7 @@ PRICES: Mapping[str, tuple[float, str]] = {
     "alarm's metric a month": (0.10, "https://aws.amazon.com/cloudwatch/pricing/"),
     "dashboard a month": (3.00, "https://aws.amazon.com/cloudwatch/pricing/"),
     "GB in DynamoDB a month": (0.25, "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
-    "GB of its backup a month": (0.20, "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
+    "GB to recover from a month": (0.20, "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
     "GB in S3 a month": (0.023, "https://aws.amazon.com/s3/pricing/"),
 }
 _PUTS = ("PutObject",)
@@ -81,7 +81,7 @@ def bill_of(run: Measured) -> Bill:
 def _kept(run: Measured) -> float:
     """Storage: details in DynamoDB until they expire, the archive in S3 for a year."""
     months = settings().stage.keep_days / _DAYS
-    stored = price("GB in DynamoDB a month", 1) + price("GB of its backup a month", 1)
+    stored = price("GB in DynamoDB a month", 1) + price("GB to recover from a month", 1)
     return (
         run.stored / _GB * stored * months
         + price("GB in S3 a month", run.archived / _GB) * _MONTHS_OF_ARCHIVE
