@@ -12,7 +12,6 @@ import typer
 from chalicelib.cli.exits import OF_ERROR, Exit
 from chalicelib.cli.session import Session, json_text
 from chalicelib.config import read_settings
-from chalicelib.core.advising import placed
 from chalicelib.errors import InvalidInputError, SchedulerError
 
 P = ParamSpec("P")
@@ -79,6 +78,8 @@ def _run(act: Callable[[], Exit], where: Sequence[str], *, as_json: bool) -> Exi
 
 
 def _tell(error: SchedulerError, where: Sequence[str], *, as_json: bool) -> None:
+    from chalicelib.core.advising import placed
+
     message = placed(str(error), where)
     if as_json:
         shape = {"error": {**error_shape(error), "message": message}}
