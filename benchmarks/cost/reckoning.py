@@ -11,8 +11,8 @@ from benchmarks.cost.loads import Load
 from benchmarks.cost.measuring import Measured, Work
 from chalicelib.ports import MAX_TURNS
 from chalicelib.services.steps import seconds_to_settle
+from tests.strict.resources import settings
 
-_SUBMIT_RATE = 20  # jobs a second: the stage's setting
 _EACH_TURN = ("poll_jobs", "record_history", "wait_for_change")
 _WRITES = 10.0  # units that a turn writes besides its jobs', at most: header and wake
 
@@ -53,7 +53,7 @@ def reckon(short: Measured, load: Load) -> Measured:
 def turns_of(load: Load) -> int:
     """How often the state machine goes round: woken by an end, or by the poll of last resort."""
     ends = sorted(_ends(load))
-    at, over, turns = load.jobs / _SUBMIT_RATE, 0, 0
+    at, over, turns = load.jobs / settings().stage.submit_rate, 0, 0
     while over < load.jobs:
         live = load.jobs - over
         woken, last_resort = max(at, ends[over]), at + load.wait_time
