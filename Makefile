@@ -82,7 +82,7 @@ lock: $(VENV)/.installed-dev
 	$(PIP) install --quiet pip-tools
 	$(LOCK) --upgrade --extra aws --extra dev --output-file requirements-dev.txt pyproject.toml
 	$(call head,requirements-dev.txt,What we install besides: the terminal$(comma) the AWS edition's tools$(comma) the tests'. Made by `make lock`.)
-	printf 'pydantic\npyyaml\n' | $(LOCK) --upgrade --generate-hashes \
+	printf 'pydantic\npyyaml\ncronsim\nholidays\ntzdata\n' | $(LOCK) --upgrade --generate-hashes \
 		--constraint requirements-dev.txt --output-file requirements.txt -
 	$(call head,requirements.txt,What Lambda installs. Made by `make lock`; every version and every file of it is fixed.)
 	$(LOCK) --upgrade --output-file requirements-tools.txt requirements-tools.in

@@ -8,6 +8,7 @@ local      ANSWERS on one machine: SQLite, the host process; and the honest fake
 aws        ANSWERS on AWS: DynamoDB, Batch, Step Functions, SNS, S3; alone in importing boto3
 config     the only reader of the environment
 bootstrap  settings in, wired ports out
+api        HTTP in: the table of routes, and a Chalice Blueprint for each resource
 cli        the terminal
 
 Reading order: core.lifecycle, core.run, core.readiness, core.planning, core.folding,

@@ -1,0 +1,1 @@
+"""HTTP in: Chalice Blueprints by resource."""
