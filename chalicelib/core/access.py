@@ -1,7 +1,10 @@
 """Who may do what: roles that contain each other, and the schedules that they hold for."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Self
 
 
 class Role(IntEnum):
@@ -32,3 +35,14 @@ class Principal:
     def sees(self, schedule_id: str) -> bool:
         """Say whether the schedule is within the scopes: what is not, is not there for him."""
         return any(schedule_id.startswith(scope) for scope in self.scopes)
+
+    def to_context(self) -> dict[str, str]:
+        """What an authorizer hands on: API Gateway makes every value of it a text."""
+        scopes = json.dumps(self.scopes)
+        return {"actor": self.actor, "role": self.role.word, "scopes": scopes}
+
+    @classmethod
+    def of_context(cls, context: Mapping[str, str]) -> Self:
+        """Read what `to_context` gave. Raises KeyError or ValueError for anything else."""
+        scopes = tuple(map(str, json.loads(context["scopes"])))
+        return cls(actor=context["actor"], role=Role[context["role"].upper()], scopes=scopes)
