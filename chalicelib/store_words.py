@@ -112,6 +112,25 @@ def counts_after(counts: Mapping[str, int], changes: Iterable[Change]) -> dict[s
     return {status: count for status, count in moved.items() if count}
 
 
+def triggers_moved(schedule_id: str) -> ConflictError:
+    return ConflictError(
+        f"The triggers of schedule {schedule_id!r} have moved meanwhile; look again.",
+        event="put triggers",
+    )
+
+
+def no_calendar(name: str) -> NotFoundError:
+    return NotFoundError(
+        "calendar", name, "The calendars there are: batch-scheduler calendar list."
+    )
+
+
+def calendar_moved(name: str, operation: str) -> ConflictError:
+    return ConflictError(
+        f"Calendar {name!r} has changed meanwhile; look at it again.", event=operation
+    )
+
+
 def storable(text: str) -> str:
     """`text` with escapes for what UTF-8 can't hold, such as undecodable names of files."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

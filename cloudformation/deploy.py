@@ -63,7 +63,8 @@ class Deployer:
         place = self.place
         self._check_way()
         say(f"Stage {self.stage.name}, account {place.account}, region {place.region}")
-        self._bring(self._companion())
+        for wanted in self._companions():
+            self._bring(wanted)
         write_policies(self.stage, place)
         say("Functions, by Chalice:")
         chalice("deploy", "--stage", self.stage.name)
@@ -73,7 +74,7 @@ class Deployer:
     def diff(self) -> None:
         write_policies(self.stage, self.place)
         self._check_way()
-        for wanted in (self._companion(), self._functions()):
+        for wanted in (*self._companions(), self._functions()):
             say(f"{wanted.name}:")
             for line in self.stacks.changes(wanted) or ["no changes"]:
                 say(f"  {line}")
@@ -93,14 +94,21 @@ class Deployer:
         chalice("delete", "--stage", name)
         # Chalice knows only what was deployed from this directory.
         remove_functions(self.session, self.stage, say)
+        self.stacks.delete(self.stage.state_stack)
         self.stacks.delete(self.stage.stack)
         say(f"Deleted: functions and stacks; {lost}.")
         if data:
             remove_data(self.session, self.stage, place, say)
 
-    def _companion(self) -> Wanted:
-        body = rendering.body(rendering.companion())
-        return self._wanted(self.stage.stack, body, self.stage.parameters)
+    def _companions(self) -> list[Wanted]:
+        """What is there before the functions."""
+        first, second = rendering.companion(), rendering.state()
+        given = self.stage.parameters
+        shared = {name: given[name] for name in second["Parameters"] if name in given}
+        return [
+            self._wanted(self.stage.stack, rendering.body(first), given),
+            self._wanted(self.stage.state_stack, rendering.body(second), shared),
+        ]
 
     def _functions(self) -> Wanted:
         body = rendering.body(rendering.load(rendering.FUNCTIONS_TEMPLATE))
@@ -147,7 +155,7 @@ def write_policies(stage: Stage, place: Place | None) -> None:
 
 
 def package(stage: Stage, target: Path) -> None:
-    """Write what CI/CD needs: the companion and its parameters, the functions' template and zip."""
+    """Write what CI/CD needs: companions with their parameters, the functions' template and zip."""
     write_policies(stage, None)
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
@@ -157,9 +165,13 @@ def package(stage: Stage, target: Path) -> None:
         chalice("package", "--stage", stage.name, "--merge-template", str(merge), str(target))
     rewrite_zip(target / "deployment.zip")
     (target / "companion.json").write_text(rendering.body(rendering.companion()), "utf-8")
+    state = rendering.state()
+    (target / "state.json").write_text(rendering.body(state), "utf-8")
     _write_json(target / "parameters.json", rendering.parameters(stage))
+    _write_json(target / "state-parameters.json", rendering.parameters(stage, state))
     say(
-        f"In {target}: companion.json with parameters.json first, then sam.json with deployment.zip"
+        f"In {target}: companion.json with parameters.json and state.json with"
+        " state-parameters.json first, then sam.json with deployment.zip"
     )
 
 

@@ -13,12 +13,13 @@ _GIVEN = {"JobDataArns": ["arn:aws:s3:::example-data/daily/*"]}  # parameters th
 
 
 def write_for_linters(stage: Stage, target: Path) -> None:
-    """Write `companion.json`, `functions.json` and `policies/`."""
+    """Write `companion.json`, `state.json`, `functions.json` and `policies/`."""
     (target / "policies").mkdir(parents=True, exist_ok=True)
     companion = rendering.companion()
     (target / "companion.json").write_text(rendering.body(companion), "utf-8")
-    functions = rendering.body(rendering.load(rendering.FUNCTIONS_TEMPLATE))
-    (target / "functions.json").write_text(functions, "utf-8")
+    for path in (rendering.STATE_TEMPLATE, rendering.FUNCTIONS_TEMPLATE):
+        text = rendering.body(rendering.load(path))
+        (target / path.with_suffix(".json").name).write_text(text, "utf-8")
     policies = rendering.policies(stage, _PLACE) | dict(role_policies(companion, stage))
     for name, policy in policies.items():
         (target / "policies" / f"{name}.json").write_text(json.dumps(policy, indent=2), "utf-8")

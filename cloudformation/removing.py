@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError  # noqa: TID251 - deploys, and is no
 
 from cloudformation.rendering import POLICIES, Place, Stage
 
-_TABLES = ("BatchSchedules", "BatchScheduleHistory", "BatchScheduleJobs")
+_TABLES = ("BatchSchedules", "BatchScheduleHistory", "BatchScheduleJobs", "BatchScheduleState")
 _GONE = frozenset({"ResourceNotFoundException", "NoSuchBucket", "NoSuchEntity"})
 
 Say = Callable[[str], None]

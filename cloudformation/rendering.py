@@ -11,6 +11,7 @@ import yaml
 
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATE = PROJECT / "cloudformation" / "template.yaml"
+STATE_TEMPLATE = PROJECT / "cloudformation" / "state.yaml"
 FUNCTIONS_TEMPLATE = PROJECT / "cloudformation" / "functions.yaml"
 POLICIES = PROJECT / ".chalice" / "policies"
 CONFIG = PROJECT / ".chalice" / "config.json"
@@ -60,6 +61,10 @@ class Stage:
     @property
     def stack(self) -> str:
         return f"batch-scheduler-{self.name}"
+
+    @property
+    def state_stack(self) -> str:
+        return f"{self.stack}-state"
 
     @property
     def functions_stack(self) -> str:
@@ -139,6 +144,16 @@ def companion(definition: str | None = None) -> dict[str, Any]:
     return template
 
 
+def state() -> dict[str, Any]:
+    """The companion's second half."""
+    return load(STATE_TEMPLATE)
+
+
+def resources() -> dict[str, dict[str, Any]]:
+    """All that is there before the functions, by logical id."""
+    return {**companion()["Resources"], **state()["Resources"]}
+
+
 def body(template: Mapping[str, Any]) -> str:
     """The template as CloudFormation takes it. Raises TemplateError if it is too large."""
     text = _compact(template)
@@ -168,10 +183,14 @@ def policies(stage: Stage, place: Place | None) -> dict[str, dict[str, Any]]:
     }
 
 
-def parameters(stage: Stage) -> list[dict[str, str]]:
-    """The companion's parameters, as `aws cloudformation deploy` takes them from a file."""
+def parameters(stage: Stage, template: Mapping[str, Any] | None = None) -> list[dict[str, str]]:
+    """The parameters of a template, as `aws cloudformation deploy` takes them from a file.
+
+    None takes those of the companion, which knows all that a stage may be given.
+    """
     given = {**stage.parameters, "Stage": stage.name}
-    return [{"ParameterKey": key, "ParameterValue": given[key]} for key in sorted(given)]
+    taken = given.keys() & template["Parameters"].keys() if template else given
+    return [{"ParameterKey": key, "ParameterValue": given[key]} for key in sorted(taken)]
 
 
 def merge_template(stage: Stage) -> dict[str, Any]:

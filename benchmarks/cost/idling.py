@@ -30,7 +30,7 @@ def idle() -> list[Item]:
 
 def _declared() -> Iterator[Item]:
     """What the template declares that has a price by the month."""
-    resources = list(rendering.companion()["Resources"].values())
+    resources = list(rendering.resources().values())
     kinds = [each["Type"] for each in resources]
     alarms = [each["Properties"] for each in resources if each["Type"] == "AWS::CloudWatch::Alarm"]
     metrics = sum(_metrics(alarm) for alarm in alarms)

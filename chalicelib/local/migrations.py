@@ -117,7 +117,33 @@ BEGIN
 END;
 """
 
-STEPS = (_VERSION_1,)
+# What is due is found by its time, and what an event starts by the event: nothing else is read.
+_TRIGGERS = """
+CREATE TABLE triggers (
+    schedule_id TEXT NOT NULL PRIMARY KEY,
+    revision INTEGER NOT NULL,
+    next_at TEXT,
+    listens TEXT NOT NULL,
+    record TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX triggers_by_time ON triggers (next_at) WHERE next_at IS NOT NULL;
+
+CREATE TABLE listeners (
+    event TEXT NOT NULL,
+    schedule_id TEXT NOT NULL,
+    PRIMARY KEY (event, schedule_id)
+) WITHOUT ROWID;
+
+CREATE TABLE calendars (
+    name TEXT NOT NULL PRIMARY KEY,
+    revision INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    stored_at TEXT NOT NULL,
+    stored_by TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+STEPS = (_VERSION_1, _TRIGGERS)
 LATEST = len(STEPS)
 
 

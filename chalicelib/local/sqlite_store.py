@@ -1,18 +1,20 @@
-"""The store of one machine: schedules and runs in the SQLite file of the state directory."""
+"""The store of one machine: everything in the SQLite file of the state directory."""
 
 from pathlib import Path
 
 from chalicelib.local.database import Database
 from chalicelib.local.sqlite_runs import SqliteRuns
 from chalicelib.local.sqlite_schedules import SqliteSchedules
+from chalicelib.local.sqlite_triggers import SqliteTriggers
 
 
-class SqliteStore(SqliteSchedules, SqliteRuns):
-    """ports.ScheduleStore and ports.RunStore at once, for one thread."""
+class SqliteStore(SqliteSchedules, SqliteRuns, SqliteTriggers):
+    """Every store of ports at once, for one thread."""
 
     def __init__(self, database: Database) -> None:
         SqliteSchedules.__init__(self, database)
         SqliteRuns.__init__(self, database)
+        SqliteTriggers.__init__(self, database)
         self._database = database
 
     @classmethod

@@ -109,10 +109,11 @@ def test_a_deploy_says_what_it_made(first_deploy: str) -> None:
     assert first_deploy.endswith("  URL              none: it has no HTTP routes\n")
 
 
-def test_both_stacks_are_complete(deployed: Checkout) -> None:
+def test_all_stacks_are_complete(deployed: Checkout) -> None:
     assert statuses(deployed) == {
         "batch-scheduler-dev": "CREATE_COMPLETE",
         "batch-scheduler-dev-functions": "CREATE_COMPLETE",
+        "batch-scheduler-dev-state": "CREATE_COMPLETE",
     }
 
 
@@ -257,11 +258,17 @@ def test_two_packages_are_the_same_bytes(tmp_path: Path, empty: Checkout) -> Non
         packages.append(
             {path.name: path.read_bytes() for path in sorted((tmp_path / name).iterdir())}
         )
-    assert list(packages[0]) == ["companion.json", "deployment.zip", "parameters.json", "sam.json"]
-    assert packages[0] == packages[1]
-    assert json.loads(packages[0]["parameters.json"]) == [
-        {"ParameterKey": "Stage", "ParameterValue": "dev"}
+    assert list(packages[0]) == [
+        "companion.json",
+        "deployment.zip",
+        "parameters.json",
+        "sam.json",
+        "state-parameters.json",
+        "state.json",
     ]
+    assert packages[0] == packages[1]
+    for name in ("parameters.json", "state-parameters.json"):
+        assert json.loads(packages[0][name]) == [{"ParameterKey": "Stage", "ParameterValue": "dev"}]
 
 
 def test_a_packaged_function_has_one_event_whose_rule_has_its_name(

@@ -1,19 +1,21 @@
 """The stores that every test of the contract is given in turn."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from chalicelib.aws.clients import Clients
+from chalicelib.aws.dynamo_triggers import DynamoTriggers
 from chalicelib.local.memory_queue import VirtualClock
 from chalicelib.local.memory_store import MemoryStore
+from chalicelib.local.memory_triggers import MemoryTriggers
 from chalicelib.local.sqlite_store import SqliteStore
 from tests.aws import tables
 from tests.aws.on_moto import moto
 from tests.contract.dynamo_store import DynamoStore
-from tests.contract.store_contents import Keeping, LocalStore, Store
+from tests.contract.store_contents import Keeping, LocalStore, Store, Triggers
 from tests.strict.stores import stores
 
 
@@ -46,6 +48,24 @@ def keeping(request: pytest.FixtureRequest) -> Iterator[Keeping]:
         with moto() as clients:
             tables.make(clients)
             yield Keeping(DynamoStore(clients, clock), clock)
+
+
+@pytest.fixture(params=["memory", "sqlite", "dynamo", "strict"])
+def triggers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Triggers]:
+    """What keeps triggers and calendars."""
+    if request.param == "memory":
+        yield MemoryTriggers()
+    elif request.param == "sqlite":
+        with closing(SqliteStore.open(tmp_path)) as opened:
+            yield opened
+    elif request.param == "strict":
+        clients = Clients(stores(VirtualClock()))
+        tables.make(clients)
+        yield DynamoTriggers(clients, tables.TABLES)
+    else:
+        with moto() as clients:
+            tables.make(clients)
+            yield DynamoTriggers(clients, tables.TABLES)
 
 
 @contextmanager

@@ -11,7 +11,14 @@ from chalicelib.core.schedule import JobSpec, RetryPolicy, TriggerRule
 from chalicelib.local.memory_queue import VirtualClock
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.local.sqlite_store import SqliteStore
-from chalicelib.ports import Retention, RunStore, ScheduleStore, StoredSchedule
+from chalicelib.ports import (
+    CalendarStore,
+    Retention,
+    RunStore,
+    ScheduleStore,
+    StoredSchedule,
+    TriggerStore,
+)
 
 LocalStore = MemoryStore | SqliteStore
 
@@ -40,6 +47,10 @@ class Store(ScheduleStore, RunStore, Protocol):
 
 class KeepingStore(Store, Retention, Protocol):
     """A store whose details expire."""
+
+
+class Triggers(TriggerStore, CalendarStore, Protocol):
+    """A store of what starts runs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ Fields = dict[str, Any]
 @cache
 def resources(kind: str) -> Sequence[Fields]:
     """The properties of the template's resources of one type, with the names of the stage."""
-    found = rendering.companion()["Resources"].values()
+    found = rendering.resources().values()
     return [_filled(each["Properties"]) for each in found if each["Type"] == kind]
 
 

@@ -7,7 +7,13 @@ from typing import Any
 
 import app
 from cloudformation import rendering
-from cloudformation.rendering import CONFIG, FUNCTIONS_TEMPLATE, POLICIES, Place, Stage
+from cloudformation.rendering import (
+    CONFIG,
+    FUNCTIONS_TEMPLATE,
+    POLICIES,
+    Place,
+    Stage,
+)
 
 PLACE = Place("aws", "123456789012", "eu-central-1")
 CALLED_LATER = {"job_state_changed", "execution_ended", "schedule_uploaded", "reconcile"}
@@ -23,11 +29,16 @@ def companion() -> dict[str, Any]:
     return rendering.companion()
 
 
+@cache
+def before_functions() -> dict[str, Any]:
+    return rendering.resources()
+
+
 def resources(kind: str) -> dict[str, dict[str, Any]]:
-    """The companion's resources of one type: properties by logical id."""
+    """The resources before the functions of one type: properties by logical id."""
     return {
         name: resource["Properties"]
-        for name, resource in companion()["Resources"].items()
+        for name, resource in before_functions().items()
         if resource["Type"] == kind
     }
 

@@ -9,10 +9,19 @@ import pytest
 from cloudformation import linting, rendering
 from cloudformation.rendering import Stage
 from tests.aws import tables
-from tests.wiring.deployed import after, companion, functions, resources, roles, state_machine
+from tests.wiring.deployed import (
+    after,
+    before_functions,
+    companion,
+    functions,
+    resources,
+    roles,
+    state_machine,
+)
 
 STAGE = "${Stage}"
 OWN = "${AWS::AccountId}-${AWS::Region}"
+TOPIC_ARN = "arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:batch-scheduler-${Stage}"
 
 
 def named(kind: str, member: str) -> set[str]:
@@ -29,6 +38,7 @@ def test_every_table_has_the_name_that_the_functions_know() -> None:
         f"BatchSchedules-{STAGE}",
         f"BatchScheduleHistory-{STAGE}",
         f"BatchScheduleJobs-{STAGE}",
+        f"BatchScheduleState-{STAGE}",
     }
 
 
@@ -48,7 +58,7 @@ def test_topic_and_state_machine_are_called_after_the_stage() -> None:
 
 @pytest.mark.parametrize("table", resources("AWS::DynamoDB::Table"))
 def test_a_table_can_be_restored_is_encrypted_and_not_deleted_by_accident(table: str) -> None:
-    resource = companion()["Resources"][table]
+    resource = before_functions()[table]
     properties = resource["Properties"]
     assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert properties["SSESpecification"] == {"SSEEnabled": True}
@@ -57,13 +67,18 @@ def test_a_table_can_be_restored_is_encrypted_and_not_deleted_by_accident(table:
     assert companion()["Parameters"]["DeletionProtection"]["Default"] == "true"
 
 
-def test_details_of_ended_runs_expire_and_schedules_do_not() -> None:
+def test_details_of_ended_runs_and_answers_expire_and_schedules_do_not() -> None:
     expiring = {
         name: properties.get("TimeToLiveSpecification")
         for name, properties in resources("AWS::DynamoDB::Table").items()
     }
     enabled = {"AttributeName": "expiresAt", "Enabled": True}
-    assert expiring == {"SchedulesTable": None, "HistoryTable": None, "JobsTable": enabled}
+    assert expiring == {
+        "SchedulesTable": None,
+        "HistoryTable": None,
+        "JobsTable": enabled,
+        "StateTable": enabled,
+    }
 
 
 def test_runs_are_found_by_their_status_and_open_jobs_by_their_run() -> None:
@@ -265,7 +280,8 @@ def test_no_log_is_kept_for_ever(group: str) -> None:
 @pytest.mark.parametrize("alarm", resources("AWS::CloudWatch::Alarm"))
 def test_an_alarm_tells_the_topic_when_it_begins_and_ends(alarm: str) -> None:
     properties = resources("AWS::CloudWatch::Alarm")[alarm]
-    assert properties["AlarmActions"] == properties["OKActions"] == [{"Ref": "Topic"}]
+    topic = {"Ref": "Topic"} if alarm in companion()["Resources"] else {"Fn::Sub": TOPIC_ARN}
+    assert properties["AlarmActions"] == properties["OKActions"] == [topic]
     assert properties["AlarmDescription"]
 
 
