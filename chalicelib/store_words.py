@@ -79,7 +79,7 @@ def start_of(header: RunHeader) -> RunChange:
         act="START",
         before="",
         after=header.status,
-        at=header.started_at,
+        at=header.began_at,
         actor=header.started_by,
         reason=header.reason,
     )

@@ -53,7 +53,7 @@ def print_runs(session: Session, headers: Sequence[RunHeader]) -> None:
     for header in headers:
         counts = header.counts
         done, failed = (sum(counts.get(s, 0) for s in group) for group in (FINAL, BROKEN))
-        took = duration_text(seconds_of(header.started_at, header.end_by(now)))
+        took = duration_text(seconds_of(header.began_at, header.end_by(now)))
         progress = f"{done}/{sum(counts.values())}"
         rows.append((header.run_id, header.status, moment_text(header.started_at), took,
                      progress, str(failed), one_line(header.started_by)))  # fmt: skip

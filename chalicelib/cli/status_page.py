@@ -63,7 +63,7 @@ def show_status(session: Session, header: RunHeader, *, every: bool) -> None:
 
 def _show_expired(session: Session, header: RunHeader, error: ExpiredError) -> None:
     """What the header alone tells, and where the rest is."""
-    seen = Overview(header=header, began_at=header.started_at, failed=(), running=(), waiting=())
+    seen = Overview(header=header, began_at=header.began_at, failed=(), running=(), waiting=())
     if session.as_json:
         session.write_json({**_shape(seen, session.now(), None), "possible": []})
         return
@@ -84,7 +84,7 @@ def _print_head(session: Session, seen: Overview, now: datetime, holder: str | N
     print_line(
         console,
         f"{name}schedule {header.schedule_id} version {header.schedule_version}, "
-        f"{_generation(seen)}, started {moment_text(header.started_at)} "
+        f"{_generation(seen)}, started {moment_text(header.began_at)} "
         f"by {one_line(header.started_by) or 'unknown'}",
     )
     if header.parameters:
@@ -113,7 +113,7 @@ def _undriven(session: Session, seen: Overview) -> str:
 
 def _generation(seen: Overview) -> str:
     number, began = seen.header.generation, seen.began_at
-    since = f" since {moment_text(began)}" if began != seen.header.started_at else ""
+    since = f" since {moment_text(began)}" if began != seen.header.began_at else ""
     return f"generation {number}{since}"
 
 

@@ -164,6 +164,7 @@ _HEADER = _members(
         "ended_at": ("lastDateTime", encode_time, decode_time),
         "archive": ("archive", str, str),
         "expires_at": ("detailsUntil", encode_time, decode_time),
+        "made_at": ("madeAt", encode_time, decode_time),
         "counts": ("counts", dict, dict),
     },
 )

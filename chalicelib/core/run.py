@@ -80,6 +80,8 @@ class RunHeader:
     `driver` is the execution of the state machine that may act, empty while there is none, and
     `handovers` counts those that the generation has had before; neither is used on one machine.
     `archive` and `expires_at` say what becomes of a run that has ended: any change takes them away.
+    `made_at` is when a run was made that a trigger planned: its start, by which it is known, is its
+    fire time; None for all others, which are made at their start.
     """
 
     run_id: str
@@ -102,7 +104,13 @@ class RunHeader:
     ended_at: datetime | None = None
     archive: str = ""  # where the whole run is kept; empty until it is
     expires_at: datetime | None = None  # from then on this header is all that is left here
+    made_at: datetime | None = None
     counts: Mapping[str, int] = field(default_factory=dict)  # jobs per status
+
+    @property
+    def began_at(self) -> datetime:
+        """When the run began in truth."""
+        return self.made_at or self.started_at
 
     def end_by(self, now: datetime) -> datetime | None:
         """Its end, `now` while it runs; None for a run of the first version that tells of none."""

@@ -140,7 +140,7 @@ def look_after(ports: DrivingPorts, header: RunHeader) -> str:
     """
     driver = driver_of(header)
     is_running = ports.executions.is_running(driver)
-    is_new = not header.handovers and ports.clock() - header.started_at < _BEGINNING
+    is_new = not header.handovers and ports.clock() - header.began_at < _BEGINNING
     if is_running or (is_running is None and is_new):
         return ""
     if is_running is None:

@@ -61,14 +61,14 @@ class Overview:
 def began_at(ports: Ports, header: RunHeader) -> datetime:
     """When the present generation began: the idle time before a restart is nobody's work."""
     beginning = _beginning(ports, header)
-    return beginning.at if beginning else header.started_at
+    return beginning.at if beginning else header.began_at
 
 
 def generation(ports: Ports, header: RunHeader) -> Generation:
     """The present generation. Reads all of its events, unless it is the first."""
     beginning = _beginning(ports, header)
     if beginning is None:
-        return Generation(header.started_at)
+        return Generation(header.began_at)
     since = ports.runs.events(header.run_id, after=beginning.sequence)
     last = {event.job: event.after for event in since if event.job}
     own = sum(status in SATISFIED for status in last.values())

@@ -25,6 +25,7 @@ def run_shape(header: RunHeader) -> Shape:
         "scheduleId": header.schedule_id,
         "scheduleName": header.schedule_name,
         "startDateTime": start_text(header.started_at),
+        "beganAt": start_text(header.began_at),
         "lastDateTime": _time(header.ended_at),
         "scheduleStatus": header.status.value,
         "cancelling": header.cancelling or None,

@@ -166,3 +166,11 @@ def test_what_another_driver_drives_or_has_ended_tells_of_no_failure(ports: Port
     failed = driver_events(ports, "DRIVER_FAILED")
     for seen in (replace(failed, driver="next"), replace(failed, status=RunStatus.CANCELLED)):
         assert driver_failure(ports, seen) is None
+
+
+def test_a_run_that_was_made_late_has_begun_when_it_was_made(ports: Ports) -> None:
+    made = header(started_at=EARLIER, made_at=NOW)
+    record_run(ports, spec("a"), run=made)
+    assert began_at(ports, stored(ports)) == NOW
+    assert ports.runs.events(RUN)[0].at == NOW
+    assert generation(ports, stored(ports)) == Generation(NOW)
