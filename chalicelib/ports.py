@@ -213,6 +213,24 @@ class CalendarStore(Protocol):
         """Raises NotFoundError, and ConflictError when the stored one has another revision."""
 
 
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file that lies there whole: its path, and when it came there or was last changed."""
+
+    path: str
+    at: datetime
+
+
+class Files(Protocol):
+    """Looks for files of this machine that somebody waits for."""
+
+    def arrived(self, pattern: str, after: datetime) -> list[FoundFile]:
+        """The files of that pattern that arrived after that time, in the order of their arrival.
+
+        One that may still be written to is not told yet, nor is any that arrived after it.
+        """
+
+
 class JobQueue(Protocol):
     """Hands jobs to AWS Batch, or to what stands for it."""
 
@@ -299,6 +317,8 @@ class Ports:
     runs: RunStore
     queue: JobQueue
     clock: Clock
+    triggers: TriggerStore
+    calendars: CalendarStore
     drivers: Drivers = field(default_factory=WatchingDrivers)
 
 

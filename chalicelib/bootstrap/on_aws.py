@@ -14,6 +14,7 @@ from chalicelib.aws.clients import ClientFactory, Clients, session_of
 from chalicelib.aws.documents import Documents
 from chalicelib.aws.dynamo_runs import DynamoRuns
 from chalicelib.aws.dynamo_schedules import DynamoSchedules
+from chalicelib.aws.dynamo_triggers import DynamoTriggers
 from chalicelib.aws.dynamo_wakes import DynamoWakes
 from chalicelib.aws.executions import StepFunctionsExecutions
 from chalicelib.aws.names import Tables, archive_of, bucket_of
@@ -88,11 +89,14 @@ def wire(stage: Stage, clients: Clients, where: Account, timing: Timing) -> Driv
     allowed = Allowed(definitions=stage.definitions, queues=stage.queues)
     archive = stage.archive_bucket or archive_of(stage.name, where.account, where.region)
     runs = DynamoRuns(clients, tables, documents, clock)
+    triggers = DynamoTriggers(clients, tables)
     return DrivingPorts(
         schedules=DynamoSchedules(clients, tables, documents),
         runs=runs,
         queue=BatchQueue(clients, Submitter(clients, pace), allowed),
         clock=clock,
+        triggers=triggers,
+        calendars=triggers,
         drivers=ExecutionDrivers(marks, executions),
         marks=marks,
         executions=executions,

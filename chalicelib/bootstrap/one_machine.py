@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +39,12 @@ class LocalEdition:
         self._store = SqliteStore.open(settings.state)
         self._queue = HostClient(settings.state, settings=_host_settings(settings), fence=None)
         self.ports = Ports(
-            schedules=self._store, runs=self._store, queue=self._queue, clock=SystemClock()
+            schedules=self._store,
+            runs=self._store,
+            queue=self._queue,
+            clock=SystemClock(),
+            triggers=self._store,
+            calendars=self._store,
         )
         self.logs: JobLogs = HostLogs(settings.state)
         self.actor = settings.actor
@@ -102,7 +108,7 @@ class LocalEdition:
             return None
         queue = self._queue.fenced(lease.epoch)
         store = self._store.fenced(lease.epoch)
-        ports = Ports(schedules=store, runs=store, queue=queue, clock=self.ports.clock)
+        ports = replace(self.ports, schedules=store, runs=store, queue=queue)
         return Engine(ports, queue, store.data_version, _ENDURANCE), lease, queue
 
 

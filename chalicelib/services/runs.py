@@ -28,7 +28,8 @@ class StartRequest:
     """Who starts a run, with which parameters, and where its jobs work.
 
     `at` is the start that was asked for, now for None; `driver` the execution that is there to
-    drive it. With a driver the same actor gets, for the same start, the run that he got before.
+    drive it. With a driver, or with `once`, the same actor gets for the same start the run that he
+    got before.
     """
 
     actor: str
@@ -37,6 +38,7 @@ class StartRequest:
     working_directory: str = ""
     at: datetime | None = None
     driver: str = ""
+    once: bool = False
 
 
 def start(
@@ -71,14 +73,15 @@ def start(
             reason=request.reason,
             working_directory=join(request.working_directory, document.working_directory or ""),
             driver=request.driver,
+            made_at=ports.clock() if request.once else None,
         )
         try:
             ports.runs.create_run(header, jobs, states)
         except ConflictError:
-            before = _given_before(ports, header) if request.driver else None
-            if before is not None:
-                return before
-            continue
+            before = _given_before(ports, header) if request.driver or request.once else None
+            if before is None:
+                continue
+            header = before
         except BackendError as error:
             if not error.retryable or not _is_there(ports, header):
                 raise

@@ -7,13 +7,15 @@ from chalicelib.core.document import ScheduleDocument
 from chalicelib.core.resolving import check_unfilled
 from chalicelib.errors import NotFoundError
 from chalicelib.ports import Ports, StoredSchedule
+from chalicelib.services import triggers
 
 
 def put(ports: Ports, document: ScheduleDocument, actor: str) -> StoredSchedule:
     """Store the document as the newest version; one equal to the newest is not stored again.
 
-    Raises InvalidInputError for jobs that are too large to be submitted, and ConflictError when
-    somebody else stores a version at the same moment.
+    From now on its triggers start runs, and those of the version before do no more. Raises
+    InvalidInputError for jobs that are too large to be submitted, and ConflictError when somebody
+    else stores a version at the same moment.
     """
     check_unfilled(document)
     schedule = first_version(ports, document, actor)
@@ -23,9 +25,12 @@ def put(ports: Ports, document: ScheduleDocument, actor: str) -> StoredSchedule:
         pass
     else:
         if newest.digest == schedule.digest:
+            # Whoever stored it may have been cut off before its triggers were followed.
+            triggers.follow(ports, newest, document)
             return newest
         schedule = replace(schedule, version=newest.version + 1)
     ports.schedules.put_schedule(schedule)
+    triggers.follow(ports, schedule, document)
     return schedule
 
 

@@ -15,6 +15,7 @@ from chalicelib.core.schedule import JobSpec
 from chalicelib.errors import BackendError
 from chalicelib.local.memory_queue import FakeSettings, VirtualClock
 from chalicelib.local.memory_store import MemoryStore
+from chalicelib.local.memory_triggers import MemoryTriggers
 from chalicelib.local.slots import Capacity
 from chalicelib.ports import Ports
 from chalicelib.services.turn import Driven, take_turn
@@ -48,7 +49,15 @@ class World:
         )
         queue = BatchQueue(clients, Submitter(clients, pace), Allowed())
         store = MemoryStore()
-        self.ports = Ports(schedules=store, runs=store, queue=queue, clock=self.clock)
+        triggers = MemoryTriggers()
+        self.ports = Ports(
+            schedules=store,
+            runs=store,
+            queue=queue,
+            clock=self.clock,
+            triggers=triggers,
+            calendars=triggers,
+        )
         header = RunHeader(run_id=RUN, schedule_id="etl", started_at=self.clock.at)
         store.create_run(header, specs, initial_states(specs))
         self.driven = Driven(store.load_run(RUN))

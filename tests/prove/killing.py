@@ -76,7 +76,14 @@ class Scene:
         """Put that many runs into the store; nobody drives them yet."""
         clock = VirtualClock(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=1))
         with closing(SqliteStore.open(self.state)) as store:
-            ports = Ports(schedules=store, runs=store, queue=MemoryQueue(clock), clock=clock)
+            ports = Ports(
+                schedules=store,
+                runs=store,
+                queue=MemoryQueue(clock),
+                clock=clock,
+                triggers=store,
+                calendars=store,
+            )
             stored = schedules.put(ports, load(self.document()), "ada")
             for _ in range(count):
                 runs.start(ports, stored, runs.StartRequest(actor="ada"))

@@ -150,6 +150,8 @@ class DrivenWorld(World):
             runs=TappedStore(tap, self.store),
             queue=TappedQueue(tap, self.queue, self._limits, lambda: True, self._take),
             clock=self.clock,
+            triggers=self.triggers,
+            calendars=self.triggers,
             drivers=self.raw.drivers,
             marks=TappedMarks(tap, self.marks),
             executions=TappedExecutions(tap, executions),

@@ -13,6 +13,7 @@ from chalicelib.errors import ConflictError, NotFoundError
 from chalicelib.local.engine import Engine
 from chalicelib.local.memory_queue import FakeSettings, MemoryQueue, VirtualClock
 from chalicelib.local.memory_store import MemoryStore
+from chalicelib.local.memory_triggers import MemoryTriggers
 from chalicelib.local.slots import Capacity
 from chalicelib.ports import Ports
 from chalicelib.services import operations
@@ -53,6 +54,7 @@ class World:
         settings = FakeSettings(capacity=Capacity(vcpus, 4096), listing_lag=listing_lag)
         self.queue = MemoryQueue(self.clock, scenario.script, settings)
         self.store = MemoryStore()
+        self.triggers = MemoryTriggers()
         self.taken: list[Taken] = []
         self.crashes = 0
         self.releases = False  # whether somebody releases what holds everything up
@@ -70,6 +72,8 @@ class World:
             runs=TappedStore(self.operators, self.store),
             queue=self.queue,
             clock=self.clock,
+            triggers=self.triggers,
+            calendars=self.triggers,
         )
         header = RunHeader(
             run_id=RUN, schedule_id="etl", started_at=self.clock(), policy=scenario.policy
@@ -125,9 +129,7 @@ class World:
             return not self._is_fenced or epoch == self._epoch
 
         queue = TappedQueue(self.tap, self.queue, self._limits, is_current, self._take)
-        ports = Ports(
-            schedules=self.store, runs=TappedStore(self.tap, view), queue=queue, clock=self.clock
-        )
+        ports = replace(self.raw, runs=TappedStore(self.tap, view), queue=queue)
         if self._is_fenced:
             return Engine(ports, self, view.data_version)
         # A view that is shared can't tell its writers apart: always look.

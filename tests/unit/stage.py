@@ -19,6 +19,7 @@ from chalicelib.local.memory_driving import (
 )
 from chalicelib.local.memory_queue import FakeSettings, MemoryQueue, VirtualClock
 from chalicelib.local.memory_store import MemoryStore
+from chalicelib.local.memory_triggers import MemoryTriggers
 from chalicelib.ports import DrivingPorts, Notice, RunChange, StoredSchedule
 from chalicelib.services import driving, reconciling
 from chalicelib.services.steps import Leg
@@ -155,6 +156,7 @@ class Stage:
     notices: MoodyNotices = field(default_factory=MoodyNotices)
     archive: MemoryArchive = field(default_factory=MemoryArchive)
     uploads: MemoryUploads = field(default_factory=MemoryUploads)
+    triggers: MemoryTriggers = field(default_factory=MemoryTriggers)
 
     def __post_init__(self) -> None:
         self.queue = MoodyQueue(self.clock, self.lag, self.limits)
@@ -163,6 +165,8 @@ class Stage:
             runs=self.store,
             queue=self.queue,
             clock=self._now,
+            triggers=self.triggers,
+            calendars=self.triggers,
             drivers=driving.ExecutionDrivers(self.marks, self.executions),
             marks=self.marks,
             executions=self.executions,

@@ -15,6 +15,7 @@ from chalicelib.local.memory_driving import (
 )
 from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
 from chalicelib.local.memory_store import MemoryStore
+from chalicelib.local.memory_triggers import MemoryTriggers
 from chalicelib.ports import DrivingPorts, Ports
 from chalicelib.services.driving import ExecutionDrivers
 from tests.unit.runs import NOW, run_of
@@ -24,7 +25,15 @@ def world(queue: Any = None, store: Any = None) -> Ports:
     """Ports in memory; their clock stands at NOW."""
     clock = VirtualClock(NOW)
     kept = store or MemoryStore()
-    return Ports(schedules=kept, runs=kept, queue=queue or MemoryQueue(clock), clock=clock)
+    triggers = MemoryTriggers()
+    return Ports(
+        schedules=kept,
+        runs=kept,
+        queue=queue or MemoryQueue(clock),
+        clock=clock,
+        triggers=triggers,
+        calendars=triggers,
+    )
 
 
 def driving_world(queue: Any = None, keep: timedelta | None = timedelta(days=90)) -> DrivingPorts:
@@ -32,11 +41,14 @@ def driving_world(queue: Any = None, keep: timedelta | None = timedelta(days=90)
     clock = VirtualClock(NOW)
     store = MemoryStore(clock=clock)
     marks, executions = MemoryMarks(), MemoryExecutions()
+    triggers = MemoryTriggers()
     return DrivingPorts(
         schedules=store,
         runs=store,
         queue=queue or MemoryQueue(clock),
         clock=clock,
+        triggers=triggers,
+        calendars=triggers,
         drivers=ExecutionDrivers(marks, executions),
         marks=marks,
         executions=executions,

@@ -1,0 +1,172 @@
+"""What the triggers of one schedule have come to, and which starts are let through.
+
+A start that was decided is written down before it is made, under the start time that makes its
+run's id: whoever finds it there makes it again, and there is one run.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from chalicelib.core.naming import run_id, start_text
+from chalicelib.core.timing.trigger import Overlap, Trigger
+
+MAX_QUEUED = 100  # starts that wait for the runs before them
+MAX_HANDLED = 200  # decided starts that are remembered: an event may come again, days later
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedStart:
+    """A run that a trigger asks for. `latest` is by when it must have started; None: never late."""
+
+    trigger: str
+    started_at: datetime  # which makes the run's id
+    fire_at: datetime
+    overlap: Overlap
+    not_before: datetime
+    actor: str  # for the audit trail
+    latest: datetime | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+
+    def is_late(self, now: datetime) -> bool:
+        return self.latest is not None and now > self.latest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Who keeps a schedule from starting, since when, and why."""
+
+    actor: str
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where the triggers of one schedule stand.
+
+    `marks` are how far the clock's triggers have come, `planned` is decided and not made yet,
+    `queued` waits for the runs before it or for its time; `handled` are the starts that were
+    decided lately, whichever way; `last_run` is the last run that another must not overlap.
+    """
+
+    schedule_id: str
+    version: int  # of the schedule that has these triggers
+    triggers: tuple[Trigger, ...] = ()
+    marks: Mapping[str, datetime] = field(default_factory=dict)
+    pause: Pause | None = None
+    planned: tuple[PlannedStart, ...] = ()
+    queued: tuple[PlannedStart, ...] = ()
+    handled: tuple[str, ...] = ()
+    last_run: str = ""
+
+
+class Refusal(StrEnum):
+    """Why a start that was asked for is not made."""
+
+    OVERLAP = "the run before it still goes on"
+    REPLACED = "a newer start took its place"
+    FULL = "too many starts wait already"
+    LATE = "its deadline has passed"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A start that is not made, and why."""
+
+    start: PlannedStart
+    why: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What becomes of starts: the standing after it, and what people are told of.
+
+    `cancels` says that the run before is to be cancelled, for a newer start waits for its end.
+    """
+
+    standing: Standing
+    refused: tuple[Refused, ...] = ()
+    cancels: bool = False
+
+
+def made(standing: Standing, start: PlannedStart) -> Standing:
+    """The standing when the run of a planned start is there."""
+    after = dropped(standing, start)
+    if start.overlap is Overlap.ALLOW:
+        return after
+    return replace(after, last_run=run_id(standing.schedule_id, start.started_at))
+
+
+def dropped(standing: Standing, start: PlannedStart) -> Standing:
+    """The standing when it has turned out that the run of a planned start can't be made."""
+    planned = tuple(each for each in standing.planned if each.started_at != start.started_at)
+    return replace(standing, planned=planned)
+
+
+def next_look(standing: Standing, next_fire: datetime | None, now: datetime) -> datetime | None:
+    """When a tick has something to do for the schedule; None for never.
+
+    What waits for another run is looked at by every tick: so its time is now.
+    """
+    if standing.pause is not None:
+        return None
+    moments = [max(each.not_before, now) for each in standing.queued]
+    moments += [now for _ in standing.planned] + ([next_fire] if next_fire else [])
+    return min(moments, default=None)
+
+
+def admit(
+    standing: Standing, starts: Iterable[PlannedStart], *, busy: bool, now: datetime
+) -> Admission:
+    """Let starts through as the overlap policies of their triggers say, the earliest first.
+
+    `busy` says that a run of the schedule goes on. A start that was decided before, or waits
+    already, is let be: the same starts asked for again change nothing.
+    """
+    new = _unknown(standing, starts)
+    planned, waiting, refused = list(standing.planned), list[PlannedStart](), list[Refused]()
+    for start in (*standing.queued, *new):
+        is_free = not (busy or planned)
+        if start.is_late(now):
+            refused.append(Refused(start, Refusal.LATE))
+        elif start.not_before > now:
+            waiting.append(start)
+        elif is_free or start.overlap is Overlap.ALLOW:
+            planned.append(start)
+        elif start.overlap is Overlap.SKIP:
+            refused.append(Refused(start, Refusal.OVERLAP))
+        else:
+            refused += _replaced(waiting, start, now)
+            waiting.append(start)
+    refused += [Refused(each, Refusal.FULL) for each in waiting[MAX_QUEUED:]]
+    queued = tuple(waiting[:MAX_QUEUED])
+    handled = (*standing.handled, *(start_text(each.started_at) for each in new))
+    after = replace(standing, planned=tuple(planned), queued=queued, handled=handled[-MAX_HANDLED:])
+    cancels = busy and any(_replaces(each, now) for each in queued)
+    return Admission(after, tuple(refused), cancels)
+
+
+def _unknown(standing: Standing, starts: Iterable[PlannedStart]) -> list[PlannedStart]:
+    """The starts that were not decided yet, each once, the earliest first."""
+    new: dict[str, PlannedStart] = {}
+    for start in sorted(starts, key=lambda each: (each.fire_at, each.trigger)):
+        text = start_text(start.started_at)
+        if text not in standing.handled:
+            new.setdefault(text, start)
+    return list(new.values())
+
+
+def _replaced(waiting: list[PlannedStart], by: PlannedStart, now: datetime) -> list[Refused]:
+    """Take out what waits for the same end only to be cancelled by `by`."""
+    if by.overlap is not Overlap.CANCEL:
+        return []
+    old = [each for each in waiting if _replaces(each, now)]
+    waiting[:] = [each for each in waiting if each not in old]
+    return [Refused(each, Refusal.REPLACED) for each in old]
+
+
+def _replaces(start: PlannedStart, now: datetime) -> bool:
+    return start.overlap is Overlap.CANCEL and start.not_before <= now

@@ -1,0 +1,158 @@
+"""What starts runs besides the clock: the end of another schedule's run, and the arrival of a file.
+
+An event may come late, twice or out of order: its run has the same start each time, and what was
+decided about it lately is remembered.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from chalicelib.core.lifecycle import RunStatus
+from chalicelib.core.naming import start_text
+from chalicelib.core.run import RunHeader
+from chalicelib.core.timing.fire_parameters import (
+    FileArrival,
+    RunEnd,
+    event_fire,
+    fire_parameters,
+)
+from chalicelib.core.timing.run_starts import event_start
+from chalicelib.core.timing.standing import PlannedStart, Standing
+from chalicelib.core.timing.trigger import OnFile, OnRun, RunResult, Trigger
+from chalicelib.core.timing.waiting import ready_at
+from chalicelib.ports import Files, Ports
+from chalicelib.services import standings
+from chalicelib.services.starting import Asked, Decided, actor_of, settle
+
+_ENDS = {
+    RunResult.SUCCEEDED: (RunStatus.SUCCEEDED,),
+    RunResult.FAILED: (RunStatus.FAILED,),
+    RunResult.ENDED: (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Occurrence:
+    """Something that happened; `key` tells it from all others, however often it is told."""
+
+    key: str
+    at: datetime
+    event: RunEnd | FileArrival
+    reason: str
+
+
+def run_ended(ports: Ports, header: RunHeader) -> list[Decided]:
+    """Start what waits for the end of this run; told again, it starts nothing again."""
+    occurrence = _Occurrence(
+        key=f"{header.run_id} {header.generation}",
+        at=header.ended_at or ports.clock(),
+        event=RunEnd(header.run_id, header.status),
+        reason=f"{header.run_id} {header.status}",
+    )
+
+    def is_meant(trigger: Trigger) -> bool:
+        match trigger.kind:
+            case OnRun(schedule, status):
+                return schedule == header.schedule_id and header.status in _ENDS[status]
+            case _:
+                return False
+
+    return _told(ports, f"{standings.ON_RUN}{header.schedule_id}", is_meant, occurrence)
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedObject:
+    """An object of S3 that was put there; each version of it arrives for itself."""
+
+    bucket: str
+    key: str
+    version: str
+    at: datetime
+
+
+def object_arrived(ports: Ports, arrived: ArrivedObject) -> list[Decided]:
+    """Start what waits for that object; told again, it starts nothing again."""
+    address, key = f"s3://{arrived.bucket}/{arrived.key}", arrived.key
+    occurrence = _Occurrence(
+        key=f"{address} {arrived.version}",
+        at=arrived.at,
+        event=FileArrival(address),
+        reason=f"{address} arrived",
+    )
+
+    def is_meant(trigger: Trigger) -> bool:
+        match trigger.kind:
+            case OnFile(bucket=wanted, prefix=prefix, suffix=suffix):
+                return wanted == arrived.bucket and key.startswith(prefix) and key.endswith(suffix)
+            case _:
+                return False
+
+    return _told(ports, f"{standings.ON_BUCKET}{arrived.bucket}", is_meant, occurrence)
+
+
+def files_arrived(ports: Ports, files: Files) -> list[Decided]:
+    """Look for the files of this machine that are waited for, and start what waits for them.
+
+    The mark of a trigger is when the last file arrived that was seen; its first look begins it.
+    """
+
+    def ask(standing: Standing) -> Asked:
+        marks, starts = dict(standing.marks), []
+        for trigger, path in _paths(standing.triggers):
+            for file in files.arrived(path, marks.setdefault(trigger.name, ports.clock())):
+                marks[trigger.name] = file.at
+                occurrence = _Occurrence(
+                    key=f"{file.path} {start_text(file.at)}",
+                    at=file.at,
+                    event=FileArrival(file.path),
+                    reason=f"{file.path} arrived",
+                )
+                starts.append(_planned(ports, standing.schedule_id, trigger, occurrence))
+        return Asked(replace(standing, marks=marks), starts)
+
+    return [settle(ports, each, ask) for each in ports.triggers.listeners(standings.ON_PATH)]
+
+
+def _paths(triggers: Iterable[Trigger]) -> Iterable[tuple[Trigger, str]]:
+    """The triggers that wait for files of this machine, with their patterns."""
+    for trigger in triggers:
+        match trigger.kind:
+            case OnFile(path=path) if path and trigger.enabled:
+                yield trigger, path
+            case _:
+                pass
+
+
+def _told(
+    ports: Ports, event: str, is_meant: Callable[[Trigger], bool], occurrence: _Occurrence
+) -> list[Decided]:
+    """Decide about the starts that an occurrence means, for each schedule that listens."""
+
+    def ask(standing: Standing) -> Asked:
+        meant = [each for each in standing.triggers if each.enabled and is_meant(each)]
+        planned = partial(_planned, ports, standing.schedule_id, occurrence=occurrence)
+        return Asked(standing, [planned(each) for each in meant])
+
+    return [settle(ports, each, ask) for each in ports.triggers.listeners(event)]
+
+
+def _planned(
+    ports: Ports, schedule_id: str, trigger: Trigger, occurrence: _Occurrence
+) -> PlannedStart:
+    at, fire = occurrence.at, event_fire(trigger, occurrence.at)
+    calendar = None
+    if trigger.days:
+        calendar = standings.calendars_of(ports, [trigger]).get(trigger.days.calendar)
+    return PlannedStart(
+        trigger=trigger.name,
+        started_at=event_start(schedule_id, trigger.name, occurrence.key, at),
+        fire_at=at,
+        not_before=ready_at(schedule_id, trigger, at),
+        actor=actor_of(trigger),
+        overlap=trigger.overlap,
+        latest=at + timedelta(seconds=trigger.deadline) if trigger.deadline else None,
+        parameters=fire_parameters(schedule_id, trigger, fire, calendar, occurrence.event),
+        reason=occurrence.reason,
+    )

@@ -1,0 +1,104 @@
+"""The tick: every schedule that something is due for, decided on and started, each apart.
+
+A tick may be doubled, cut off anywhere, late or lost: the next one does what is left of it.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from chalicelib.core.timing.calendars import Calendar
+from chalicelib.core.timing.due import Start, due
+from chalicelib.core.timing.fire_parameters import fire_parameters
+from chalicelib.core.timing.run_starts import run_start
+from chalicelib.core.timing.standing import PlannedStart
+from chalicelib.errors import ConflictError, InvalidInputError
+from chalicelib.ports import Ports, StoredTriggers
+from chalicelib.services import standings, starting
+from chalicelib.services.dispatch import IsLate, in_no_hurry
+from chalicelib.services.starting import Decided, Unmade, actor_of
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE = 10_000  # schedules that one look finds due
+
+
+@dataclass(slots=True)
+class Ticked:
+    """What a tick did: runs started, starts that will not be made, schedules it failed at."""
+
+    started: int = 0
+    refused: int = 0
+    broken: int = 0
+
+
+def tick(ports: Ports, is_late: IsLate = in_no_hurry) -> Ticked:
+    """Look at every schedule that something is due for, the longest due first.
+
+    What there is no time for is left to the next tick; a schedule that fails stops no other.
+    """
+    ticked = Ticked()
+    for stored in ports.triggers.due_triggers(ports.clock(), _AT_ONCE):
+        if is_late():
+            break
+        try:
+            decided = _look_at(ports, stored)
+        except ConflictError:
+            logger.info("%s is decided on by another tick", stored.schedule_id)
+        except Exception:  # one broken schedule must not stop the others
+            ticked.broken += 1
+            about = {"action": "tick", "schedule_id": stored.schedule_id}
+            logger.exception("tick failed at %s", stored.schedule_id, extra=about)
+        else:
+            ticked.started += len(decided.started)
+            ticked.refused += len(decided.refused) + len(decided.unmade)
+            ticked.broken += bool(decided.postponed)
+    return ticked
+
+
+def _look_at(ports: Ports, stored: StoredTriggers) -> Decided:
+    standing, now = standings.standing_in(stored), ports.clock()
+    if standing.pause is not None:
+        return Decided(standing)
+    calendars = standings.calendars_of(ports, standing.triggers)
+    found = due(standing.schedule_id, standing.triggers, calendars, standing.marks, now)
+    starts, unmade = _plan(standing.schedule_id, found.starts, calendars)
+    marked = replace(standing, marks={**standing.marks, **found.marks})
+    decided = starting.decide(ports, stored, marked, starts, found.next_at)
+    decided.unmade += unmade
+    return decided
+
+
+def _plan(
+    schedule_id: str, starts: Iterable[Start], calendars: Mapping[str, Calendar]
+) -> tuple[list[PlannedStart], list[Unmade]]:
+    """The starts with their parameters, and those whose parameters can't be told."""
+    planned, unmade = [], []
+    for start in starts:
+        trigger, fire = start.trigger, start.fire
+        calendar = calendars.get(trigger.days.calendar) if trigger.days else None
+        try:
+            values = fire_parameters(schedule_id, trigger, fire, calendar)
+        except InvalidInputError as error:
+            unmade.append(Unmade(_planned(schedule_id, start, {}), error))
+        else:
+            planned.append(_planned(schedule_id, start, values))
+    return planned, unmade
+
+
+def _planned(schedule_id: str, start: Start, parameters: Mapping[str, str]) -> PlannedStart:
+    trigger, fire = start.trigger, start.fire
+    note = f" ({fire.note})" if fire.note else ""
+    late = ", made up for" if start.is_late else ""
+    return PlannedStart(
+        trigger=trigger.name,
+        started_at=run_start(schedule_id, trigger.name, fire.at),
+        fire_at=fire.at,
+        not_before=fire.at,
+        actor=actor_of(trigger),
+        overlap=trigger.overlap,
+        latest=fire.at + timedelta(seconds=trigger.deadline) if trigger.deadline else None,
+        parameters=parameters,
+        reason=f"fire time {fire.local:%Y-%m-%d %H:%M:%S %z}{note}{late}",
+    )

@@ -1,0 +1,156 @@
+"""The triggers of schedules as people deal with them: stored, paused, looked ahead at."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from heapq import merge
+from itertools import islice
+
+from chalicelib.core.document import ScheduleDocument
+from chalicelib.core.loading import read
+from chalicelib.core.timing.due import carried_over
+from chalicelib.core.timing.fire_times import fire_times
+from chalicelib.core.timing.standing import Pause, Standing
+from chalicelib.core.timing.trigger import FireTime, Trigger
+from chalicelib.core.timing.trigger_reading import triggers_of
+from chalicelib.core.timing.waiting import ready_at
+from chalicelib.errors import ConflictError
+from chalicelib.ports import Ports, StoredSchedule
+from chalicelib.services import standings
+
+
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    """A fire time to come; `ready_at` is when its run may start, later by jitter and window."""
+
+    schedule_id: str
+    trigger: str
+    fire: FireTime
+    ready_at: datetime
+
+
+def follow(ports: Ports, stored: StoredSchedule, document: ScheduleDocument) -> Standing | None:
+    """Let the triggers be those of this version; None where there are none, and never were.
+
+    A trigger that is new or fires otherwise begins now. A version that is not the newest which was
+    followed changes nothing.
+    """
+    triggers = triggers_of(document.triggers)
+    known = ports.triggers.get_triggers(stored.schedule_id)
+    if known is None and not triggers:
+        return None
+
+    def decide(standing: Standing | None) -> Standing:
+        now = ports.clock()
+        before = standing or Standing(schedule_id=stored.schedule_id, version=0)
+        if before.version >= stored.version:
+            return before
+        names = {each.name for each in triggers}
+        return replace(
+            before,
+            version=stored.version,
+            triggers=triggers,
+            marks=_marks(before, triggers, now),
+            queued=tuple(each for each in before.queued if each.trigger in names),
+        )
+
+    return standings.change(ports, stored.schedule_id, decide)
+
+
+def _marks(before: Standing, triggers: Sequence[Trigger], now: datetime) -> dict[str, datetime]:
+    """How far the triggers have come: those that wait for the same as before go on from there."""
+    marks = carried_over(before.triggers, triggers, before.marks, now)
+    kinds = {each.name: each.kind for each in before.triggers}
+    for each in triggers:
+        if each.clock is None and each.name in before.marks and kinds[each.name] == each.kind:
+            marks[each.name] = before.marks[each.name]
+    return marks
+
+
+def follow_all(ports: Ports) -> int:
+    """Follow every schedule whose newest version is not followed, as one cut off leaves it."""
+    mended = 0
+    for listed in ports.schedules.list_schedules():
+        standing = standings.find_standing(ports, listed.schedule_id)
+        if standing is not None and standing.version >= listed.version:
+            continue
+        stored = ports.schedules.get_schedule(listed.schedule_id)
+        document = read(stored.document.encode(), "schedule.json")
+        mended += follow(ports, stored, document) is not None
+    return mended
+
+
+def pause(ports: Ports, schedule_id: str, actor: str, reason: str = "") -> Standing:
+    """Let no trigger of the schedule start a run until it is resumed.
+
+    Raises NotFoundError, and ConflictError for one that is paused.
+    """
+
+    def decide(standing: Standing | None) -> Standing:
+        before = standing or Standing(schedule_id=schedule_id, version=0)
+        if before.pause is not None:
+            raise ConflictError(
+                f"Schedule {schedule_id!r} is paused already, by {before.pause.actor}; resume it.",
+                status="paused",
+                event="pause",
+            )
+        return replace(before, pause=Pause(actor=actor, at=ports.clock(), reason=reason))
+
+    ports.schedules.get_schedule(schedule_id)
+    return standings.change(ports, schedule_id, decide)
+
+
+def resume(ports: Ports, schedule_id: str) -> Standing:
+    """Let the triggers start runs again, from now on: fire times of the pause are gone.
+
+    Raises NotFoundError, and ConflictError for one that is not paused.
+    """
+
+    def decide(standing: Standing | None) -> Standing:
+        if standing is None or standing.pause is None:
+            raise ConflictError(
+                f"Schedule {schedule_id!r} is not paused.", status="active", event="resume"
+            )
+        now = ports.clock()
+        marks = {each.name: now for each in standing.triggers if each.clock is not None}
+        return replace(standing, pause=None, marks=marks)
+
+    ports.schedules.get_schedule(schedule_id)
+    return standings.change(ports, schedule_id, decide)
+
+
+def next_fire_times(ports: Ports, schedule_id: str, count: int, after: datetime) -> list[Upcoming]:
+    """The next fire times of a schedule's triggers, in their order. Raises NotFoundError."""
+    ports.schedules.get_schedule(schedule_id)
+    standing = standings.find_standing(ports, schedule_id)
+    return list(islice(_upcoming(ports, standing, after, None), count)) if standing else []
+
+
+def preview(ports: Ports, begin: datetime, end: datetime, limit: int) -> list[Upcoming]:
+    """The fire times of all schedules within (begin, end], in their order, `limit` at most."""
+    found = []
+    for listed in ports.schedules.list_schedules():
+        standing = standings.find_standing(ports, listed.schedule_id)
+        if standing is not None and standing.pause is None:
+            found.append(_upcoming(ports, standing, begin, end))
+    return list(islice(merge(*found, key=_moment), limit))
+
+
+def _upcoming(
+    ports: Ports, standing: Standing, after: datetime, until: datetime | None
+) -> Iterator[Upcoming]:
+    calendars = standings.calendars_of(ports, standing.triggers)
+
+    def of(index: int) -> Iterator[Upcoming]:
+        trigger = standing.triggers[index]
+        calendar = calendars.get(trigger.days.calendar) if trigger.days else None
+        for fire in fire_times(trigger, calendar, after, until):
+            ready = ready_at(standing.schedule_id, trigger, fire.at)
+            yield Upcoming(standing.schedule_id, trigger.name, fire, ready)
+
+    firing = [index for index, each in enumerate(standing.triggers) if each.may_fire]
+    return merge(*map(of, firing), key=_moment)
+
+
+def _moment(upcoming: Upcoming) -> tuple[datetime, str, str]:
+    return upcoming.fire.at, upcoming.schedule_id, upcoming.trigger

@@ -1,0 +1,286 @@
+"""What other runs and files start: once for each, however often they are told of."""
+
+from dataclasses import replace
+from datetime import datetime
+from fnmatch import fnmatch
+from itertools import count, permutations
+
+import pytest
+
+from chalicelib.core.lifecycle import RunStatus
+from chalicelib.core.run import RunHeader
+from chalicelib.errors import ConflictError
+from chalicelib.ports import FoundFile, Ports
+from chalicelib.services import triggers
+from chalicelib.services.listening import ArrivedObject, files_arrived, object_arrived, run_ended
+from chalicelib.services.runs import StartRequest, start
+from chalicelib.services.ticking import tick
+from tests.unit.stores import world
+from tests.unit.triggered import (
+    DAY,
+    HOUR,
+    MINUTE,
+    START,
+    TappedTriggers,
+    end,
+    move,
+    put,
+    runs,
+)
+
+AFTER_LOAD = {"name": "after", "onRun": {"schedule": "load"}}
+ON_CSV = {"name": "csv", "onFile": {"bucket": "incoming", "prefix": "day/", "suffix": ".csv"}}
+
+
+@pytest.fixture
+def ports() -> Ports:
+    made = world()
+    move(made, START)
+    return made
+
+
+def ended(
+    ports: Ports, status: RunStatus = RunStatus.SUCCEEDED, schedule_id: str = "load"
+) -> RunHeader:
+    """A run of another schedule that has ended now."""
+    stored = put(ports, schedule_id)
+    return end(ports, start(ports, stored, StartRequest(actor="ann")), status)
+
+
+def arrives(ports: Ports, key: str, version: str = "1", bucket: str = "incoming") -> None:
+    object_arrived(ports, ArrivedObject(bucket, key, version, START))
+
+
+@pytest.mark.parametrize(
+    ("waited_for", "started_by"),
+    [
+        ("succeeded", [RunStatus.SUCCEEDED]),
+        ("failed", [RunStatus.FAILED]),
+        ("ended", [RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED]),
+    ],
+)
+def test_the_end_that_is_waited_for_starts_a_run_and_no_other_end_does(
+    waited_for: str, started_by: list[RunStatus]
+) -> None:
+    for status in (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED):
+        ports = world()
+        put(ports, "etl", {"onRun": {"schedule": "load", "status": waited_for}})
+        run_ended(ports, ended(ports, status))
+        assert len(runs(ports)) == (status in started_by)
+
+
+def test_the_run_is_told_what_it_follows(ports: Ports) -> None:
+    given = {"from": "${run}", "how": "${runStatus}"}
+    put(ports, "etl", {**AFTER_LOAD, "parameters": given}, parameters={"from": {}, "how": {}})
+    header = ended(ports)
+    run_ended(ports, header)
+    (run,) = runs(ports)
+    assert run.parameters == {"from": header.run_id, "how": "SUCCEEDED"}
+    assert run.reason == f"{header.run_id} SUCCEEDED"
+    assert run.started_by == "trigger after"
+
+
+def test_an_end_that_is_told_again_starts_nothing_again(ports: Ports) -> None:
+    put(ports, "etl", AFTER_LOAD)
+    header = ended(ports)
+    for _ in range(3):
+        run_ended(ports, header)
+        end(ports, runs(ports)[0])
+    move(ports, START + DAY)
+    run_ended(ports, header)
+    assert len(runs(ports)) == 1
+
+
+def test_each_generation_of_a_run_ends_for_itself(ports: Ports) -> None:
+    put(ports, "etl", {**AFTER_LOAD, "overlap": "allow"})
+    header = ended(ports)
+    run_ended(ports, header)
+    move(ports, START + HOUR)
+    run_ended(ports, replace(header, generation=2, ended_at=START + HOUR))
+    assert len(runs(ports)) == 2
+
+
+def test_the_end_of_a_run_that_nothing_waits_for_starts_nothing(ports: Ports) -> None:
+    put(ports, "etl", AFTER_LOAD)
+    assert run_ended(ports, ended(ports, schedule_id="other")) == []
+    assert runs(ports) == []
+
+
+def test_a_trigger_that_is_not_enabled_does_not_listen(ports: Ports) -> None:
+    put(ports, "etl", {**AFTER_LOAD, "enabled": False})
+    run_ended(ports, ended(ports))
+    assert runs(ports) == []
+
+
+def test_a_paused_schedule_lets_ends_pass(ports: Ports) -> None:
+    put(ports, "etl", AFTER_LOAD)
+    triggers.pause(ports, "etl", "ann")
+    header = ended(ports)
+    run_ended(ports, header)
+    triggers.resume(ports, "etl")
+    tick(ports)
+    assert runs(ports) == []
+
+
+def test_a_schedule_that_listens_no_more_is_not_started(ports: Ports) -> None:
+    put(ports, "etl", AFTER_LOAD)
+    put(ports, "etl")
+    run_ended(ports, ended(ports))
+    assert runs(ports) == []
+
+
+def test_a_run_that_may_start_only_in_its_window_waits_for_it(ports: Ports) -> None:
+    put(ports, "etl", {**AFTER_LOAD, "startBetween": ["06:00", "08:00"]})
+    run_ended(ports, ended(ports))
+    tick(ports)
+    assert runs(ports) == []
+    move(ports, START + 6 * HOUR)
+    tick(ports)
+    assert len(runs(ports)) == 1
+
+
+def test_an_end_that_comes_too_late_is_missed(ports: Ports) -> None:
+    put(ports, "etl", {**AFTER_LOAD, "deadline": "1h"})
+    header = ended(ports)
+    move(ports, START + 2 * HOUR)
+    (decided,) = run_ended(ports, header)
+    assert [each.why for each in decided.refused] == ["its deadline has passed"]
+    assert runs(ports) == []
+
+
+def test_what_waits_goes_by_the_trigger_s_calendar(ports: Ports) -> None:
+    waiting = {**AFTER_LOAD, "calendar": "weekdays", "parameters": {"d": "${nextBusinessDay:%a}"}}
+    put(ports, "etl", waiting, parameters={"d": {}})
+    run_ended(ports, ended(ports))
+    assert runs(ports)[0].parameters == {"d": "Tue"}
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_an_end_and_a_tick_that_meet_at_any_call_start_one_run_each(ports: Ports, at: int) -> None:
+    hourly = {"name": "hourly", "cron": "0 * * * *", "overlap": "allow"}
+    put(ports, "etl", {**AFTER_LOAD, "overlap": "allow"}, hourly)
+    header = ended(ports)
+    move(ports, START + HOUR)
+    calls = count()
+
+    def meet() -> None:
+        if next(calls) == at:
+            tick(ports)
+
+    run_ended(replace(ports, triggers=TappedTriggers(ports.triggers, meet)), header)
+    tick(ports)
+    assert sorted(each.started_by for each in runs(ports)) == ["trigger after", "trigger hourly"]
+
+
+def test_who_never_gets_to_decide_says_so(ports: Ports) -> None:
+    put(ports, "etl", AFTER_LOAD)
+    header = ended(ports)
+
+    def busy() -> None:
+        """Somebody else is always quicker."""
+        before = ports.triggers.get_triggers("etl")
+        assert before is not None
+        ports.triggers.put_triggers(before, replace(before, revision=before.revision + 1))
+
+    with pytest.raises(ConflictError):
+        run_ended(replace(ports, triggers=TappedTriggers(ports.triggers, busy)), header)
+    assert runs(ports) == []
+
+
+# Files
+
+
+@pytest.mark.parametrize(
+    ("key", "bucket", "starts"),
+    [
+        ("day/a.csv", "incoming", True),
+        ("day/deep/a.csv", "incoming", True),
+        ("day/a.json", "incoming", False),
+        ("night/a.csv", "incoming", False),
+        ("day/a.csv", "outgoing", False),
+    ],
+)
+def test_an_object_that_is_waited_for_starts_a_run(
+    ports: Ports, key: str, bucket: str, *, starts: bool
+) -> None:
+    put(ports, "etl", ON_CSV)
+    arrives(ports, key, bucket=bucket)
+    assert len(runs(ports)) == starts
+
+
+def test_the_run_is_told_which_file_arrived(ports: Ports) -> None:
+    given = {"file": "${file}", "name": "${fileName}"}
+    put(ports, "etl", {**ON_CSV, "parameters": given}, parameters={"file": {}, "name": {}})
+    arrives(ports, "day/a.csv")
+    (run,) = runs(ports)
+    assert run.parameters == {"file": "s3://incoming/day/a.csv", "name": "a.csv"}
+    assert run.reason == "s3://incoming/day/a.csv arrived"
+
+
+def test_f35_each_version_of_an_object_starts_one_run_in_whatever_order_events_come() -> None:
+    events: list[tuple[str, str]] = [("day/a.csv", "1"), ("day/a.csv", "2"), ("day/b.csv", "1")]
+    for order in permutations([*events, events[0], events[2]]):
+        ports = world()
+        put(ports, "etl", {**ON_CSV, "overlap": "allow"})
+        for key, version in order:
+            arrives(ports, key, version)
+        assert len(runs(ports)) == len(events)
+
+
+def test_several_schedules_hear_of_one_event(ports: Ports) -> None:
+    for name in ("a", "b"):
+        put(ports, name, AFTER_LOAD)
+    run_ended(ports, ended(ports))
+    assert [len(runs(ports, name)) for name in ("a", "b")] == [1, 1]
+
+
+def test_of_several_triggers_only_those_start_that_are_meant(ports: Ports) -> None:
+    both = {"bucket": "incoming", "prefix": "night/"}
+    put(ports, "etl", ON_CSV, {"name": "night", "onFile": both}, AFTER_LOAD)
+    arrives(ports, "night/a.json")
+    run_ended(ports, ended(ports, schedule_id="incoming"))
+    assert [each.started_by for each in runs(ports)] == ["trigger night"]
+
+
+class Shelf:
+    """ports.Files: files that the test puts there."""
+
+    def __init__(self) -> None:
+        self.files: list[FoundFile] = []
+
+    def arrived(self, pattern: str, after: datetime) -> list[FoundFile]:
+        return [each for each in self.files if fnmatch(each.path, pattern) and each.at > after]
+
+
+def test_files_of_this_machine_start_one_run_each_from_the_first_look_on(ports: Ports) -> None:
+    shelf = Shelf()
+    put(ports, "etl", {"name": "csv", "onFile": {"path": "in/*.csv"}, "overlap": "allow"})
+    put(ports, "off", {"onFile": {"path": "in/*.csv"}, "enabled": False})
+    shelf.files.append(FoundFile("in/old.csv", START - MINUTE))
+    files_arrived(ports, shelf)
+    shelf.files += [
+        FoundFile("in/a.csv", START + MINUTE),
+        FoundFile("in/b.txt", START + MINUTE),
+        FoundFile("in/c.csv", START + 2 * MINUTE),
+    ]
+    move(ports, START + HOUR)
+    for _ in range(3):
+        files_arrived(ports, shelf)
+    assert [each.reason for each in runs(ports)] == ["in/a.csv arrived", "in/c.csv arrived"]
+    assert runs(ports, "off") == []
+
+
+def test_a_trigger_that_waits_for_the_same_files_goes_on_where_it_was(ports: Ports) -> None:
+    shelf = Shelf()
+    waiting = {"name": "csv", "onFile": {"path": "in/*.csv"}}
+    put(ports, "etl", waiting)
+    files_arrived(ports, shelf)
+    shelf.files.append(FoundFile("in/a.csv", START + MINUTE))
+    shelf.files.append(FoundFile("out/a.csv", START + MINUTE))
+    move(ports, START + HOUR)
+    put(ports, "etl", waiting, scheduleName="other")
+    files_arrived(ports, shelf)
+    assert len(runs(ports)) == 1
+    put(ports, "etl", {"name": "csv", "onFile": {"path": "out/*.csv"}})
+    files_arrived(ports, shelf)
+    assert len(runs(ports)) == 1

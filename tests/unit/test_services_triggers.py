@@ -1,0 +1,231 @@
+"""Triggers as people deal with them: followed, paused, looked ahead at; and the calendars."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.core.timing.calendar_document import load_calendar
+from chalicelib.errors import ConflictError, NotFoundError
+from chalicelib.ports import Ports, StoredCalendar
+from chalicelib.services import calendars, triggers
+from chalicelib.services.ticking import Ticked, tick
+from tests.unit.stores import world
+from tests.unit.triggered import DAY, HOUR, MINUTE, START, TappedTriggers, move, put, standing
+
+NIGHTLY = {"name": "nightly", "cron": "0 2 * * *"}
+WORKDAYS = {"name": "workdays", "cron": "0 6 * * *", "calendar": "ours"}
+
+
+@pytest.fixture
+def ports() -> Ports:
+    made = world()
+    move(made, START)
+    return made
+
+
+def calendar(ports: Ports, name: str = "ours", **members: Any) -> StoredCalendar:
+    return calendars.put(ports, load_calendar({"name": name, **members}), "ann")
+
+
+def upcoming(ports: Ports, count: int = 3) -> list[str]:
+    found = triggers.next_fire_times(ports, "etl", count, ports.clock())
+    return [f"{each.trigger} {each.fire.local:%a %d %H:%M}" for each in found]
+
+
+# Following
+
+
+def test_f42_a_version_that_was_stored_and_not_followed_is_followed_later(ports: Ports) -> None:
+    def cut() -> None:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        put(replace(ports, triggers=TappedTriggers(ports.triggers, cut)), "etl", NIGHTLY)
+    put(ports, "other", NIGHTLY)
+    put(ports, "without")
+    assert ports.triggers.get_triggers("etl") is None
+    assert triggers.follow_all(ports) == 1
+    assert triggers.follow_all(ports) == 0
+    assert standing(ports).version == 1
+
+
+def test_f42_the_same_document_put_again_makes_that_good_too(ports: Ports) -> None:
+    def cut() -> None:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        put(replace(ports, triggers=TappedTriggers(ports.triggers, cut)), "etl", NIGHTLY)
+    assert put(ports, "etl", NIGHTLY).version == 1
+    assert standing(ports).version == 1
+
+
+def test_an_older_version_that_comes_late_changes_nothing(ports: Ports) -> None:
+    from chalicelib.core.loading import read  # noqa: PLC0415 - only here
+
+    old = put(ports, "etl", NIGHTLY)
+    put(ports, "etl", {**NIGHTLY, "name": "other"})
+    triggers.follow(ports, old, read(old.document.encode(), "schedule.json"))
+    assert [each.name for each in standing(ports).triggers] == ["other"]
+
+
+def test_f42_starts_that_wait_for_a_trigger_that_is_gone_are_forgotten(ports: Ports) -> None:
+    put(ports, "etl", {"name": "often", "cron": "0 * * * *", "overlap": "queue"})
+    for hour in (1, 2):
+        move(ports, START + hour * HOUR)
+        tick(ports)
+    assert len(standing(ports).queued) == 1
+    put(ports, "etl", NIGHTLY)
+    assert standing(ports).queued == ()
+
+
+# Pausing
+
+
+def test_a_pause_says_whose_it_is_and_is_not_given_twice(ports: Ports) -> None:
+    put(ports, "etl", NIGHTLY)
+    paused = triggers.pause(ports, "etl", "ann", "maintenance").pause
+    assert paused is not None
+    assert (paused.actor, paused.at, paused.reason) == ("ann", START, "maintenance")
+    with pytest.raises(ConflictError, match="paused already, by ann"):
+        triggers.pause(ports, "etl", "bob")
+    triggers.resume(ports, "etl")
+    with pytest.raises(ConflictError, match="is not paused"):
+        triggers.resume(ports, "etl")
+
+
+def test_only_schedules_that_there_are_can_be_paused(ports: Ports) -> None:
+    for act in (triggers.resume, lambda ports, name: triggers.pause(ports, name, "ann")):
+        with pytest.raises(NotFoundError):
+            act(ports, "etl")
+    assert ports.triggers.get_triggers("etl") is None
+
+
+def test_a_pause_holds_for_the_triggers_that_a_schedule_gets_later(ports: Ports) -> None:
+    put(ports, "etl")
+    triggers.pause(ports, "etl", "ann")
+    put(ports, "etl", NIGHTLY)
+    move(ports, START + 2 * HOUR)
+    assert tick(ports) == Ticked()
+    triggers.resume(ports, "etl")
+    move(ports, START + DAY + 2 * HOUR)
+    assert tick(ports) == Ticked(started=1)
+
+
+def test_a_tick_that_read_before_the_pause_starts_nothing_after_it(ports: Ports) -> None:
+    put(ports, "etl", NIGHTLY)
+    move(ports, START + 2 * HOUR)
+    steps = iter(range(9))
+
+    def meet() -> None:
+        if next(steps) == 2:  # between reading and writing
+            triggers.pause(ports, "etl", "ann")
+
+    assert tick(replace(ports, triggers=TappedTriggers(ports.triggers, meet))) == Ticked()
+
+
+def test_a_pause_that_comes_between_finding_and_reading_is_heeded(ports: Ports) -> None:
+    put(ports, "etl", NIGHTLY)
+    (found,) = [ports.triggers.get_triggers("etl")]
+    triggers.pause(ports, "etl", "ann")
+    paused = ports.triggers.get_triggers("etl")
+    assert found is not None
+    assert paused is not None
+    ports.triggers.put_triggers(
+        paused, replace(paused, revision=paused.revision + 1, next_at=START)
+    )
+    assert tick(ports) == Ticked()
+
+
+# Looking ahead
+
+
+def test_the_next_fire_times_of_all_triggers_come_in_their_order(ports: Ports) -> None:
+    put(ports, "etl", NIGHTLY, {"name": "noon", "cron": "0 12 * * *", "timezone": "Asia/Tokyo"})
+    assert upcoming(ports) == ["nightly Mon 23 02:00", "noon Mon 23 12:00", "nightly Tue 24 02:00"]
+
+
+def test_what_does_not_fire_by_the_clock_is_not_looked_ahead_at(ports: Ports) -> None:
+    put(ports, "etl", {"onRun": {"schedule": "load"}}, {**NIGHTLY, "enabled": False})
+    assert upcoming(ports) == []
+    put(ports, "bare")
+    assert triggers.next_fire_times(ports, "bare", 3, START) == []
+    with pytest.raises(NotFoundError):
+        triggers.next_fire_times(ports, "none", 3, START)
+
+
+def test_jitter_and_window_are_told_apart_from_the_fire_time(ports: Ports) -> None:
+    put(ports, "etl", {**NIGHTLY, "startBetween": ["04:00", "05:00"]})
+    (found,) = triggers.next_fire_times(ports, "etl", 1, START)
+    assert (found.fire.at, found.ready_at) == (START + 2 * HOUR, START + 4 * HOUR)
+
+
+def test_a_preview_has_the_fire_times_of_all_schedules_that_are_not_paused(ports: Ports) -> None:
+    for name in ("a", "b", "c", "d"):
+        put(ports, name, NIGHTLY) if name != "d" else put(ports, name)
+    triggers.pause(ports, "b", "ann")
+    found = triggers.preview(ports, START, START + 2 * DAY, 100)
+    assert [each.schedule_id for each in found] == ["a", "c", "a", "c"]
+    assert len(triggers.preview(ports, START, START + 2 * DAY, 3)) == 3
+
+
+# Calendars
+
+
+def test_a_calendar_that_is_put_later_lets_a_trigger_fire(ports: Ports) -> None:
+    put(ports, "etl", WORKDAYS)
+    move(ports, START + 7 * HOUR)
+    assert tick(ports) == Ticked()
+    calendar(ports)
+    assert tick(ports) == Ticked(started=1)  # of this morning, made up for
+
+
+def test_a_calendar_that_changes_moves_the_fire_times(ports: Ports) -> None:
+    calendar(ports)
+    put(ports, "etl", WORKDAYS)
+    assert upcoming(ports, 1) == ["workdays Mon 23 06:00"]
+    calendar(ports, holidays=["2026-11-23"])
+    assert upcoming(ports, 1) == ["workdays Tue 24 06:00"]
+    assert ports.triggers.due_triggers(START + 6 * HOUR, 9) == []
+
+
+def test_the_same_calendar_is_not_stored_again(ports: Ports) -> None:
+    first = calendar(ports, country="DE")
+    move(ports, START + MINUTE)
+    assert calendar(ports, country="DE") == first
+    assert calendar(ports, country="FR").revision == 2
+
+
+def test_a_calendar_that_schedules_go_by_is_not_deleted(ports: Ports) -> None:
+    calendar(ports)
+    for number in range(7):
+        put(ports, f"etl-{number}", WORKDAYS)
+    with pytest.raises(ConflictError, match=r"used by etl-0, .*etl-4 and 2 more"):
+        calendars.delete(ports, "ours")
+    for number in range(7):
+        put(ports, f"etl-{number}", NIGHTLY)
+    calendars.delete(ports, "ours")
+    with pytest.raises(NotFoundError):
+        calendars.delete(ports, "ours")
+
+
+def test_a_few_users_of_a_calendar_are_all_named(ports: Ports) -> None:
+    calendar(ports)
+    put(ports, "etl", WORKDAYS)
+    with pytest.raises(ConflictError, match="used by etl: change"):
+        calendars.delete(ports, "ours")
+
+
+def test_triggers_that_always_move_say_so(ports: Ports) -> None:
+    put(ports, "etl", NIGHTLY)
+
+    def busy() -> None:
+        before = ports.triggers.get_triggers("etl")
+        assert before is not None
+        ports.triggers.put_triggers(before, replace(before, revision=before.revision + 1))
+
+    with pytest.raises(ConflictError):
+        triggers.pause(replace(ports, triggers=TappedTriggers(ports.triggers, busy)), "etl", "ann")
+    assert standing(ports).pause is None
+    move(ports, START + timedelta(days=1))

@@ -1,0 +1,176 @@
+"""Which starts are let through, and that no start is lost or made twice."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.core.timing.standing import (
+    MAX_HANDLED,
+    MAX_QUEUED,
+    Admission,
+    PlannedStart,
+    Refusal,
+    Standing,
+    admit,
+)
+from chalicelib.core.timing.trigger import Overlap
+from tests.unit.runs import NOW
+
+EMPTY = Standing(schedule_id="etl", version=1)
+
+
+def start(number: int = 1, overlap: Overlap = Overlap.SKIP, **members: Any) -> PlannedStart:
+    """The start of a fire time so many minutes before now, the first the earliest."""
+    at = NOW - timedelta(hours=3) + timedelta(minutes=number)
+    given: dict[str, Any] = {"not_before": at, "fire_at": at, "started_at": at, "actor": "cron"}
+    return PlannedStart(trigger="cron", overlap=overlap, **(given | members))
+
+
+def refused(admission: Admission) -> list[tuple[PlannedStart, Refusal]]:
+    return [(each.start, each.why) for each in admission.refused]
+
+
+@pytest.mark.parametrize("overlap", Overlap)
+def test_a_start_goes_through_at_once_while_no_run_goes_on(overlap: Overlap) -> None:
+    admission = admit(EMPTY, [start(overlap=overlap)], busy=False, now=NOW)
+    assert admission.standing.planned == (start(overlap=overlap),)
+    assert not admission.standing.queued
+    assert not admission.refused
+    assert not admission.cancels
+
+
+def test_beside_a_run_that_goes_on_each_policy_does_what_it_says() -> None:
+    allowed, skipped, queued, replacing = (
+        start(number, overlap)
+        for number, overlap in enumerate(
+            (Overlap.ALLOW, Overlap.SKIP, Overlap.QUEUE, Overlap.CANCEL)
+        )
+    )
+    admission = admit(EMPTY, [allowed, skipped, queued, replacing], busy=True, now=NOW)
+    assert admission.standing.planned == (allowed,)
+    assert admission.standing.queued == (queued, replacing)
+    assert refused(admission) == [(skipped, Refusal.OVERLAP)]
+    assert admission.cancels
+
+
+@pytest.mark.parametrize("overlap", [Overlap.SKIP, Overlap.QUEUE, Overlap.CANCEL])
+def test_of_two_starts_at_once_only_the_earlier_goes_through(overlap: Overlap) -> None:
+    later, earlier = start(2, overlap), start(1, overlap)
+    assert admit(EMPTY, [later, earlier], busy=False, now=NOW).standing.planned == (earlier,)
+
+
+def test_a_start_that_is_decided_and_not_made_counts_as_a_run() -> None:
+    first = admit(EMPTY, [start(1)], busy=False, now=NOW).standing
+    admission = admit(first, [start(2)], busy=False, now=NOW)
+    assert refused(admission) == [(start(2), Refusal.OVERLAP)]
+
+
+def test_what_waits_goes_one_after_the_other_in_its_order() -> None:
+    three = [start(number, Overlap.QUEUE) for number in range(3)]
+    standing = admit(EMPTY, reversed(three), busy=True, now=NOW).standing
+    for each in three:
+        assert admit(standing, [], busy=True, now=NOW).standing == standing
+        standing = admit(standing, [], busy=False, now=NOW).standing
+        assert standing.planned == (each,)
+        standing = replace(standing, planned=())
+    assert not standing.queued
+
+
+def test_of_starts_that_cancel_the_run_before_only_the_newest_waits() -> None:
+    old, new, polite = start(1, Overlap.CANCEL), start(3, Overlap.CANCEL), start(2, Overlap.QUEUE)
+    admission = admit(EMPTY, [old, polite, new], busy=True, now=NOW)
+    assert admission.standing.queued == (polite, new)
+    assert refused(admission) == [(old, Refusal.REPLACED)]
+    assert admission.cancels
+
+
+def test_nothing_is_cancelled_for_a_start_whose_time_has_not_come() -> None:
+    later = NOW + timedelta(minutes=1)
+    waiting = start(1, Overlap.CANCEL, not_before=later)
+    admission = admit(EMPTY, [waiting, start(2, Overlap.CANCEL)], busy=True, now=NOW)
+    assert admission.standing.queued == (waiting, start(2, Overlap.CANCEL))
+    assert admit(EMPTY, [waiting], busy=True, now=NOW).cancels is False
+    assert admit(EMPTY, [waiting], busy=True, now=later).cancels is True
+
+
+def test_a_start_waits_for_its_window_and_is_judged_when_it_opens() -> None:
+    later = NOW + timedelta(hours=1)
+    waiting = start(1, not_before=later)
+    standing = admit(EMPTY, [waiting], busy=False, now=NOW).standing
+    assert (standing.planned, standing.queued) == ((), (waiting,))
+    assert admit(standing, [], busy=False, now=later).standing.planned == (waiting,)
+    assert refused(admit(standing, [], busy=True, now=later)) == [(waiting, Refusal.OVERLAP)]
+
+
+def test_a_start_past_its_deadline_is_refused_wherever_it_waited() -> None:
+    waiting = start(1, Overlap.QUEUE, latest=NOW)
+    standing = admit(EMPTY, [waiting], busy=True, now=NOW).standing
+    assert standing.queued == (waiting,)
+    admission = admit(standing, [], busy=False, now=NOW + timedelta(microseconds=1))
+    assert refused(admission) == [(waiting, Refusal.LATE)]
+    assert not admission.standing.queued
+
+
+def test_only_so_many_starts_wait_and_the_newest_are_refused() -> None:
+    many = [start(number, Overlap.QUEUE) for number in range(MAX_QUEUED + 2)]
+    admission = admit(EMPTY, many, busy=True, now=NOW)
+    assert admission.standing.queued == tuple(many[:MAX_QUEUED])
+    assert refused(admission) == [(each, Refusal.FULL) for each in many[MAX_QUEUED:]]
+
+
+def test_a_start_that_was_refused_is_not_asked_for_again_by_the_same_event() -> None:
+    standing = admit(EMPTY, [start(1)], busy=True, now=NOW).standing
+    again = admit(standing, [start(1)], busy=False, now=NOW)
+    assert (again.standing.planned, again.refused) == ((), ())
+
+
+def test_the_newest_decisions_are_remembered() -> None:
+    many = [start(number) for number in range(MAX_HANDLED + 1)]
+    standing = admit(EMPTY, many, busy=True, now=NOW).standing
+    assert len(standing.handled) == MAX_HANDLED
+    assert admit(standing, many[1:], busy=False, now=NOW).standing.planned == ()
+    assert admit(standing, many[:1], busy=False, now=NOW).standing.planned == (many[0],)
+
+
+STARTS = st.lists(
+    st.builds(
+        start,
+        st.integers(0, 30),
+        st.sampled_from(Overlap),
+        not_before=st.sampled_from([NOW, NOW + timedelta(minutes=5)]),
+        latest=st.sampled_from([None, NOW, NOW + timedelta(minutes=5)]),
+    ),
+    max_size=12,
+    unique_by=lambda each: each.started_at,
+)
+
+
+@given(STARTS, st.booleans())
+def test_every_start_is_planned_or_waits_or_is_refused_and_only_one_of_these(
+    starts: Sequence[PlannedStart], busy: bool
+) -> None:
+    admission = admit(EMPTY, starts, busy=busy, now=NOW)
+    where = [*admission.standing.planned, *admission.standing.queued]
+    where += [each.start for each in admission.refused]
+    assert sorted(each.started_at for each in where) == sorted(each.started_at for each in starts)
+
+
+@given(STARTS, st.booleans())
+def test_the_same_starts_again_change_nothing(starts: Sequence[PlannedStart], busy: bool) -> None:
+    once = admit(EMPTY, starts, busy=busy, now=NOW)
+    assert admit(once.standing, starts, busy=busy, now=NOW).standing == once.standing
+
+
+@given(STARTS, st.integers(0, 12), st.booleans())
+def test_two_runs_go_on_at_once_only_where_that_is_allowed(
+    starts: Sequence[PlannedStart], cut: int, busy: bool
+) -> None:
+    first = admit(EMPTY, starts[:cut], busy=busy, now=NOW).standing
+    planned = admit(first, starts[cut:], busy=busy, now=NOW).standing.planned
+    alone = [each for each in planned if each.overlap is not Overlap.ALLOW]
+    assert len(alone) <= (0 if busy else 1)
