@@ -53,12 +53,20 @@ class Unmade:
     error: SchedulerError
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Decided:
-    """What became of the starts of one schedule."""
+    """What was written down: the standing with its planned starts, and those that are refused."""
 
     standing: Standing
+    stored: StoredTriggers | None = None
     refused: Sequence[Refused] = ()
+
+
+@dataclass(slots=True)
+class Made:
+    """What became of the planned starts of one schedule."""
+
+    standing: Standing
     started: list[RunHeader] = field(default_factory=list)
     unmade: list[Unmade] = field(default_factory=list)
     postponed: list[Unmade] = field(default_factory=list)  # made again by the next tick
@@ -75,14 +83,15 @@ class Asked:
 def settle(ports: Ports, schedule_id: str, ask: Callable[[Standing], Asked]) -> Decided:
     """Decide about starts of a schedule, again for as long as others decide meanwhile.
 
-    Of a paused schedule nothing starts.
+    Of a paused schedule nothing starts. What may go now is made by whoever calls `make`, which
+    every tick does.
     """
     for tries_left in reversed(range(_TRIES)):
         stored = ports.triggers.get_triggers(schedule_id)
         standing = standings.standing_in(stored) if stored else None
         if stored is None or standing is None or standing.pause is not None:
             logger.info("%s is paused: nothing starts", schedule_id)
-            return Decided(standing or Standing(schedule_id=schedule_id, version=0))
+            return Decided(standing or Standing(schedule_id=schedule_id, version=0), stored)
         asked = ask(standing)
         next_fire = standings.next_fire_of(ports, standing)
         try:
@@ -100,7 +109,7 @@ def decide(
     starts: Sequence[PlannedStart],
     next_fire: datetime | None,
 ) -> Decided:
-    """Let starts in, write that down, and make those that may go now.
+    """Let starts in, and write that down; a run that has to make room for them is cancelled.
 
     `standing` is what is to be written of it besides. Raises ConflictError, with nothing done, if
     somebody else has decided since `stored` was read.
@@ -109,15 +118,21 @@ def decide(
     busy = _goes_on(ports, standing) if waits else ""
     admission = admit(standing, starts, busy=bool(busy), now=ports.clock())
     stored = standings.save(ports, stored, admission.standing, next_fire)
-    decided = Decided(admission.standing, admission.refused)
     if admission.cancels:
         _cancel(ports, busy, admission.standing)
-    _make(ports, decided)
-    if decided.standing is not admission.standing:
+    return Decided(admission.standing, stored, admission.refused)
+
+
+def make(ports: Ports, decided: Decided, next_fire: datetime | None) -> Made:
+    """Make the runs of all planned starts, or find those that were made of them before."""
+    result = Made(decided.standing)
+    for start in decided.standing.planned:
+        _make_one(ports, start, result)
+    if result.standing is not decided.standing:
         # Another tick that makes the same starts has written the same.
         with suppress(ConflictError):
-            standings.save(ports, stored, decided.standing, next_fire)
-    return decided
+            standings.save(ports, decided.stored, result.standing, next_fire)
+    return result
 
 
 def _goes_on(ports: Ports, standing: Standing) -> str:
@@ -145,19 +160,17 @@ def _cancel(ports: Ports, run: str, standing: Standing) -> None:
         logger.info("%s is not cancelled: %s", run, error, extra=about)
 
 
-def _make(ports: Ports, decided: Decided) -> None:
-    for start in decided.standing.planned:
-        try:
-            header = _start(ports, decided.standing, start)
-        except BackendError as error:
-            decided.postponed.append(Unmade(start, error))
-            continue
-        except (InvalidInputError, NotFoundError, ConflictError) as error:
-            decided.unmade.append(Unmade(start, error))
-            decided.standing = dropped(decided.standing, start)
-            continue
-        decided.started.append(header)
-        decided.standing = made(decided.standing, start)
+def _make_one(ports: Ports, start: PlannedStart, result: Made) -> None:
+    try:
+        header = _start(ports, result.standing, start)
+    except BackendError as error:
+        result.postponed.append(Unmade(start, error))
+    except (InvalidInputError, NotFoundError, ConflictError) as error:
+        result.unmade.append(Unmade(start, error))
+        result.standing = dropped(result.standing, start)
+    else:
+        result.started.append(header)
+        result.standing = made(result.standing, start)
 
 
 def _start(ports: Ports, standing: Standing, start: PlannedStart) -> RunHeader:

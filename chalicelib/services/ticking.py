@@ -17,7 +17,7 @@ from chalicelib.errors import ConflictError, InvalidInputError
 from chalicelib.ports import Ports, StoredTriggers
 from chalicelib.services import standings, starting
 from chalicelib.services.dispatch import IsLate, in_no_hurry
-from chalicelib.services.starting import Decided, Unmade, actor_of
+from chalicelib.services.starting import Unmade, actor_of
 
 logger = logging.getLogger(__name__)
 
@@ -43,31 +43,29 @@ def tick(ports: Ports, is_late: IsLate = in_no_hurry) -> Ticked:
         if is_late():
             break
         try:
-            decided = _look_at(ports, stored)
+            _look_at(ports, stored, ticked)
         except ConflictError:
             logger.info("%s is decided on by another tick", stored.schedule_id)
         except Exception:  # one broken schedule must not stop the others
             ticked.broken += 1
             about = {"action": "tick", "schedule_id": stored.schedule_id}
             logger.exception("tick failed at %s", stored.schedule_id, extra=about)
-        else:
-            ticked.started += len(decided.started)
-            ticked.refused += len(decided.refused) + len(decided.unmade)
-            ticked.broken += bool(decided.postponed)
     return ticked
 
 
-def _look_at(ports: Ports, stored: StoredTriggers) -> Decided:
+def _look_at(ports: Ports, stored: StoredTriggers, ticked: Ticked) -> None:
     standing, now = standings.standing_in(stored), ports.clock()
     if standing.pause is not None:
-        return Decided(standing)
+        return
     calendars = standings.calendars_of(ports, standing.triggers)
     found = due(standing.schedule_id, standing.triggers, calendars, standing.marks, now)
     starts, unmade = _plan(standing.schedule_id, found.starts, calendars)
     marked = replace(standing, marks={**standing.marks, **found.marks})
     decided = starting.decide(ports, stored, marked, starts, found.next_at)
-    decided.unmade += unmade
-    return decided
+    made = starting.make(ports, decided, found.next_at)
+    ticked.started += len(made.started)
+    ticked.refused += len(decided.refused) + len(made.unmade) + len(unmade)
+    ticked.broken += bool(made.postponed)
 
 
 def _plan(

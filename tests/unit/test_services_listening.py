@@ -49,6 +49,18 @@ def ended(
 
 def arrives(ports: Ports, key: str, version: str = "1", bucket: str = "incoming") -> None:
     object_arrived(ports, ArrivedObject(bucket, key, version, START))
+    tick(ports)
+
+
+def ends(ports: Ports, header: RunHeader) -> None:
+    """Tell of the end of a run, and let what it starts be started."""
+    run_ended(ports, header)
+    tick(ports)
+
+
+def looks(ports: Ports, shelf: "Shelf") -> None:
+    files_arrived(ports, shelf)
+    tick(ports)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +77,7 @@ def test_the_end_that_is_waited_for_starts_a_run_and_no_other_end_does(
     for status in (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED):
         ports = world()
         put(ports, "etl", {"onRun": {"schedule": "load", "status": waited_for}})
-        run_ended(ports, ended(ports, status))
+        ends(ports, ended(ports, status))
         assert len(runs(ports)) == (status in started_by)
 
 
@@ -73,7 +85,7 @@ def test_the_run_is_told_what_it_follows(ports: Ports) -> None:
     given = {"from": "${run}", "how": "${runStatus}"}
     put(ports, "etl", {**AFTER_LOAD, "parameters": given}, parameters={"from": {}, "how": {}})
     header = ended(ports)
-    run_ended(ports, header)
+    ends(ports, header)
     (run,) = runs(ports)
     assert run.parameters == {"from": header.run_id, "how": "SUCCEEDED"}
     assert run.reason == f"{header.run_id} SUCCEEDED"
@@ -84,19 +96,19 @@ def test_an_end_that_is_told_again_starts_nothing_again(ports: Ports) -> None:
     put(ports, "etl", AFTER_LOAD)
     header = ended(ports)
     for _ in range(3):
-        run_ended(ports, header)
+        ends(ports, header)
         end(ports, runs(ports)[0])
     move(ports, START + DAY)
-    run_ended(ports, header)
+    ends(ports, header)
     assert len(runs(ports)) == 1
 
 
 def test_each_generation_of_a_run_ends_for_itself(ports: Ports) -> None:
     put(ports, "etl", {**AFTER_LOAD, "overlap": "allow"})
     header = ended(ports)
-    run_ended(ports, header)
+    ends(ports, header)
     move(ports, START + HOUR)
-    run_ended(ports, replace(header, generation=2, ended_at=START + HOUR))
+    ends(ports, replace(header, generation=2, ended_at=START + HOUR))
     assert len(runs(ports)) == 2
 
 
@@ -108,7 +120,7 @@ def test_the_end_of_a_run_that_nothing_waits_for_starts_nothing(ports: Ports) ->
 
 def test_a_trigger_that_is_not_enabled_does_not_listen(ports: Ports) -> None:
     put(ports, "etl", {**AFTER_LOAD, "enabled": False})
-    run_ended(ports, ended(ports))
+    ends(ports, ended(ports))
     assert runs(ports) == []
 
 
@@ -116,7 +128,7 @@ def test_a_paused_schedule_lets_ends_pass(ports: Ports) -> None:
     put(ports, "etl", AFTER_LOAD)
     triggers.pause(ports, "etl", "ann")
     header = ended(ports)
-    run_ended(ports, header)
+    ends(ports, header)
     triggers.resume(ports, "etl")
     tick(ports)
     assert runs(ports) == []
@@ -125,13 +137,13 @@ def test_a_paused_schedule_lets_ends_pass(ports: Ports) -> None:
 def test_a_schedule_that_listens_no_more_is_not_started(ports: Ports) -> None:
     put(ports, "etl", AFTER_LOAD)
     put(ports, "etl")
-    run_ended(ports, ended(ports))
+    ends(ports, ended(ports))
     assert runs(ports) == []
 
 
 def test_a_run_that_may_start_only_in_its_window_waits_for_it(ports: Ports) -> None:
     put(ports, "etl", {**AFTER_LOAD, "startBetween": ["06:00", "08:00"]})
-    run_ended(ports, ended(ports))
+    ends(ports, ended(ports))
     tick(ports)
     assert runs(ports) == []
     move(ports, START + 6 * HOUR)
@@ -151,7 +163,7 @@ def test_an_end_that_comes_too_late_is_missed(ports: Ports) -> None:
 def test_what_waits_goes_by_the_trigger_s_calendar(ports: Ports) -> None:
     waiting = {**AFTER_LOAD, "calendar": "weekdays", "parameters": {"d": "${nextBusinessDay:%a}"}}
     put(ports, "etl", waiting, parameters={"d": {}})
-    run_ended(ports, ended(ports))
+    ends(ports, ended(ports))
     assert runs(ports)[0].parameters == {"d": "Tue"}
 
 
@@ -230,7 +242,7 @@ def test_f35_each_version_of_an_object_starts_one_run_in_whatever_order_events_c
 def test_several_schedules_hear_of_one_event(ports: Ports) -> None:
     for name in ("a", "b"):
         put(ports, name, AFTER_LOAD)
-    run_ended(ports, ended(ports))
+    ends(ports, ended(ports))
     assert [len(runs(ports, name)) for name in ("a", "b")] == [1, 1]
 
 
@@ -238,7 +250,7 @@ def test_of_several_triggers_only_those_start_that_are_meant(ports: Ports) -> No
     both = {"bucket": "incoming", "prefix": "night/"}
     put(ports, "etl", ON_CSV, {"name": "night", "onFile": both}, AFTER_LOAD)
     arrives(ports, "night/a.json")
-    run_ended(ports, ended(ports, schedule_id="incoming"))
+    ends(ports, ended(ports, schedule_id="incoming"))
     assert [each.started_by for each in runs(ports)] == ["trigger night"]
 
 
@@ -257,7 +269,7 @@ def test_files_of_this_machine_start_one_run_each_from_the_first_look_on(ports: 
     put(ports, "etl", {"name": "csv", "onFile": {"path": "in/*.csv"}, "overlap": "allow"})
     put(ports, "off", {"onFile": {"path": "in/*.csv"}, "enabled": False})
     shelf.files.append(FoundFile("in/old.csv", START - MINUTE))
-    files_arrived(ports, shelf)
+    looks(ports, shelf)
     shelf.files += [
         FoundFile("in/a.csv", START + MINUTE),
         FoundFile("in/b.txt", START + MINUTE),
@@ -265,7 +277,7 @@ def test_files_of_this_machine_start_one_run_each_from_the_first_look_on(ports: 
     ]
     move(ports, START + HOUR)
     for _ in range(3):
-        files_arrived(ports, shelf)
+        looks(ports, shelf)
     assert [each.reason for each in runs(ports)] == ["in/a.csv arrived", "in/c.csv arrived"]
     assert runs(ports, "off") == []
 
@@ -274,13 +286,13 @@ def test_a_trigger_that_waits_for_the_same_files_goes_on_where_it_was(ports: Por
     shelf = Shelf()
     waiting = {"name": "csv", "onFile": {"path": "in/*.csv"}}
     put(ports, "etl", waiting)
-    files_arrived(ports, shelf)
+    looks(ports, shelf)
     shelf.files.append(FoundFile("in/a.csv", START + MINUTE))
     shelf.files.append(FoundFile("out/a.csv", START + MINUTE))
     move(ports, START + HOUR)
     put(ports, "etl", waiting, scheduleName="other")
-    files_arrived(ports, shelf)
+    looks(ports, shelf)
     assert len(runs(ports)) == 1
     put(ports, "etl", {"name": "csv", "onFile": {"path": "out/*.csv"}})
-    files_arrived(ports, shelf)
+    looks(ports, shelf)
     assert len(runs(ports)) == 1
