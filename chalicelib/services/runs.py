@@ -91,6 +91,12 @@ def start(
     raise ConflictError(f"{_TRIES} runs of {resolved.schedule_id} start in the same microsecond.")
 
 
+def check(ports: Ports, schedule: StoredSchedule, parameters: Mapping[str, object]) -> None:
+    """Raise what a start with these parameters would raise of them and of the jobs."""
+    resolved, _ = resolve(read(schedule.document.encode(), "schedule.json"), parameters)
+    _check_runnable(ports, resolved)
+
+
 def _pinned(ports: Ports, schedule: Schedule) -> tuple[JobSpec, ...]:
     """The jobs with what their requests name fixed; those that are never handed over stay."""
     sent = [spec for spec in schedule.jobs if _is_sent(spec)]

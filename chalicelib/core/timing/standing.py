@@ -27,7 +27,7 @@ class PlannedStart:
     not_before: datetime
     actor: str  # for the audit trail
     latest: datetime | None = None
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict)
     reason: str = ""
 
     def is_late(self, now: datetime) -> bool:
