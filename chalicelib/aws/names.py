@@ -22,6 +22,10 @@ class Tables:
     def jobs(self) -> str:
         return f"BatchScheduleJobs-{self.stage}"
 
+    @property
+    def tokens(self) -> str:
+        return f"BatchScheduleTokens-{self.stage}"
+
 
 def bucket_of(stage: str, account: str, region: str) -> str:
     """Where schedules are uploaded to, and documents are kept."""

@@ -33,7 +33,7 @@ OPEN_JOBS = [
 ]
 
 # TimeToLive is a call of its own in the API and a member of the template's resource.
-TTL = {TABLES.jobs: "expiresAt"}
+TTL = {TABLES.jobs: "expiresAt", TABLES.tokens: "expiresAt"}
 
 DEFINITIONS: list[dict[str, Any]] = [
     {
@@ -100,10 +100,18 @@ DEFINITIONS: list[dict[str, Any]] = [
     },
 ]
 
+# The table of the HTTP API, which is not deployed yet: the template has none for it so far.
+TOKENS: dict[str, Any] = {
+    "TableName": TABLES.tokens,
+    "BillingMode": "PAY_PER_REQUEST",
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+}
+
 
 def make(clients: Clients, region: str = REGION) -> None:
     """Make them, empty."""
-    for definition in DEFINITIONS:
+    for definition in (*DEFINITIONS, TOKENS):
         clients["dynamodb"].create_table(**definition)
     make_bucket(clients, bucket_of(STAGE, ACCOUNT, region), region)
 

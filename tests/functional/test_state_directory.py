@@ -19,6 +19,7 @@ from chalicelib.local.database import FILE_NAME, Database
 from chalicelib.local.migrations import LATEST
 from chalicelib.local.sqlite_store import SqliteStore
 from tests.contract.store_contents import RUN, begin, change, everything, header
+from tests.contract.test_token_contract import RECORD
 
 VERSION_1 = Path(__file__).with_name("version_1.sql")
 
@@ -102,6 +103,16 @@ def test_a_database_of_version_1_is_opened_with_all_it_holds(tmp_path: Path) -> 
         assert store.take_epoch("a") == 2
 
 
+def test_a_database_of_version_1_takes_tokens_once_it_is_opened(tmp_path: Path) -> None:
+    old_database(tmp_path)
+    with closing(SqliteStore.open(tmp_path)) as store:
+        assert store.tokens.list_tokens() == []
+        store.tokens.create_token(RECORD)
+    with closing(SqliteStore.open(tmp_path)) as store:
+        assert store.tokens.get_token(RECORD.id) == RECORD
+        assert list(store.load_run("etl-1").specs) == ["make", "clean"]
+
+
 def schema(directory: Path) -> set[tuple[str, ...]]:
     with closing(sqlite3.connect(directory / FILE_NAME)) as connection:
         return set(connection.execute("SELECT type, name, sql FROM sqlite_master"))
@@ -153,8 +164,8 @@ def test_a_damaged_page_is_told_in_words(tmp_path: Path) -> None:
         file.seek(4096)
         file.write(b"\xff" * ((tmp_path / FILE_NAME).stat().st_size - 4096))
     with (
-        closing(SqliteStore.open(tmp_path)) as store,
         pytest.raises(BackendError, match="it is damaged") as caught,
+        closing(SqliteStore.open(tmp_path)) as store,
     ):
         store.load_run(RUN)
     assert not caught.value.retryable
