@@ -11,7 +11,7 @@ class Role(IntEnum):
     """What somebody may do; each role may do what those below it may."""
 
     VIEWER = 1  # look at everything but tokens
-    OPERATOR = 2  # start, restart and cancel runs, act on their jobs, pause schedules
+    OPERATOR = 2  # start, restart and cancel runs, act on their jobs, `pause` schedules
     AUTHOR = 3  # write schedules and calendars: run code under every role that jobs may have
     ADMIN = 4  # give and revoke tokens
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.core.access import Principal, Role
-from chalicelib.core.tokens import Token
+from chalicelib.core.tokens import Token, without_secrets
 from chalicelib.errors import ConflictError, InvalidInputError, Problem
 
 DEFAULT_DAYS = 30
@@ -72,6 +72,15 @@ class TokenWish:
     role: Role
     scopes: tuple[str, ...] = ("",)
     days: int = DEFAULT_DAYS
+
+
+def read_role(text: str, path: str) -> Role:
+    """The role of that name. Raises InvalidInputError that says it is wrong at `path`."""
+    for role in Role:
+        if role.word == text:
+            return role
+    allowed = ", ".join(role.word for role in Role)
+    raise InvalidInputError.at(path, f"there is no role {_found(text)}", allowed=allowed)
 
 
 def check_wish(wish: TokenWish, by: Principal) -> None:
@@ -145,16 +154,18 @@ def recognise(token: Token, record: TokenRecord | None, now: datetime) -> Princi
 def _faults(wish: TokenWish) -> Iterator[Problem]:
     if not _NAME.fullmatch(wish.name):
         allowed = "1 to 64 letters, digits, . _ @ and -, the first a letter or digit"
-        yield Problem("$.name", "is no name of a token", repr(wish.name[:80]), allowed)
+        yield Problem("$.name", "is no name of a token", _found(wish.name), allowed)
     if not 1 <= wish.days <= MAX_DAYS:
         yield Problem("$.days", "a token can't last that long", str(wish.days), f"1 to {MAX_DAYS}")
     if not 1 <= len(wish.scopes) <= MAX_SCOPES:
         found, allowed = str(len(wish.scopes)), f"1 to {MAX_SCOPES}"
         yield Problem("$.scopes", "that many scopes can't be given", found, allowed)
     for number, scope in enumerate(wish.scopes):
-        if scope and not _SCOPE.fullmatch(scope):
+        # A pasted token would look like the id of a schedule.
+        is_plain = _SCOPE.fullmatch(scope) and without_secrets(scope) == scope
+        if scope and not is_plain:
             place, allowed = f"$.scopes[{number}]", "how the ids of schedules begin, as they are"
-            yield Problem(place, "no schedule's id begins so", repr(scope[:80]), allowed)
+            yield Problem(place, "no schedule's id begins so", _found(scope), allowed)
 
 
 def _excesses(wish: TokenWish, by: Principal) -> Iterator[Problem]:
@@ -165,4 +176,10 @@ def _excesses(wish: TokenWish, by: Principal) -> Iterator[Problem]:
     for number, scope in enumerate(wish.scopes):
         if not by.sees(scope):
             allowed = ", ".join(f"{own}…" for own in by.scopes) or "nothing"
-            yield Problem(f"$.scopes[{number}]", "is not within your own", repr(scope), allowed)
+            place = f"$.scopes[{number}]"
+            yield Problem(place, "is not within your own", _found(scope), allowed)
+
+
+def _found(text: str) -> str:
+    """What was given, ready to print, without secrets."""
+    return repr(without_secrets(text)[:80])

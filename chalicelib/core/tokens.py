@@ -30,6 +30,8 @@ PATTERN = (
 # The whole header `Authorization`: what a gateway may refuse before it asks anybody.
 HEADER_PATTERN = rf"^[Bb]earer {PATTERN}$"
 
+_IN_TEXT = re.compile(rf"({_PREFIX}_[0-9a-z]{{{ID_LENGTH}}}_)[0-9A-Za-z_]+")
+
 # The digest of no secret: compared with where there is nothing to compare with, so that an unknown
 # id takes as long as a wrong secret.
 _OF_NOBODY = "0" * 64
@@ -91,6 +93,11 @@ def named_id(text: str) -> str:
     """
     named = text.removeprefix(f"{_PREFIX}_").partition("_")[0]
     return named if len(named) <= ID_LENGTH else f"{named[:4]}…"
+
+
+def without_secrets(text: str) -> str:
+    """The text with every token in it cut behind its id: people paste them anywhere."""
+    return _IN_TEXT.sub(r"\1…", text)
 
 
 def _checksum(body: str) -> str:

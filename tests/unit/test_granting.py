@@ -21,6 +21,7 @@ from chalicelib.core.granting import (
     check_wish,
     grant,
     reaches,
+    read_role,
     recognise,
 )
 from chalicelib.core.tokens import RANDOM_BYTES, make_token
@@ -103,6 +104,23 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         "$.scopes[0]",
         "$.scopes[1]",
     ]
+
+
+def test_a_token_that_is_pasted_in_the_wrong_place_is_not_stored_nor_told() -> None:
+    cut = f"'abs_{TOKEN.id}_…'"
+    by_place = problems(replace(WISH, name=TOKEN.text, scopes=(TOKEN.text,)))
+    assert [each.partition("; ")[2].partition(";")[0] for each in by_place] == [f"found {cut}"] * 2
+    with pytest.raises(InvalidInputError, match="there is no role 'abs_") as caught:
+        read_role(TOKEN.text, "$.role")
+    assert TOKEN.secret not in str(caught.value)
+
+
+def test_a_role_is_read_as_it_is_written() -> None:
+    assert [read_role(role.word, "$.role") for role in Role] == list(Role)
+    with pytest.raises(InvalidInputError) as caught:
+        read_role("Admin", "$.role")
+    allowed = "viewer, operator, author, admin"
+    assert str(caught.value) == f"$.role: there is no role 'Admin'; allowed: {allowed}"
 
 
 # Nobody gives more than he has

@@ -16,6 +16,7 @@ from chalicelib.core.tokens import (
     make_token,
     named_id,
     parse_token,
+    without_secrets,
 )
 
 CHANCE = st.binary(min_size=RANDOM_BYTES, max_size=RANDOM_BYTES)
@@ -124,6 +125,15 @@ def test_a_token_is_named_by_its_id_a_beginning_of_it_or_itself() -> None:
 
 def test_a_secret_that_is_typed_as_a_name_is_cut() -> None:
     assert named_id(ONE.secret) == f"{ONE.secret[:4]}…"
+
+
+@given(st.text(max_size=5), CHANCE, st.text("\n .,'", max_size=5))
+def test_tokens_that_were_pasted_into_a_text_are_cut_behind_their_ids(
+    before: str, chance: bytes, after: str
+) -> None:
+    token = make_token(chance)
+    assert without_secrets(f"{before}{token.text}{after}") == f"{before}abs_{token.id}_…{after}"
+    assert without_secrets(f"{before}{after}") == f"{before}{after}"
 
 
 def test_the_secret_is_in_no_repr() -> None:
