@@ -1,14 +1,15 @@
 """Everything that AWS can call, and where it goes: a table of contents, no logic.
 
 The first six are the states of stepfunctions/batch-scheduler.asl.json; the next three are told by
-EventBridge; the last one looks after runs that nobody drives.
+EventBridge; one looks after runs that nobody drives. The last one stands before the HTTP API.
 """
 
 from typing import Any
 
-from chalice.app import Chalice, CloudWatchEvent, Rate
+from chalice.app import AuthRequest, Chalice, CloudWatchEvent, Rate
 
-from chalicelib.bootstrap import driving_ports
+from chalicelib.api import authorizing
+from chalicelib.bootstrap import access_ports, driving_ports
 from chalicelib.core.messages import parse_message
 from chalicelib.core.naming import parse_start
 from chalicelib.services import arrivals, reconciling, steps, uploading
@@ -102,3 +103,9 @@ def reconcile(event: CloudWatchEvent) -> Json:
     context: Any = event.context  # which Chalice calls a mapping, and Lambda gives as an object
     remaining = context.get_remaining_time_in_millis
     return {"found": reconciling.reconcile(driving_ports(), remaining)}
+
+
+@app.authorizer(name="authorize", ttl_seconds=authorizing.TTL_SECONDS)
+def authorize(request: AuthRequest) -> Json:
+    """Say what the bearer of a token may call."""
+    return authorizing.authorize(access_ports(), request.token, request.method_arn)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from chalicelib.core.batch import JobDetail, Outcome, QueueLimits, Submission
+from chalicelib.core.granting import TokenRecord
 from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.run import Change, Event, JobState, Run, RunHeader
 from chalicelib.core.schedule import JobSpec
@@ -320,6 +321,36 @@ class Ports:
     triggers: TriggerStore
     calendars: CalendarStore
     drivers: Drivers = field(default_factory=WatchingDrivers)
+
+
+class TokenStore(Protocol):
+    """Keeps what is known of the tokens of the HTTP API, of their secrets the digests alone."""
+
+    def create_token(self, record: TokenRecord) -> None:
+        """Store a new one. Raises ConflictError if its id exists; then nothing is written."""
+
+    def get_token(self, token_id: str) -> TokenRecord:
+        """As it is now, never as it was. Raises NotFoundError."""
+
+    def list_tokens(self) -> list[TokenRecord]:
+        """All there are, the oldest first; those that expired long ago may be gone."""
+
+    def revoke_token(self, token_id: str, at: datetime, by: str) -> None:
+        """Revoke it for good; one that is revoked stays as it is. Raises NotFoundError."""
+
+    def note_use(self, token_id: str, at: datetime) -> None:
+        """Say that it was used then, unless a use within `USE_NOTED` before is noted.
+
+        Does nothing for an unknown id.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessPorts:
+    """What recognising people touches, and nothing more."""
+
+    tokens: TokenStore
+    clock: Clock
 
 
 class WakeMarks(Protocol):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from chalicelib.core.granting import TokenRecord
 from chalicelib.core.run import Change, Event, JobState, RunHeader
 from chalicelib.errors import ConflictError, ExpiredError, NotFoundError
 from chalicelib.ports import RunChange, StoredSchedule
@@ -23,6 +24,14 @@ def no_schedule(schedule_id: str, version: int | None) -> NotFoundError:
         return NotFoundError("schedule", schedule_id, hint)
     told = f"There is no version {version} of a schedule {schedule_id!r}. {hint}"
     return NotFoundError("schedule", schedule_id, hint, told=told)
+
+
+def token_exists(record: TokenRecord) -> ConflictError:
+    return ConflictError(f"There is a token {record.id!r} already.", event="create token")
+
+
+def no_token(token_id: str) -> NotFoundError:
+    return NotFoundError("token", token_id, "The tokens there are: batch-scheduler token list.")
 
 
 def no_run(run_id: str) -> NotFoundError:

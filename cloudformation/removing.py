@@ -8,7 +8,13 @@ from botocore.exceptions import ClientError  # noqa: TID251 - deploys, and is no
 
 from cloudformation.rendering import POLICIES, Place, Stage
 
-_TABLES = ("BatchSchedules", "BatchScheduleHistory", "BatchScheduleJobs", "BatchScheduleState")
+_TABLES = (
+    "BatchSchedules",
+    "BatchScheduleHistory",
+    "BatchScheduleJobs",
+    "BatchScheduleState",
+    "BatchScheduleTokens",
+)
 _GONE = frozenset({"ResourceNotFoundException", "NoSuchBucket", "NoSuchEntity"})
 
 Say = Callable[[str], None]

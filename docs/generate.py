@@ -16,6 +16,7 @@ from typer.main import get_command
 
 from chalicelib.cli.exits import Exit
 from chalicelib.cli.main import app
+from chalicelib.core.access import Role
 from chalicelib.core.lifecycle import (
     FINAL,
     OPERATOR_ACTS,
@@ -27,7 +28,7 @@ from chalicelib.core.lifecycle import (
     RunStatus,
 )
 from chalicelib.core.schema import reference, schema
-from docs import faults, state_machine
+from docs import access_table, faults, state_machine
 
 DOCS = Path(__file__).parent
 MADE = "<!-- Made by `make docs`; change the code it is made from instead. -->\n"
@@ -44,6 +45,7 @@ def pages() -> dict[Path, str]:
         DOCS / "schedule.schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n",
         DOCS / "verbs.md": f"# Verbs\n\n{MADE}\n{_verbs()}",
         DOCS / "statuses.md": f"# Statuses\n\n{MADE}\n{_statuses()}",
+        DOCS / "access.md": f"# Who may do what over HTTP\n\n{MADE}\n{_access()}",
         DOCS / "exit-codes.md": f"# Exit codes\n\n{MADE}\n{_exit_codes()}",
     }
     architecture = DOCS / "architecture.md"
@@ -102,6 +104,17 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 _INTRO = """A schedule is one JSON or YAML document. This page lists its fields; the same as JSON
 Schema, for editors, is [schedule.schema.json](schedule.schema.json) or `batch-scheduler schema`.
 `${name}` in a text is replaced by a parameter of the run, `$${` stands for the two characters `${`.
+"""
+
+
+_ROLES = """Each role may do what those above it in this table may. Tokens with these roles are
+given by [`batch-scheduler token create`](how-to/give-access.md).
+"""
+
+
+_ROUTES = """A token may be limited to schedules whose ids begin in a given way, its scopes. What
+is out of scope is answered as if it were not there, 404; lists leave it out. Where a schedule is
+named in the query or the body, the same is answered as where it is in the path.
 """
 
 
@@ -182,13 +195,29 @@ def _exit_codes() -> str:
     )
 
 
+def _access() -> str:
+    said = meanings(Role)
+    roles = table(("Role", "May"), ((role.word, said[role.name]) for role in Role))
+    return "\n".join([_ROLES, roles, _ROUTES, table(access_table.HEAD, access_table.rows())])
+
+
+def verbs() -> dict[str, Any]:
+    """Every verb, also those of two words, such as `token create`."""
+    found: dict[str, Any] = {}
+    for name, command in vars(get_command(app))["commands"].items():
+        group = vars(command).get("commands")
+        found |= (
+            {f"{name} {each}": verb for each, verb in group.items()} if group else {name: command}
+        )
+    return found
+
+
 def _verbs() -> str:
-    verbs: Mapping[str, Any] = vars(get_command(app))["commands"]
     listed = table(
         ("Verb", "Does"),
-        ((f"[`{name}`](#{name})", _help(verb)) for name, verb in verbs.items()),
+        ((f"[`{name}`](#{name.replace(' ', '-')})", _help(verb)) for name, verb in verbs().items()),
     )
-    sections = (_verb(name, verb) for name, verb in verbs.items())
+    sections = (_verb(name, verb) for name, verb in verbs().items())
     return (
         listed
         + "\nEvery verb takes `--state DIR`, `--edition`, `--stage NAME` and `--json` too.\n\n"

@@ -157,6 +157,17 @@ class DynamoCalls:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
+    def scan(self, table: str) -> Iterator[Record]:
+        """Every item, in no order: for tables that stay small."""
+        request: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
+        while True:
+            with _asked("Scan", table):
+                answer = self._clients["dynamodb"].scan(**request)
+            yield from map(to_values, answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
     def write(self, write: Write) -> None:
         """Put or update one item. Raises ConditionFailedError."""
         client = self._clients["dynamodb"]

@@ -27,6 +27,10 @@ class Tables:
         """What the scheduler itself remembers: triggers, calendars, requests, notices."""
         return f"BatchScheduleState-{self.stage}"
 
+    @property
+    def tokens(self) -> str:
+        return f"BatchScheduleTokens-{self.stage}"
+
 
 def bucket_of(stage: str, account: str, region: str) -> str:
     """Where schedules are uploaded to, and documents are kept."""

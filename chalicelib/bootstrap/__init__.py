@@ -12,10 +12,11 @@ from typing import Protocol
 from chalicelib.config import AWS, Settings, read_settings
 from chalicelib.core.batch import JobDetail
 from chalicelib.core.run import Run, RunHeader
-from chalicelib.ports import DrivingPorts, JobLogs, Ports
+from chalicelib.ports import AccessPorts, DrivingPorts, JobLogs, Ports
 from chalicelib.services.migrating import OldItem
 
 _given: ContextVar[DrivingPorts | None] = ContextVar("_given", default=None)
+_admitting: ContextVar[AccessPorts | None] = ContextVar("_admitting", default=None)
 
 
 class Driver(Protocol):
@@ -54,6 +55,10 @@ class Edition(Protocol):
 
     @property
     def logs(self) -> JobLogs: ...
+
+    @property
+    def access(self) -> AccessPorts:
+        """The tokens of the HTTP API."""
 
     @property
     def actor(self) -> str:
@@ -134,3 +139,26 @@ def serving(ports: DrivingPorts) -> Iterator[None]:
         yield
     finally:
         _given.reset(token)
+
+
+def access_ports() -> AccessPorts:
+    """What the authorizer works with: what `admitting` gives, else the stage on AWS."""
+    return _admitting.get() or _own_access()
+
+
+@lru_cache(maxsize=1)
+def _own_access() -> AccessPorts:
+    """Of this process, made at the first request: only clients and settings are kept in it."""
+    from chalicelib.bootstrap.on_aws import stage_access
+
+    return stage_access(read_settings())
+
+
+@contextmanager
+def admitting(ports: AccessPorts) -> Iterator[None]:
+    """Let the authorizer work with these for a while, in this thread, as a local server does."""
+    token = _admitting.set(ports)
+    try:
+        yield
+    finally:
+        _admitting.reset(token)

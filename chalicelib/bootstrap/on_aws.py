@@ -14,6 +14,7 @@ from chalicelib.aws.clients import ClientFactory, Clients, session_of
 from chalicelib.aws.documents import Documents
 from chalicelib.aws.dynamo_runs import DynamoRuns
 from chalicelib.aws.dynamo_schedules import DynamoSchedules
+from chalicelib.aws.dynamo_tokens import DynamoTokens
 from chalicelib.aws.dynamo_triggers import DynamoTriggers
 from chalicelib.aws.dynamo_wakes import DynamoWakes
 from chalicelib.aws.executions import StepFunctionsExecutions
@@ -30,7 +31,7 @@ from chalicelib.core.guarding import Allowed
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.run import Run, RunHeader
 from chalicelib.local.clock import SystemClock
-from chalicelib.ports import Clock, DrivingPorts, JobLogs
+from chalicelib.ports import AccessPorts, Clock, DrivingPorts, JobLogs
 from chalicelib.services import archiving
 from chalicelib.services.driving import ExecutionDrivers
 from chalicelib.services.migrating import OldItem
@@ -109,6 +110,17 @@ def wire(stage: Stage, clients: Clients, where: Account, timing: Timing) -> Driv
     )
 
 
+def stage_access(settings: Settings, factory: ClientFactory | None = None) -> AccessPorts:
+    """The tokens of a stage. Asks AWS nothing yet. Raises BackendError."""
+    stage = settings.stage
+    clients = Clients(factory or session_of(stage.region, stage.profile))
+    return _access(stage, clients)
+
+
+def _access(stage: Stage, clients: Clients) -> AccessPorts:
+    return AccessPorts(tokens=DynamoTokens(clients, Tables(stage.name)), clock=SystemClock())
+
+
 def account_of(clients: Clients) -> Account:
     """Who and where we are (GetCallerIdentity, which needs no permission). Raises BackendError."""
     with translated("STS", "GetCallerIdentity"):
@@ -133,6 +145,10 @@ class AwsEdition:
     @cached_property
     def ports(self) -> DrivingPorts:
         return wire(self._settings.stage, self._clients, self._account, Timing())
+
+    @cached_property
+    def access(self) -> AccessPorts:
+        return _access(self._settings.stage, self._clients)
 
     @property
     def actor(self) -> str:

@@ -18,7 +18,7 @@ from chalicelib.local.host_logs import HostLogs
 from chalicelib.local.host_peek import peek
 from chalicelib.local.host_protocol import HostSettings, inherited
 from chalicelib.local.sqlite_store import SqliteStore
-from chalicelib.ports import JobLogs, Ports
+from chalicelib.ports import AccessPorts, JobLogs, Ports
 from chalicelib.services.migrating import OldItem
 
 # What drives is imported when something is to be driven: by then the host is coming up.
@@ -46,6 +46,7 @@ class LocalEdition:
             triggers=self._store,
             calendars=self._store,
         )
+        self.access = AccessPorts(tokens=self._store.tokens, clock=self.ports.clock)
         self.logs: JobLogs = HostLogs(settings.state)
         self.actor = settings.actor
         self.directory = str(Path.cwd())

@@ -11,7 +11,7 @@ from typing import TextIO
 
 import typer
 
-from chalicelib.cli import authoring, drawing, looking, migrating, operating, running
+from chalicelib.cli import authoring, drawing, granting, looking, migrating, operating, running
 from chalicelib.cli.exits import Exit
 from chalicelib.cli.verb import verb
 
@@ -54,6 +54,19 @@ _VERBS: Mapping[str, Callable[..., Exit]] = {
 for _name, _function in _VERBS.items():
     app.command(_name)(verb(_function))
 
+# Verbs of two words: what they are about, and what is done.
+_GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., Exit]]]] = {
+    "token": (
+        "Give, list and revoke the tokens of the HTTP API.",
+        {"create": granting.create, "list": granting.list_, "revoke": granting.revoke},
+    ),
+}
+for _name, (_help, _verbs) in _GROUPS.items():
+    _group = typer.Typer(help=_help, no_args_is_help=True, rich_markup_mode=None)
+    for _verb, _function in _verbs.items():
+        _group.command(_verb)(verb(_function))
+    app.add_typer(_group, name=_name)
+
 _SHARED_FLAGS = ("--json",)
 _SHARED_OPTIONS = ("--state", "--edition", "--stage")
 
@@ -93,7 +106,18 @@ def _nowhere() -> TextIO:
 
 def _shared_last(argv: list[str]) -> list[str]:
     """Move the shared options from before the verb to behind it: verbs declare them."""
-    moved: list[str] = []
+    moved, rest = _taken(argv)
+    words, rest = rest[:1], rest[1:]
+    if words and words[0] in _GROUPS:
+        more, rest = _taken(rest)
+        moved += more
+        words, rest = [*words, *rest[:1]], rest[1:]
+    return [*words, *moved, *rest]
+
+
+def _taken(argv: list[str]) -> tuple[list[str], list[str]]:
+    """The shared options that the words begin with, and the words after them."""
+    argv, moved = list(argv), []
     while argv:
         name, equals, _ = argv[0].partition("=")
         if argv[0] in _SHARED_FLAGS or (equals and name in _SHARED_OPTIONS):
@@ -102,7 +126,7 @@ def _shared_last(argv: list[str]) -> list[str]:
             moved += [argv.pop(0), argv.pop(0)]
         else:
             break
-    return [*argv[:1], *moved, *argv[1:]]
+    return moved, argv
 
 
 if __name__ == "__main__":

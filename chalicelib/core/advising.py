@@ -11,7 +11,9 @@ from chalicelib.core.wording import counted
 
 _NO_OPTIONS = "--"  # what stands behind it is no option
 # A command within a sentence; the full stop behind it is no part of what is pasted.
-_IN_SENTENCE = re.compile(r"(batch-scheduler [a-z]+(?: --[a-z]+| [A-Z]+)?)(\.$)?", re.MULTILINE)
+_IN_SENTENCE = re.compile(
+    r"(batch-scheduler (?:token )?[a-z]+(?: --[a-z]+| [A-Z]+)?)(\.$)?", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,23 @@ CREATE TABLE calendars (
 ) WITHOUT ROWID;
 """
 
-STEPS = (_VERSION_1, _TRIGGERS)
+_TOKENS = """
+CREATE TABLE tokens (
+    id TEXT PRIMARY KEY,
+    digest TEXT NOT NULL, -- of the secret, SHA-256; the secret itself is nowhere
+    name TEXT NOT NULL,
+    role TEXT NOT NULL,
+    scopes TEXT NOT NULL, -- JSON
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    expires_at TEXT NOT NULL,
+    revoked_at TEXT,
+    revoked_by TEXT NOT NULL,
+    last_used_at TEXT
+) WITHOUT ROWID;
+"""
+
+STEPS = (_VERSION_1, _TRIGGERS, _TOKENS)
 LATEST = len(STEPS)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from chalicelib.local.database import Database
 from chalicelib.local.sqlite_runs import SqliteRuns
 from chalicelib.local.sqlite_schedules import SqliteSchedules
+from chalicelib.local.sqlite_tokens import SqliteTokens
 from chalicelib.local.sqlite_triggers import SqliteTriggers
 
 
@@ -27,6 +28,11 @@ class SqliteStore(SqliteSchedules, SqliteRuns, SqliteTriggers):
         store = SqliteStore(self._database.fenced(epoch))
         store._created = self._created
         return store
+
+    @property
+    def tokens(self) -> SqliteTokens:
+        """The tokens of the HTTP API, which are kept in the same file."""
+        return SqliteTokens(self._database)
 
     def take_epoch(self, owner: str) -> int:
         """Begin a new epoch; `owner` is for people only."""

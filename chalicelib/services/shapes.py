@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.core.explaining import Cause
+from chalicelib.core.granting import TokenRecord
 from chalicelib.core.naming import start_text
 from chalicelib.core.operating import Operation
 from chalicelib.core.restarting import RestartPlan
@@ -127,6 +128,23 @@ def cause_shape(cause: Cause) -> Shape:
         "facts": list(cause.facts),
         "more": cause.more,
         "because": [cause_shape(below) for below in cause.because],
+    }
+
+
+def token_shape(record: TokenRecord, now: datetime) -> Shape:
+    """What may be told of a token: never its secret, nor the secret's digest."""
+    return {
+        "tokenId": record.id,
+        "name": record.name,
+        "role": record.role.word,
+        "scopes": list(record.scopes),
+        "standing": record.standing(now).value,
+        "createdAt": _time(record.created_at),
+        "createdBy": record.created_by,
+        "expiresAt": _time(record.expires_at),
+        "revokedAt": _time(record.revoked_at),
+        "revokedBy": record.revoked_by or None,
+        "lastUsedAt": _time(record.last_used_at),
     }
 
 

@@ -33,7 +33,7 @@ OPEN_JOBS = [
 ]
 
 # TimeToLive is a call of its own in the API and a member of the template's resource.
-TTL = {TABLES.jobs: "expiresAt", TABLES.state: "expiresAt"}
+TTL = dict.fromkeys((TABLES.jobs, TABLES.state, TABLES.tokens), "expiresAt")
 
 DEFINITIONS: list[dict[str, Any]] = [
     {
@@ -121,6 +121,12 @@ DEFINITIONS: list[dict[str, Any]] = [
                 "Projection": {"ProjectionType": "KEYS_ONLY"},
             }
         ],
+    },
+    {
+        "TableName": TABLES.tokens,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
     },
 ]
 

@@ -19,6 +19,7 @@ from chalicelib.local.database import FILE_NAME, Database
 from chalicelib.local.migrations import LATEST
 from chalicelib.local.sqlite_store import SqliteStore
 from tests.contract.store_contents import RUN, begin, change, everything, header
+from tests.contract.test_token_contract import RECORD
 
 VERSION_1 = Path(__file__).with_name("version_1.sql")
 
@@ -100,6 +101,16 @@ def test_a_database_of_version_1_is_opened_with_all_it_holds(tmp_path: Path) -> 
         assert [event.act for event in store.events("etl-1")] == ["START", "RESERVE"]
         assert store.get_schedule("etl").document == '{"scheduleId":"etl"}'
         assert store.take_epoch("a") == 2
+
+
+def test_a_database_of_version_1_takes_tokens_once_it_is_opened(tmp_path: Path) -> None:
+    old_database(tmp_path)
+    with closing(SqliteStore.open(tmp_path)) as store:
+        assert store.tokens.list_tokens() == []
+        store.tokens.create_token(RECORD)
+    with closing(SqliteStore.open(tmp_path)) as store:
+        assert store.tokens.get_token(RECORD.id) == RECORD
+        assert list(store.load_run("etl-1").specs) == ["make", "clean"]
 
 
 def schema(directory: Path) -> set[tuple[str, ...]]:

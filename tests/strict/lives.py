@@ -146,6 +146,17 @@ def takes_uploads() -> StrictStage:
     return stage
 
 
+def takes_uploads_with_triggers() -> StrictStage:
+    """One that waits for another schedule's runs, and then for a third's."""
+    stage = StrictStage()
+    for other in ("load", "clean"):
+        triggers = [{"onRun": {"schedule": other}}, {"cron": "0 2 * * *", "calendar": "de"}]
+        content = json.dumps(document(TWO) | {"triggers": triggers}).encode()
+        stage.s3.put(BUCKET, "etl.json", content)
+        stage.drive()
+    return stage
+
+
 def takes_over_an_old_record(started: str) -> StrictStage:
     """A run of the first version that failed is restarted by its own message, and fails again."""
     stage = StrictStage(Setup(script=ends("job3", attempts=2)))
@@ -354,6 +365,7 @@ LIVES: Sequence[Callable[[], StrictStage]] = (
     passes_what_is_queued,
     hands_over,
     takes_uploads,
+    takes_uploads_with_triggers,
     loses_an_answer,
     ends_what_is_not_shown_yet,
     has_no_driver,

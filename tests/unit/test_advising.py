@@ -109,10 +109,14 @@ ON_STAGE = " ".join(STAGE)
             "See: batch-scheduler list, batch-scheduler runs.",
             f"See: batch-scheduler list {ON_STAGE}, batch-scheduler runs {ON_STAGE}",
         ),
+        (
+            "Revoke one: batch-scheduler token revoke k3",
+            f"Revoke one: batch-scheduler token revoke {ON_STAGE} k3",
+        ),
         (f"batch-scheduler runs {ON_STAGE}", f"batch-scheduler runs {ON_STAGE}"),
         ("no table batch-scheduler-dev.", "no table batch-scheduler-dev."),
     ],
-    ids=["end", "word", "two", "placed", "name"],
+    ids=["end", "word", "two", "token", "placed", "name"],
 )
 def test_commands_in_a_sentence_mean_the_stage_that_was_typed(sentence: str, expected: str) -> None:
     assert placed(sentence, STAGE) == expected

@@ -4,12 +4,9 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.main import get_command
 
-from chalicelib.cli.main import app
 from chalicelib.core.lifecycle import OPERATOR_ACTS, TRANSITIONS, Act, JobStatus
 from docs import faults, generate, state_machine
 
@@ -19,7 +16,8 @@ PAPERS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), MACHINE])
 OWN_WORDS = [
     paper for paper in PAPERS if paper.name not in {"glossary.md", "document-reference.md"}
 ]
-VERBS: dict[str, Any] = vars(get_command(app))["commands"]
+VERBS = generate.verbs()
+GROUPS = {name.partition(" ")[0] for name in VERBS if " " in name}
 
 
 def name_of(path: Path) -> str:
@@ -27,12 +25,14 @@ def name_of(path: Path) -> str:
 
 
 def commands_in(text: str) -> Iterator[list[str]]:
-    """Every use of the program in a paper, in words."""
+    """Every use of the program in a paper: its verb, of one word or two, and the words after it."""
     for line in re.findall(r"batch-scheduler( [^`\n|#>]+)", text):
         try:
-            yield shlex.split(line)
+            words = shlex.split(line)
         except ValueError:  # an apostrophe: prose about the program, not a use of it
             continue
+        of_verb = 2 if words[0] in GROUPS else 1
+        yield [" ".join(words[:of_verb]), *words[of_verb:]]
 
 
 def is_verb(word: str) -> bool:

@@ -19,9 +19,12 @@ PLACE = Place("aws", "123456789012", "eu-central-1")
 CALLED_LATER = {"job_state_changed", "execution_ended", "schedule_uploaded", "reconcile"}
 """Functions that AWS calls without waiting for the answer."""
 
+NOT_DEPLOYED = {"authorize"}
+"""What stands before the HTTP API, which is not deployed yet."""
+
 
 def functions() -> list[str]:
-    return sorted(app.app.handler_map)
+    return sorted(set(app.app.handler_map) - NOT_DEPLOYED)
 
 
 @cache

@@ -39,6 +39,7 @@ def test_every_table_has_the_name_that_the_functions_know() -> None:
         f"BatchScheduleHistory-{STAGE}",
         f"BatchScheduleJobs-{STAGE}",
         f"BatchScheduleState-{STAGE}",
+        f"BatchScheduleTokens-{STAGE}",
     }
 
 
@@ -78,6 +79,7 @@ def test_details_of_ended_runs_and_answers_expire_and_schedules_do_not() -> None
         "HistoryTable": None,
         "JobsTable": enabled,
         "StateTable": enabled,
+        "TokensTable": enabled,
     }
 
 
