@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.core.access import Principal, Role
+from chalicelib.core.run import ENGINE
 from chalicelib.core.tokens import Token, without_secrets
 from chalicelib.errors import ConflictError, InvalidInputError, Problem
 
@@ -17,6 +18,8 @@ MAX_SCOPES = 20  # API Gateway hands on what it is told of a principal, within l
 USE_NOTED = timedelta(hours=1)  # how exactly the last use of a token is known
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+# Who else acts in histories: nobody may pass for them. `table` is who edits statuses by hand.
+_OURS = frozenset({ENGINE, "table"})
 # The beginning of a schedule's id is a possible id too (SCHEDULE_ID of core/document.py).
 _SCOPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
@@ -152,6 +155,8 @@ def recognise(token: Token, record: TokenRecord | None, now: datetime) -> Princi
 
 
 def _faults(wish: TokenWish) -> Iterator[Problem]:
+    if wish.name.lower() in _OURS:
+        yield Problem("$.name", "histories call others so", repr(wish.name), "another name")
     if not _NAME.fullmatch(wish.name):
         allowed = "1 to 64 letters, digits, . _ @ and -, the first a letter or digit"
         yield Problem("$.name", "is no name of a token", _found(wish.name), allowed)

@@ -28,7 +28,7 @@ PATTERN = (
     rf"_[0-9A-Za-z]{{{_CHECKSUM_LENGTH}}}"
 )
 # The whole header `Authorization`: what a gateway may refuse before it asks anybody.
-HEADER_PATTERN = rf"^[Bb]earer {PATTERN}$"
+HEADER_PATTERN = rf"^[Bb][Ee][Aa][Rr][Ee][Rr] {PATTERN}$"
 
 _IN_TEXT = re.compile(rf"({_PREFIX}_[0-9a-z]{{{ID_LENGTH}}}_)[0-9A-Za-z_]+")
 
@@ -57,8 +57,7 @@ class Token:
 
     def fits(self, digest: str | None) -> bool:
         """Say whether the stored digest is of this secret; None, of no token, fits none."""
-        is_same = hmac.compare_digest(self.digest, digest or _OF_NOBODY)
-        return is_same and digest is not None
+        return hmac.compare_digest(self.digest, digest or _OF_NOBODY)
 
 
 def make_token(chance: bytes) -> Token:

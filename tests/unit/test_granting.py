@@ -68,6 +68,12 @@ def test_a_name_is_plain(name: str) -> None:
     assert problems(replace(WISH, name=name))[0].startswith("$.name: is no name of a token")
 
 
+@pytest.mark.parametrize("name", ["engine", "table", "Engine"])
+def test_nobody_passes_for_the_engine_in_histories(name: str) -> None:
+    expected = f"$.name: histories call others so; found {name!r}; allowed: another name"
+    assert problems(replace(WISH, name=name)) == [expected]
+
+
 @pytest.mark.parametrize("days", [-1, 0, 91, 100_000])
 def test_a_token_lasts_a_day_at_least_and_90_at_most(days: int) -> None:
     expected = f"$.days: a token can't last that long; found {days}; allowed: 1 to 90"

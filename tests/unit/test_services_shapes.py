@@ -2,7 +2,9 @@
 
 from datetime import timedelta, timezone
 
+from chalicelib.core.access import Role
 from chalicelib.core.explaining import Cause
+from chalicelib.core.granting import TokenRecord
 from chalicelib.core.lifecycle import Act, JobStatus
 from chalicelib.core.operating import operate
 from chalicelib.core.restarting import plan_restart
@@ -15,6 +17,7 @@ from chalicelib.services.shapes import (
     run_shape,
     schedule_shape,
     seconds_between,
+    token_shape,
 )
 from tests.builders import job, loaded
 from tests.unit.runs import NOW, after, header, order, run_of, spec, state
@@ -88,3 +91,29 @@ def test_an_explanation_is_told_down_to_its_last_link() -> None:
     [link] = shape["because"]
     assert (shape["status"], shape["facts"], shape["more"]) == ("UPSTREAM_FAILED", [], 0)
     assert (link["jobName"], link["facts"], link["because"]) == ("a", ["exit code 3"], [])
+
+
+def test_a_token_is_told_of_without_its_secret_or_the_digest_of_it() -> None:
+    record = TokenRecord(
+        id="k3abcdefgh",
+        digest="d" * 64,
+        name="ann",
+        role=Role.OPERATOR,
+        scopes=("etl-",),
+        created_at=NOW,
+        created_by="root",
+        expires_at=after(60),
+    )
+    assert token_shape(record, NOW) == {
+        "tokenId": "k3abcdefgh",
+        "name": "ann",
+        "role": "operator",
+        "scopes": ["etl-"],
+        "standing": "active",
+        "createdAt": "2026-11-23T12:00:00.000000Z",
+        "createdBy": "root",
+        "expiresAt": "2026-11-23T12:01:00.000000Z",
+        "revokedAt": None,
+        "revokedBy": None,
+        "lastUsedAt": None,
+    }

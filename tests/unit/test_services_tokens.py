@@ -134,6 +134,11 @@ def test_a_use_is_noted_when_it_is_due(store: MemoryTokens) -> None:
     assert found.is_use_due
 
 
+def test_a_use_that_is_not_due_costs_no_write(caplog: pytest.LogCaptureFixture) -> None:
+    tokens.note_use(FailingTokens(), ROOT, NOW)
+    assert caplog.messages == []
+
+
 def test_a_use_that_can_not_be_noted_fails_nothing(caplog: pytest.LogCaptureFixture) -> None:
     store = FailingTokens()
     made = created(store)

@@ -106,6 +106,7 @@ def test_nothing_stored_fits_no_secret() -> None:
     [
         ("Bearer abs_x", "abs_x"),
         ("bearer abs_x", "abs_x"),
+        ("BEARER abs_x", "abs_x"),
         ("Bearer  abs_x", " abs_x"),
         ("Basic abs_x", ""),
         ("abs_x", ""),
@@ -114,6 +115,16 @@ def test_nothing_stored_fits_no_secret() -> None:
 )
 def test_a_token_is_borne_in_the_header_after_the_word_bearer(header: str, text: str) -> None:
     assert borne(header) == text
+
+
+@pytest.mark.parametrize("word", ["Bearer", "bearer", "BEARER"])
+def test_what_we_would_take_gets_through_the_gateways_check(word: str) -> None:
+    header = f"{word} {ONE.text}"
+    assert re.search(HEADER_PATTERN, header)
+    assert parse_token(borne(header)) == ONE
+    for other in (f"{word}  {ONE.text}", f"{header} ", ONE.text, f"x{header}"):
+        assert not re.search(HEADER_PATTERN, other)
+        assert parse_token(borne(other)) is None
 
 
 def test_a_token_is_named_by_its_id_a_beginning_of_it_or_itself() -> None:
