@@ -1,13 +1,15 @@
 """Everything that AWS can call, and where it goes: a table of contents, no logic.
 
 The first six are the states of stepfunctions/batch-scheduler.asl.json; the next three are told by
-EventBridge; the last one looks after runs that nobody drives.
+EventBridge; one looks after runs that nobody drives. The routes of the HTTP API are in
+chalicelib/api/routes.py, and the authorizer stands before all of them but one.
 """
 
 from typing import Any
 
-from chalice.app import Chalice, CloudWatchEvent, Rate
+from chalice.app import AuthRequest, Chalice, CloudWatchEvent, Rate
 
+from chalicelib.api.registering import register
 from chalicelib.bootstrap import driving_ports
 from chalicelib.core.messages import parse_message
 from chalicelib.core.naming import parse_start
@@ -102,3 +104,14 @@ def reconcile(event: CloudWatchEvent) -> Json:
     context: Any = event.context  # which Chalice calls a mapping, and Lambda gives as an object
     remaining = context.get_remaining_time_in_millis
     return {"found": reconciling.reconcile(driving_ports(), remaining)}
+
+
+@app.authorizer(ttl_seconds=0)
+def authorize(request: AuthRequest) -> Json:
+    """Recognise nobody."""
+    everything = {"Action": "execute-api:Invoke", "Effect": "Deny", "Resource": ["*"]}
+    policy = {"Version": "2012-10-17", "Statement": [everything]}
+    return {"principalId": "nobody", "context": {}, "policyDocument": policy}
+
+
+register(app, authorize)

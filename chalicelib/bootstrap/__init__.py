@@ -16,6 +16,7 @@ from chalicelib.ports import DrivingPorts, JobLogs, Ports
 from chalicelib.services.migrating import OldItem
 
 _given: ContextVar[DrivingPorts | None] = ContextVar("_given", default=None)
+_offered: "ContextVar[Served | None]" = ContextVar("_offered", default=None)
 
 
 class Driver(Protocol):
@@ -46,8 +47,8 @@ class Driver(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
-class Edition(Protocol):
-    """Everything that a person's program works with."""
+class Served(Protocol):
+    """Everything that the HTTP API works with: who is asking comes with each request."""
 
     @property
     def ports(self) -> Ports: ...
@@ -56,24 +57,28 @@ class Edition(Protocol):
     def logs(self) -> JobLogs: ...
 
     @property
-    def actor(self) -> str:
-        """Who is typing, for the audit trail."""
-
-    @property
     def directory(self) -> str:
         """Where jobs that are started here work; empty where that means nothing."""
-
-    def prepare(self) -> None:
-        """Let come up what takes time, while something else is done."""
-
-    def driver(self, doing: str) -> Driver:
-        """What drives the runs, or follows the one that does."""
 
     def holder(self) -> str | None:
         """Who drives the runs now, for people; None when nobody does."""
 
     def peek_details(self, job_ids: Sequence[str]) -> list[JobDetail]:
         """What the queue has on record of these jobs."""
+
+
+class Edition(Served, Protocol):
+    """Everything that a person's program works with."""
+
+    @property
+    def actor(self) -> str:
+        """Who is typing, for the audit trail."""
+
+    def prepare(self) -> None:
+        """Let come up what takes time, while something else is done."""
+
+    def driver(self, doing: str) -> Driver:
+        """What drives the runs, or follows the one that does."""
 
     def look_after(self) -> int:
         """See that what drives elsewhere drives every unfinished run; how many it did not."""
@@ -134,3 +139,26 @@ def serving(ports: DrivingPorts) -> Iterator[None]:
         yield
     finally:
         _given.reset(token)
+
+
+def served() -> Served:
+    """What the handlers of the HTTP API work with: what `offering` gives, else the stage on AWS."""
+    return _offered.get() or _own_edition()
+
+
+@lru_cache(maxsize=1)
+def _own_edition() -> Served:
+    """Of this process, made at the first request: only clients and settings are kept in it."""
+    from chalicelib.bootstrap.on_aws import AwsEdition
+
+    return AwsEdition(read_settings())
+
+
+@contextmanager
+def offering(edition: Served) -> Iterator[None]:
+    """Let the handlers work with this for a while, in this thread, as a local server does."""
+    token = _offered.set(edition)
+    try:
+        yield
+    finally:
+        _offered.reset(token)

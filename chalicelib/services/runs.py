@@ -1,5 +1,6 @@
 """Starting runs: a version of a schedule, with a run's parameters, frozen into a run."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -55,6 +56,7 @@ def start(
     _check_runnable(ports, resolved)
     jobs = _pinned(ports, resolved)
     states = initial_states(jobs)
+    counts = Counter(str(state.status) for state in states.values())
     first = request.at or ports.clock()
     for tick in range(_TRIES):
         started_at = first + timedelta(microseconds=tick)
@@ -71,6 +73,7 @@ def start(
             reason=request.reason,
             working_directory=join(request.working_directory, document.working_directory or ""),
             driver=request.driver,
+            counts=dict(counts),
         )
         try:
             ports.runs.create_run(header, jobs, states)

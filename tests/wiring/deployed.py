@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import app
+from chalicelib.api.desk import HANDLER
 from cloudformation import rendering
 from cloudformation.rendering import CONFIG, FUNCTIONS_TEMPLATE, POLICIES, Place, Stage
 
@@ -13,9 +14,14 @@ PLACE = Place("aws", "123456789012", "eu-central-1")
 CALLED_LATER = {"job_state_changed", "execution_ended", "schedule_uploaded", "reconcile"}
 """Functions that AWS calls without waiting for the answer."""
 
+NOT_DEPLOYED = {"authorize"}
+"""What stands before the HTTP API, which is not deployed yet."""
+
 
 def functions() -> list[str]:
-    return sorted(app.app.handler_map)
+    """All but the one of the HTTP API, which Chalice makes of the handlers of its routes."""
+    names = set(app.app.handler_map) - NOT_DEPLOYED
+    return sorted(name for name in names if not name.startswith(HANDLER))
 
 
 @cache
