@@ -25,6 +25,11 @@ def no_schedule(schedule_id: str, version: int | None) -> NotFoundError:
     return NotFoundError("schedule", schedule_id, hint, told=told)
 
 
+def schedule_moved(schedule: StoredSchedule) -> ConflictError:
+    told = f"Schedule {schedule.schedule_id!r} is no longer at version {schedule.version}."
+    return ConflictError(told, event="delete schedule")
+
+
 def no_run(run_id: str) -> NotFoundError:
     return NotFoundError("run", run_id)
 

@@ -14,7 +14,7 @@ from chalicelib.api import asking, problems
 from chalicelib.api.answering import Answer, sent
 from chalicelib.api.problems import RefusedError
 from chalicelib.api.routes import OF_OPERATION, Route
-from chalicelib.bootstrap import Served, served
+from chalicelib.bootstrap import served
 from chalicelib.core.access import Principal, Role
 from chalicelib.core.lifecycle import Act
 from chalicelib.core.naming import parse_start, run_id
@@ -22,6 +22,7 @@ from chalicelib.core.operating import Order
 from chalicelib.core.run import RunHeader
 from chalicelib.errors import InvalidInputError
 from chalicelib.ports import Ports
+from chalicelib.services.served import Served
 from chalicelib.store_words import no_run, no_schedule
 
 M = TypeVar("M", bound=BaseModel)

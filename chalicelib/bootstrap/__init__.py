@@ -3,20 +3,20 @@
 `one_machine` and `on_aws` are imported when they are asked for: boto3 alone costs half a second.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Protocol
 
 from chalicelib.config import AWS, Settings, read_settings
-from chalicelib.core.batch import JobDetail
 from chalicelib.core.run import Run, RunHeader
-from chalicelib.ports import DrivingPorts, JobLogs, Ports
+from chalicelib.ports import DrivingPorts
 from chalicelib.services.migrating import OldItem
+from chalicelib.services.served import Served
 
 _given: ContextVar[DrivingPorts | None] = ContextVar("_given", default=None)
-_offered: "ContextVar[Served | None]" = ContextVar("_offered", default=None)
+_offered: ContextVar[Served | None] = ContextVar("_offered", default=None)
 
 
 class Driver(Protocol):
@@ -45,26 +45,6 @@ class Driver(Protocol):
     def __enter__(self) -> "Driver": ...
 
     def __exit__(self, *_: object) -> None: ...
-
-
-class Served(Protocol):
-    """Everything that the HTTP API works with: who is asking comes with each request."""
-
-    @property
-    def ports(self) -> Ports: ...
-
-    @property
-    def logs(self) -> JobLogs: ...
-
-    @property
-    def directory(self) -> str:
-        """Where jobs that are started here work; empty where that means nothing."""
-
-    def holder(self) -> str | None:
-        """Who drives the runs now, for people; None when nobody does."""
-
-    def peek_details(self, job_ids: Sequence[str]) -> list[JobDetail]:
-        """What the queue has on record of these jobs."""
 
 
 class Edition(Served, Protocol):

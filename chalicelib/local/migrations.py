@@ -117,7 +117,17 @@ BEGIN
 END;
 """
 
-STEPS = (_VERSION_1,)
+# Schedules that are out of use: those whose newest version is the one named here.
+_DELETIONS = """
+CREATE TABLE deletions (
+    id TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    deleted_at TEXT NOT NULL,
+    deleted_by TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+STEPS = (_VERSION_1, _DELETIONS)
 LATEST = len(STEPS)
 
 

@@ -3,10 +3,11 @@
 Times are ISO 8601 in UTC with a Z, durations seconds, absent values null.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
+from chalicelib.core.advising import Advice, command
+from chalicelib.core.drawing import Measures, Node, layers
 from chalicelib.core.explaining import Cause
 from chalicelib.core.naming import start_text
 from chalicelib.core.operating import Operation
@@ -14,11 +15,21 @@ from chalicelib.core.restarting import RestartPlan
 from chalicelib.core.run import Event, JobState, RunHeader
 from chalicelib.core.schedule import JobSpec
 from chalicelib.ports import StoredSchedule
+from chalicelib.services.shape_types import (
+    AdviceShape,
+    CauseShape,
+    EventShape,
+    GraphShape,
+    JobShape,
+    OperationShape,
+    RestartShape,
+    RunShape,
+    ScheduleShape,
+    ValidationShape,
+)
 
-Shape = dict[str, Any]
 
-
-def run_shape(header: RunHeader) -> Shape:
+def run_shape(header: RunHeader) -> RunShape:
     """One run."""
     return {
         "runId": header.run_id,
@@ -39,7 +50,7 @@ def run_shape(header: RunHeader) -> Shape:
     }
 
 
-def job_shape(spec: JobSpec, state: JobState) -> Shape:
+def job_shape(spec: JobSpec, state: JobState) -> JobShape:
     """One job of a run."""
     return {
         "jobName": spec.name,
@@ -55,7 +66,7 @@ def job_shape(spec: JobSpec, state: JobState) -> Shape:
     }
 
 
-def event_shape(event: Event) -> Shape:
+def event_shape(event: Event) -> EventShape:
     """One line of history; `jobName` is null for the run itself."""
     return {
         "sequence": event.sequence,
@@ -72,7 +83,7 @@ def event_shape(event: Event) -> Shape:
     }
 
 
-def schedule_shape(schedule: StoredSchedule) -> Shape:
+def schedule_shape(schedule: StoredSchedule) -> ScheduleShape:
     """One version of a schedule, without its document."""
     return {
         "scheduleId": schedule.schedule_id,
@@ -85,7 +96,18 @@ def schedule_shape(schedule: StoredSchedule) -> Shape:
     }
 
 
-def operation_shape(operation: Operation) -> Shape:
+def validation_shape(schedule_id: str, size: Measures) -> ValidationShape:
+    """How large an acceptable schedule is."""
+    return {
+        "scheduleId": schedule_id,
+        "valid": True,
+        "jobs": size.jobs,
+        "dependencies": size.dependencies,
+        "depth": size.depth,
+    }
+
+
+def operation_shape(operation: Operation) -> OperationShape:
     """What an operator's verb did: each job it changed, each it could not and why."""
     return {
         "runId": operation.header.run_id,
@@ -105,7 +127,7 @@ def operation_shape(operation: Operation) -> Shape:
     }
 
 
-def restart_shape(plan: RestartPlan) -> Shape:
+def restart_shape(plan: RestartPlan) -> RestartShape:
     """What a restart would do or did."""
     return {
         "runId": plan.header.run_id,
@@ -117,7 +139,7 @@ def restart_shape(plan: RestartPlan) -> Shape:
     }
 
 
-def cause_shape(cause: Cause) -> Shape:
+def cause_shape(cause: Cause) -> CauseShape:
     """One link of an explanation with the links below it."""
     return {
         "jobName": cause.job or None,
@@ -126,6 +148,29 @@ def cause_shape(cause: Cause) -> Shape:
         "facts": list(cause.facts),
         "more": cause.more,
         "because": [cause_shape(below) for below in cause.because],
+    }
+
+
+def advice_shape(advice: Iterable[Advice], where: Sequence[str] = ()) -> list[AdviceShape]:
+    """Commands to type; `where` are the options that say which edition is meant."""
+    return [{"command": command(each.in_full, where), "effect": each.effect} for each in advice]
+
+
+def graph_shape(title: str, nodes: Sequence[Node]) -> GraphShape:
+    """A graph as it is drawn."""
+    layer = layers({node.name: node.upstream for node in nodes})
+    return {
+        "title": title,
+        "jobs": [
+            {
+                "jobName": node.name,
+                "jobDependencies": list(node.upstream),
+                "layer": layer[node.name],
+                "jobStatus": node.status or None,
+                "note": node.note or None,
+            }
+            for node in nodes
+        ],
     }
 
 

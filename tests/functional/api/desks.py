@@ -9,10 +9,11 @@ from chalice.app import AuthRequest, AuthResponse, Chalice
 from chalice.test import Client, HTTPResponse
 
 from chalicelib.api.registering import register
-from chalicelib.bootstrap import Served, offering
+from chalicelib.bootstrap import offering
 from chalicelib.core.access import Principal, Role
 from chalicelib.core.batch import JobDetail
 from chalicelib.ports import JobLogs, LogChunk, Ports
+from chalicelib.services.served import Served
 from tests.unit.stores import world
 
 Json = dict[str, Any]
