@@ -30,6 +30,10 @@ def schedule_moved(schedule: StoredSchedule) -> ConflictError:
     return ConflictError(told, event="delete schedule")
 
 
+def request_moved() -> ConflictError:
+    return ConflictError("The request has been taken up meanwhile.", event="put request")
+
+
 def no_run(run_id: str) -> NotFoundError:
     return NotFoundError("run", run_id)
 

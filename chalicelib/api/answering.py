@@ -52,7 +52,7 @@ class Sent(Response):
 
 def sent(request: Request, answer: Answer) -> Response:
     """The response to a request, which may be that nothing has changed."""
-    text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
+    text = text_of(answer)
     headers: dict[str, str | list[str]] = {**_ALWAYS, "Content-Type": answer.media_type}
     if answer.location:
         headers["Location"] = prefix(request.context) + answer.location
@@ -69,6 +69,11 @@ def sent(request: Request, answer: Answer) -> Response:
         return Sent(text, headers, answer.status.value)
     headers["Content-Encoding"] = "gzip"
     return Sent(gzip.compress(text.encode(), 5, mtime=0), headers, answer.status.value)
+
+
+def text_of(answer: Answer) -> str:
+    """The body as a text."""
+    return answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
 
 
 def prefix(context: Mapping[str, Any]) -> str:

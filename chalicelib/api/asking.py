@@ -1,6 +1,5 @@
 """Requests as handlers read them: the query and the body by their models, never as they come."""
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -12,6 +11,7 @@ from chalicelib.core.problems import describe
 from chalicelib.core.reading import MAX_BYTES, parse
 from chalicelib.core.wording import Speller
 from chalicelib.errors import InvalidInputError, Problem
+from chalicelib.services.schedules import ANY, Seen
 
 MAX_BODY = 1024 * 1024  # bytes of a body that is no schedule
 _JSON = frozenset({"application/json", ""})
@@ -40,7 +40,27 @@ def query(request: Request, model: type[M]) -> M:
 
 def body(request: Request, model: type[M]) -> M:
     """The JSON body by its model; none is an empty object. Raises InvalidInputError."""
-    return _validated(model, json_body(request), "$.")
+    return validated(model, json_body(request))
+
+
+def validated(model: type[M], value: object) -> M:
+    """The value by its model. Raises InvalidInputError."""
+    return _validated(model, value, "$.")
+
+
+def seen(request: Request) -> Seen | None:
+    """What If-Match and If-None-Match say of what is to be replaced. Raises InvalidInputError."""
+    tags, nothing = header(request, "if-match"), header(request, "if-none-match")
+    if nothing not in ("", ANY):
+        raise InvalidInputError.at("If-None-Match", "says too much here", allowed=ANY)
+    if not tags and not nothing:
+        return None
+    words = [tag.strip() for tag in tags.split(",") if tag.strip()]
+    # A weak tag promises too little to be replaced by it (RFC 9110, 13.1.1).
+    strong = [word.strip('"') for word in words if not word.startswith("W/")]
+    if words and not strong:
+        raise InvalidInputError.at("If-Match", "is weak", allowed='an ETag of ours, "1-0a1b…"')
+    return Seen(tags=strong, nothing=bool(nothing))
 
 
 def json_body(request: Request) -> object:
@@ -100,6 +120,6 @@ def _is_list(field: object) -> bool:
     return "list[" in str(getattr(field, "annotation", ""))
 
 
-def header(headers: Mapping[str, str], name: str) -> str:
+def header(request: Request, name: str) -> str:
     """A header's text, empty if it is not there."""
-    return str(headers.get(name, "")).strip()
+    return str(request.headers.get(name, "")).strip()

@@ -35,9 +35,10 @@ OF_ERROR: Mapping[type[SchedulerError], HTTPStatus] = {
 class RefusedError(Exception):
     """What only HTTP refuses: a role that is too low, a type or a size that is not taken."""
 
-    def __init__(self, status: HTTPStatus, detail: str) -> None:
+    def __init__(self, status: HTTPStatus, detail: str, problems: tuple[Problem, ...] = ()) -> None:
         self.status = status
         self.detail = detail
+        self.problems = problems
         super().__init__(detail)
 
 
@@ -51,7 +52,7 @@ def status_of(error: SchedulerError) -> HTTPStatus:
 def told(error: Exception) -> tuple[HTTPStatus, dict[str, Any]]:
     """The status and the problem document of any error; of a bug, nothing that is inside."""
     if isinstance(error, RefusedError):
-        return error.status, document(error.status, error.detail)
+        return error.status, document(error.status, error.detail, error.problems)
     if not isinstance(error, SchedulerError):
         logger.error("a request failed by a bug: %s", type(error).__name__, exc_info=error)
         status = HTTPStatus.INTERNAL_SERVER_ERROR

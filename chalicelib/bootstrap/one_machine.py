@@ -19,6 +19,7 @@ from chalicelib.local.host_protocol import HostSettings, inherited
 from chalicelib.local.sqlite_store import SqliteStore
 from chalicelib.ports import JobLogs, Ports
 from chalicelib.services.migrating import OldItem
+from chalicelib.services.repeating import Requests
 
 # What drives is imported when something is to be driven: by then the host is coming up.
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class LocalEdition:
             schedules=self._store, runs=self._store, queue=self._queue, clock=SystemClock()
         )
         self.logs: JobLogs = HostLogs(settings.state)
+        self.requests: Requests = self._store.requests
         self.actor = settings.actor
         self.directory = str(Path.cwd())
 

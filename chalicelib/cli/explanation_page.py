@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from chalicelib.cli.commands import advice_shape, print_advice
+from chalicelib.cli.commands import print_advice
 from chalicelib.cli.meant import find_job
 from chalicelib.cli.session import Session
 from chalicelib.cli.tables import one_line, printable, style_of
@@ -13,7 +13,7 @@ from chalicelib.core.explaining import Cause
 from chalicelib.core.run import RunHeader
 from chalicelib.errors import NotFoundError
 from chalicelib.services.explanations import Explanation, explain
-from chalicelib.services.shapes import cause_shape
+from chalicelib.services.shapes import explanation_shape
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,13 +25,7 @@ def show_explanation(session: Session, what: str, run: str) -> None:
     found = explain(session.edition, header.run_id, name)
     found = replace(found, cause=_placed(session, found.cause))
     if session.as_json:
-        shape = {
-            "runId": header.run_id,
-            "cause": cause_shape(found.cause),
-            "logs": {job: list(lines) for job, lines in found.logs.items()},
-            "possible": advice_shape(session, found.advice),
-        }
-        session.write_json(shape)
+        session.write_json(explanation_shape(found, session.where))
         return
     _print_cause(session.console, found, found.cause, 0)
     print_advice(session, found.advice)

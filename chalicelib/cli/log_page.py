@@ -15,6 +15,7 @@ from chalicelib.core.facts import telling
 from chalicelib.core.lifecycle import FINAL
 from chalicelib.core.run import JobState
 from chalicelib.services.logs import LogSource, Place
+from chalicelib.services.shapes import log_shape
 
 _PAUSE = 0.2  # s between looks at a log that is followed
 
@@ -54,18 +55,7 @@ def _show_once(session: Session, request: LogRequest, source: LogSource) -> None
     state, place = source.state(), source.place()
     lines = source.lines(place, request.lines) if place else iter(())
     if session.as_json:
-        session.write_json(
-            {
-                "runId": source.run_id,
-                "jobName": source.name,
-                "jobStatus": state.status.value,
-                "jobId": place.job_id if place else None,
-                "attempt": place.attempt if place else None,
-                "queueAttempt": place.queue_attempt if place else None,
-                "exists": place is not None,
-                "lines": list(lines),
-            }
-        )
+        session.write_json(log_shape(source, state, place, lines))
         return
     if place is None:
         session.warn([absence(session, source, state)])

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from chalicelib.local.database import Database
+from chalicelib.local.sqlite_requests import SqliteRequests
 from chalicelib.local.sqlite_runs import SqliteRuns
 from chalicelib.local.sqlite_schedules import SqliteSchedules
 
@@ -14,6 +15,7 @@ class SqliteStore(SqliteSchedules, SqliteRuns):
         SqliteSchedules.__init__(self, database)
         SqliteRuns.__init__(self, database)
         self._database = database
+        self.requests = SqliteRequests(database)
 
     @classmethod
     def open(cls, directory: Path) -> "SqliteStore":

@@ -19,6 +19,16 @@ _ATTEMPT = re.compile(r"([1-9][0-9]{0,5})(?:\.([1-9][0-9]{0,5}))?")
 _ENDED = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRequest:
+    """Which log, and which part: the last `tail` lines, or what there is from `offset` on."""
+
+    job: str
+    attempt: str = ""
+    offset: int = 0
+    tail: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """One log: the queue's job id, our attempt, and the queue's own attempt within that."""
@@ -105,6 +115,29 @@ class LogSource:
                 raise NotFoundError("attempt", str(attempt), hint)
             job_id = ids[attempt]
         return f"{job_id}:{self._child}" if job_id and self._child else job_id, attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPart:
+    """Part of a log, and the offset to read on from; None for no log."""
+
+    source: LogSource
+    state: JobState
+    place: Place | None
+    lines: tuple[str, ...]
+    offset: int | None
+
+
+def read_log(served: Served, run_id: str, request: LogRequest) -> LogPart:
+    """Part of what a job wrote. Raises NotFoundError and InvalidInputError."""
+    source = log_source(served, run_id, request.job, request.attempt)
+    place = source.place()
+    if place is None:
+        return LogPart(source=source, state=source.state(), place=None, lines=(), offset=None)
+    chunk = source.tail(place, request.tail) if request.tail else source.read(place, request.offset)
+    return LogPart(
+        source=source, state=source.state(), place=place, lines=chunk.lines, offset=chunk.offset
+    )
 
 
 def log_source(served: Served, run_id: str, job: str, attempt: str = "") -> LogSource:

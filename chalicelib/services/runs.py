@@ -29,7 +29,8 @@ class StartRequest:
     """Who starts a run, with which parameters, and where its jobs work.
 
     `at` is the start that was asked for, now for None; `driver` the execution that is there to
-    drive it. With a driver the same actor gets, for the same start, the run that he got before.
+    drive it. With a driver, or `again`, which says that the same may have been asked before, the
+    same actor gets, for the same start, the run that he got before.
     """
 
     actor: str
@@ -38,6 +39,18 @@ class StartRequest:
     working_directory: str = ""
     at: datetime | None = None
     driver: str = ""
+    again: bool = False
+
+
+def started_before(ports: Ports, schedule_id: str, request: StartRequest) -> RunHeader | None:
+    """The run that the same request has started, whatever became of its schedule."""
+    if request.at is None:
+        return None
+    try:
+        found = ports.runs.get_header(run_id(schedule_id, request.at))
+    except NotFoundError:
+        return None
+    return found if found.started_by == request.actor else None
 
 
 def start(
@@ -78,10 +91,12 @@ def start(
         try:
             ports.runs.create_run(header, jobs, states)
         except ConflictError:
-            before = _given_before(ports, header) if request.driver else None
-            if before is not None:
-                return before
-            continue
+            before = None
+            if request.driver or request.again:
+                before = _given_before(ports, header)
+            if before is None:
+                continue
+            header = before
         except BackendError as error:
             if not error.retryable or not _is_there(ports, header):
                 raise

@@ -1,14 +1,17 @@
 """Keeping schedules: every accepted version of a document stays readable."""
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from chalicelib.core.diffing import Difference, difference
 from chalicelib.core.document import ScheduleDocument
 from chalicelib.core.drawing import Measures, measure, nodes_of_document
 from chalicelib.core.resolving import check_unfilled
 from chalicelib.errors import ChangedError, ConflictError, NotFoundError
 from chalicelib.ports import Ports, StoredSchedule
+from chalicelib.services.listing import Page
 
 ANY = "*"  # a version, whichever it is
 _DIGEST = 16  # hexadecimal digits of a digest that tell two contents apart
@@ -31,6 +34,16 @@ class Placed:
 
     stored: StoredSchedule
     is_new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """Two versions of a schedule, and what they differ in."""
+
+    schedule_id: str
+    before: int
+    after: int
+    difference: Difference
 
 
 def tag_of(schedule: StoredSchedule) -> str:
@@ -78,6 +91,31 @@ def delete(ports: Ports, schedule_id: str, actor: str, seen: Seen | None = None)
     except ConflictError as error:
         raise _late(error, seen) from error
     return newest
+
+
+def versions(
+    ports: Ports, schedule_id: str, limit: int, before: int | None
+) -> Page[StoredSchedule, int]:
+    """The versions of a schedule, deleted or not, the newest first. Raises NotFoundError."""
+    found = ports.schedules.list_versions(schedule_id, before=before, limit=limit + 1)
+    if not found and before is None:
+        ports.schedules.get_schedule(schedule_id)  # which tells that it is not there
+    page = found[:limit]
+    return Page(page, page[-1].version if len(found) > limit else None)
+
+
+def compare(ports: Ports, schedule_id: str, before: int | None, after: int | None) -> Compared:
+    """What two versions differ in: the newest and the one before it unless they are named.
+
+    Raises NotFoundError.
+    """
+    if after is None:
+        after = versions(ports, schedule_id, 1, None).items[0].version
+    if before is None:
+        before = max(1, after - 1)
+    old, new = (ports.schedules.get_schedule(schedule_id, each) for each in (before, after))
+    found = difference(json.loads(old.document), json.loads(new.document))
+    return Compared(schedule_id=schedule_id, before=before, after=after, difference=found)
 
 
 def validate(document: ScheduleDocument) -> Measures:

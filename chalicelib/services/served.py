@@ -5,6 +5,7 @@ from typing import Protocol
 
 from chalicelib.core.batch import JobDetail
 from chalicelib.ports import JobLogs, Ports
+from chalicelib.services.repeating import Requests
 
 
 class Served(Protocol):
@@ -15,6 +16,10 @@ class Served(Protocol):
 
     @property
     def logs(self) -> JobLogs: ...
+
+    @property
+    def requests(self) -> Requests:
+        """The requests that may come twice."""
 
     @property
     def directory(self) -> str:

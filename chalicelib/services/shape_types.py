@@ -180,6 +180,39 @@ class GraphShape(TypedDict):
     jobs: list[GraphJobShape]
 
 
+class AttemptShape(TypedDict):
+    """One attempt of a job; `status` is null while it lasts."""
+
+    attempt: int
+    jobId: str | None
+    handedOverAt: str
+    startedAt: str | None
+    stoppedAt: str | None
+    status: str | None
+    exitCode: int | None
+
+
+class TimelineJobShape(TypedDict):
+    """The attempts of a job."""
+
+    jobName: str
+    jobStatus: JobStatusName
+    attempts: list[AttemptShape]
+
+
+class DifferenceShape(TypedDict):
+    """What two versions of a schedule differ in; `unified` is for people."""
+
+    scheduleId: str
+    before: int
+    after: int
+    added: list[str]
+    removed: list[str]
+    changed: list[str]
+    fields: list[str]
+    unified: list[str]
+
+
 class LogShape(TypedDict):
     """What a job wrote."""
 
@@ -191,3 +224,9 @@ class LogShape(TypedDict):
     queueAttempt: int | None
     exists: bool
     lines: list[str]
+
+
+class LogPartShape(LogShape):
+    """Part of what a job wrote, and where to read on; null when there is no log."""
+
+    nextOffset: int | None

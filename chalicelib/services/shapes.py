@@ -14,17 +14,27 @@ from chalicelib.core.operating import Operation
 from chalicelib.core.restarting import RestartPlan
 from chalicelib.core.run import Event, JobState, RunHeader
 from chalicelib.core.schedule import JobSpec
-from chalicelib.ports import StoredSchedule
+from chalicelib.core.timeline import Bar
+from chalicelib.ports import JobRecord, StoredSchedule
+from chalicelib.services.explanations import Explanation
+from chalicelib.services.logs import LogPart, LogSource, Place
+from chalicelib.services.schedules import Compared
 from chalicelib.services.shape_types import (
     AdviceShape,
     CauseShape,
+    DifferenceShape,
     EventShape,
+    ExplanationShape,
     GraphShape,
     JobShape,
+    LogPartShape,
+    LogShape,
     OperationShape,
+    RefusedJobShape,
     RestartShape,
     RunShape,
     ScheduleShape,
+    TimelineJobShape,
     ValidationShape,
 )
 
@@ -121,10 +131,13 @@ def operation_shape(operation: Operation) -> OperationShape:
             }
             for change in operation.changes
         ],
-        "refused": [
-            {"jobName": refusal.job, "reason": refusal.sentence} for refusal in operation.refusals
-        ],
+        "refused": refusals_shape((each.job, each.sentence) for each in operation.refusals),
     }
+
+
+def refusals_shape(refused: Iterable[tuple[str, str]]) -> list[RefusedJobShape]:
+    """Jobs that a verb did nothing to, each with a sentence."""
+    return [{"jobName": job, "reason": sentence} for job, sentence in refused]
 
 
 def restart_shape(plan: RestartPlan) -> RestartShape:
@@ -171,6 +184,73 @@ def graph_shape(title: str, nodes: Sequence[Node]) -> GraphShape:
             }
             for node in nodes
         ],
+    }
+
+
+def explanation_shape(found: Explanation, where: Sequence[str] = ()) -> ExplanationShape:
+    """Why a run or a job stands where it stands."""
+    return {
+        "runId": found.header.run_id,
+        "cause": cause_shape(found.cause),
+        "logs": {job: list(lines) for job, lines in found.logs.items()},
+        "possible": advice_shape(found.advice, where),
+    }
+
+
+def timeline_job_shape(record: JobRecord, bars: Iterable[Bar]) -> TimelineJobShape:
+    """The attempts of a job."""
+    return {
+        "jobName": record.spec.name,
+        "jobStatus": record.state.status.value,
+        "attempts": [
+            {
+                "attempt": bar.attempt,
+                "jobId": bar.job_id or None,
+                "handedOverAt": start_text(bar.handed_over_at),
+                "startedAt": _time(bar.started_at),
+                "stoppedAt": _time(bar.stopped_at),
+                "status": bar.status or None,
+                "exitCode": bar.exit_code,
+            }
+            for bar in bars
+        ],
+    }
+
+
+def difference_shape(found: Compared) -> DifferenceShape:
+    """What two versions of a schedule differ in."""
+    difference = found.difference
+    return {
+        "scheduleId": found.schedule_id,
+        "before": found.before,
+        "after": found.after,
+        "added": list(difference.added),
+        "removed": list(difference.removed),
+        "changed": list(difference.changed),
+        "fields": list(difference.fields),
+        "unified": list(difference.lines),
+    }
+
+
+def log_part_shape(part: LogPart) -> LogPartShape:
+    """Part of what a job wrote."""
+    shape = log_shape(part.source, part.state, part.place, part.lines)
+    return {**shape, "nextOffset": part.offset}
+
+
+def log_shape(
+    source: LogSource, state: JobState, place: Place | None, lines: Iterable[str]
+) -> LogShape:
+    """What a job wrote."""
+    return {
+        "runId": source.run_id,
+        "jobName": source.name,
+        "jobStatus": state.status.value,
+        "jobId": place.job_id if place else None,
+        "attempt": place.attempt if place else None,
+        "queueAttempt": place.queue_attempt if place else None,
+        "exists": place is not None,
+        "lines": list(lines),
     }
 
 

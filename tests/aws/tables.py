@@ -33,7 +33,7 @@ OPEN_JOBS = [
 ]
 
 # TimeToLive is a call of its own in the API and a member of the template's resource.
-TTL = {TABLES.jobs: "expiresAt"}
+TTL = {TABLES.jobs: "expiresAt", TABLES.state: "expiresAt"}
 
 DEFINITIONS: list[dict[str, Any]] = [
     {
@@ -98,7 +98,22 @@ DEFINITIONS: list[dict[str, Any]] = [
             }
         ],
     },
+    {
+        "TableName": TABLES.state,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [
+            {"AttributeName": "part", "AttributeType": "S"},
+            {"AttributeName": "id", "AttributeType": "S"},
+        ],
+        "KeySchema": [
+            {"AttributeName": "part", "KeyType": "HASH"},
+            {"AttributeName": "id", "KeyType": "RANGE"},
+        ],
+    },
 ]
+
+# The other one is that of the HTTP API, which is not deployed yet.
+IN_THE_TEMPLATE = [each for each in DEFINITIONS if each["TableName"] != TABLES.state]
 
 
 def make(clients: Clients, region: str = REGION) -> None:

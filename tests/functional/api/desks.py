@@ -12,8 +12,12 @@ from chalicelib.api.registering import register
 from chalicelib.bootstrap import offering
 from chalicelib.core.access import Principal, Role
 from chalicelib.core.batch import JobDetail
+from chalicelib.local.memory_requests import MemoryRequests
 from chalicelib.ports import JobLogs, LogChunk, Ports
+from chalicelib.services import schedules
+from chalicelib.services.repeating import Requests
 from chalicelib.services.served import Served
+from tests.builders import job, loaded
 from tests.unit.stores import world
 
 Json = dict[str, Any]
@@ -48,6 +52,7 @@ class MemoryEdition:
         self.ports = ports or world()
         self.written = MemoryLogs()
         self.logs: JobLogs = self.written
+        self.requests: Requests = MemoryRequests()
         self.details: dict[str, JobDetail] = {}
 
     def holder(self) -> str | None:
@@ -125,3 +130,17 @@ def believing_app() -> Chalice:
 
 def memory_desk(edition: Served | None = None) -> HttpDesk:
     return HttpDesk(edition or MemoryEdition(), Client(believing_app(), project_dir="/nowhere"))
+
+
+def desk_with(*schedule_ids: str) -> HttpDesk:
+    """A desk where these schedules are stored: `clean` runs after `load`."""
+    desk = memory_desk()
+    for schedule_id in schedule_ids:
+        document = loaded(
+            job("load"),
+            job("clean", "load"),
+            scheduleId=schedule_id,
+            parameters={"day": {"default": "today"}},
+        )
+        schedules.put(desk.edition.ports, document, "ada")
+    return desk

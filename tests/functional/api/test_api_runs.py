@@ -1,18 +1,7 @@
 """Runs over HTTP, on ports in memory."""
 
 from chalicelib.core.access import Role
-from chalicelib.services import schedules
-from tests.builders import job, loaded
-from tests.functional.api.desks import HttpDesk, memory_desk
-
-
-def desk_with(*schedule_ids: str) -> HttpDesk:
-    desk = memory_desk()
-    for schedule_id in schedule_ids:
-        document = loaded(job("load"), job("clean", "load"), scheduleId=schedule_id,
-                          parameters={"day": {"default": "today"}})  # fmt: skip
-        schedules.put(desk.edition.ports, document, "ada")
-    return desk
+from tests.functional.api.desks import desk_with, memory_desk
 
 
 def test_a_run_is_started_and_found_where_the_answer_says() -> None:
