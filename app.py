@@ -1,7 +1,8 @@
 """Everything that AWS can call, and where it goes: a table of contents, no logic.
 
 The first six are the states of stepfunctions/batch-scheduler.asl.json; the next three are told by
-EventBridge; one looks after runs that nobody drives. The last one stands before the HTTP API.
+EventBridge; one looks after runs that nobody drives. The routes of the HTTP API are in
+chalicelib/api/routes.py, and the authorizer stands before all of them but one.
 """
 
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from chalice.app import AuthRequest, Chalice, CloudWatchEvent, Rate
 
 from chalicelib.api import authorizing
+from chalicelib.api.registering import register
 from chalicelib.bootstrap import access_ports, driving_ports
 from chalicelib.core.messages import parse_message
 from chalicelib.core.naming import parse_start
@@ -109,3 +111,6 @@ def reconcile(event: CloudWatchEvent) -> Json:
 def authorize(request: AuthRequest) -> Json:
     """Say what the bearer of a token may call."""
     return authorizing.authorize(access_ports(), request.token, request.method_arn)
+
+
+register(app, authorize)

@@ -1,11 +1,13 @@
 """Every error raised on purpose, drawn as a tree.
 
 SchedulerError
-├── InvalidInputError   path, reason, problems        -> exit 2
-├── NotFoundError       kind, id                      -> exit 4
-│   └── ExpiredError    archive                       -> exit 4
-├── ConflictError       status, event                 -> exit 5
-└── BackendError        service, operation, retryable -> exit 6
+├── InvalidInputError       path, reason, problems        -> exit 2
+│   └── ContradictionError                                -> exit 2
+├── NotFoundError           kind, id                      -> exit 4
+│   └── ExpiredError        archive                       -> exit 4
+├── ConflictError           status, event                 -> exit 5
+│   └── ChangedError                                      -> exit 5
+└── BackendError            service, operation, retryable -> exit 6
 
 Anything else that escapes is a bug and keeps its traceback.
 """
@@ -67,6 +69,10 @@ class InvalidInputError(SchedulerError):
         return self.problems[0].reason
 
 
+class ContradictionError(InvalidInputError):
+    """A request says to be the same as an earlier one, and asks for something else."""
+
+
 class NotFoundError(SchedulerError):
     """Nothing of that kind has that id."""
 
@@ -99,6 +105,10 @@ class ConflictError(SchedulerError):
         self.status = status
         self.event = event
         super().__init__(message)
+
+
+class ChangedError(ConflictError):
+    """What is true now is not what the caller said to have seen; nothing was changed."""
 
 
 class BackendError(SchedulerError):

@@ -55,10 +55,33 @@ class ScheduleStore(Protocol):
         """
 
     def get_schedule(self, schedule_id: str, version: int | None = None) -> StoredSchedule:
-        """One version, the newest for None. Raises NotFoundError."""
+        """One version, the newest for None. Raises NotFoundError.
 
-    def list_schedules(self) -> list[StoredSchedule]:
-        """The newest version of each schedule, ordered by id, `document` left empty."""
+        A deleted schedule has no newest version; those that were are still read by their numbers.
+        """
+
+    def list_schedules(
+        self, *, prefix: str = "", after: str = "", limit: int | None = None
+    ) -> list[StoredSchedule]:
+        """The newest version of each schedule, ordered by id, `document` left empty.
+
+        Those whose ids begin with `prefix` and come behind `after`; none that are deleted.
+        """
+
+    def list_versions(
+        self, schedule_id: str, *, before: int | None = None, limit: int | None = None
+    ) -> list[StoredSchedule]:
+        """Every version there ever was, the newest first, `document` left empty.
+
+        Of a deleted schedule too. Only those below `before`.
+        """
+
+    def delete_schedule(self, schedule: StoredSchedule, at: datetime, actor: str) -> None:
+        """Take a schedule out of use whose newest version is the one given; versions stay.
+
+        A later version brings it back. Raises ConflictError unless that version is the newest,
+        and when the schedule is deleted already.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +94,9 @@ class RunChange:
     at: datetime
     actor: str
     reason: str = ""
+
+
+RunKey = tuple[datetime, str]  # the start of a run and its id: runs are listed by it
 
 
 class RunStore(Protocol):
@@ -98,8 +124,14 @@ class RunStore(Protocol):
         status: RunStatus | None = None,
         prefix: str = "",
         limit: int = 50,
+        before: RunKey | None = None,
     ) -> list[RunHeader]:
-        """Newest first; `prefix` is the beginning of a run id."""
+        """Newest first; `prefix` is the beginning of a run id.
+
+        Of runs that were started at once that with the greatest id comes first. `before` is the
+        key of the last run of an earlier list: what comes after that is listed, whatever was
+        started meanwhile.
+        """
 
     def load_run(self, run_id: str) -> Run:
         """The whole run. Raises NotFoundError."""
@@ -118,9 +150,17 @@ class RunStore(Protocol):
         """
 
     def find_jobs(
-        self, run_id: str, *, statuses: Iterable[JobStatus] | None = None, limit: int | None = None
+        self,
+        run_id: str,
+        *,
+        statuses: Iterable[JobStatus] | None = None,
+        limit: int | None = None,
+        after: int = -1,
     ) -> list[JobRecord]:
-        """Jobs of a run in the document's order, of the given statuses only unless None."""
+        """Jobs of a run in the document's order, of the given statuses only unless None.
+
+        Only those behind the position `after`.
+        """
 
     def get_jobs(self, run_id: str, names: Iterable[str]) -> list[JobRecord]:
         """The named jobs that exist, in the document's order."""

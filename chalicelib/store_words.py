@@ -34,6 +34,15 @@ def no_token(token_id: str) -> NotFoundError:
     return NotFoundError("token", token_id, "The tokens there are: batch-scheduler token list.")
 
 
+def schedule_moved(schedule: StoredSchedule) -> ConflictError:
+    told = f"Schedule {schedule.schedule_id!r} is no longer at version {schedule.version}."
+    return ConflictError(told, event="delete schedule")
+
+
+def request_moved() -> ConflictError:
+    return ConflictError("The request has been taken up meanwhile.", event="put request")
+
+
 def no_run(run_id: str) -> NotFoundError:
     return NotFoundError("run", run_id)
 

@@ -73,6 +73,16 @@ class Documents:
                 found += [each["Prefix"] for each in page.get("CommonPrefixes", ())]
         return sorted(name[len(prefix) : -1] for name in found)
 
+    def names(self, prefix: str) -> list[str]:
+        """The keys that begin with `prefix`, without it, in their order."""
+        found: list[str] = []
+        request = {"Bucket": self._bucket, "Prefix": prefix}
+        with translated("S3", "ListObjectsV2", f"bucket {self._bucket}"):
+            pages = self._clients["s3"].get_paginator("list_objects_v2").paginate(**request)
+            for page in pages:
+                found += [each["Key"] for each in page.get("Contents", ())]
+        return [name[len(prefix) :] for name in found]
+
     def _object(self, key: str, text: str) -> dict[str, Any]:
         # No time in the packed form: the same text is the same object, byte by byte.
         packed = gzip.compress(text.encode(), compresslevel=6, mtime=0)

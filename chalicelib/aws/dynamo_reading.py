@@ -63,17 +63,22 @@ class Reading:
         return Run(stored.header, specs, states)
 
     def find_jobs(
-        self, stored: StoredHeader, statuses: Iterable[JobStatus] | None, limit: int | None
+        self,
+        stored: StoredHeader,
+        statuses: Iterable[JobStatus] | None,
+        limit: int | None,
+        after: int,
     ) -> list[JobRecord]:
         """Jobs by what board and index say of them; then each is read."""
         if stored.old is not None:
-            return _chosen(stored.old[1], stored.old[2], statuses, limit)
+            chosen = _chosen(stored.old[1], stored.old[2], statuses)
+            return [record for record in chosen if record.position > after][:limit]
         if statuses is None:
-            specs = self.specs(stored.specs_key)
+            specs = self.specs(stored.specs_key)[after + 1 :]
             return self.get_jobs(stored, [spec.name for spec in specs][:limit])
         wanted = frozenset(statuses)
-        states = self.load_for_turn(stored).states
-        names = [name for name, state in states.items() if state.status in wanted]
+        states = list(self.load_for_turn(stored).states.items())[after + 1 :]
+        names = [name for name, state in states if state.status in wanted]
         found = self.get_jobs(stored, names[:limit])
         return [record for record in found if record.state.status in wanted]
 
@@ -81,7 +86,7 @@ class Reading:
         wanted = frozenset(names)
         if stored.old is not None:
             _, specs, states = stored.old
-            return [each for each in _chosen(specs, states, None, None) if each.spec.name in wanted]
+            return [each for each in _chosen(specs, states, None) if each.spec.name in wanted]
         run_id = stored.header.run_id
         specs = self.specs(stored.specs_key)
         items = self._all(run_id) if len(wanted) > _MANY else self._named(run_id, wanted)
@@ -202,12 +207,10 @@ def _chosen(
     specs: Sequence[JobSpec],
     states: Mapping[str, JobState],
     statuses: Iterable[JobStatus] | None,
-    limit: int | None,
 ) -> list[JobRecord]:
     wanted = frozenset(JobStatus if statuses is None else statuses)
-    found = [
+    return [
         JobRecord(spec=spec, state=states[spec.name], position=position)
         for position, spec in enumerate(specs)
         if states[spec.name].status in wanted
     ]
-    return found[:limit]

@@ -24,7 +24,7 @@ from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.run import Change, Event, JobState, Run, RunHeader
 from chalicelib.core.schedule import JobSpec
 from chalicelib.errors import NotFoundError
-from chalicelib.ports import Clock, JobRecord, RunChange
+from chalicelib.ports import Clock, JobRecord, RunChange, RunKey
 
 
 class DynamoRuns:
@@ -65,6 +65,7 @@ class DynamoRuns:
         status: RunStatus | None = None,
         prefix: str = "",
         limit: int = 50,
+        before: RunKey | None = None,
     ) -> list[RunHeader]:
         """Newest first; `prefix` is the beginning of a run id."""
         if limit <= 0:
@@ -73,10 +74,10 @@ class DynamoRuns:
         if schedule_id is None and slash:
             schedule_id = of_prefix
         if schedule_id is not None:
-            found = self._finding.of_schedule(schedule_id, status, prefix)
+            found = self._finding.of_schedule(schedule_id, status, prefix, before)
         else:
             statuses = tuple(RunStatus) if status is None else (status,)
-            found = self._finding.of_all(statuses, prefix, limit)
+            found = self._finding.of_all(statuses, prefix, limit, before)
         return list(islice(found, limit))
 
     def load_run(self, run_id: str) -> Run:
@@ -88,11 +89,19 @@ class DynamoRuns:
         return self._reading.load_for_turn(self._kept(run_id))
 
     def find_jobs(
-        self, run_id: str, *, statuses: Iterable[JobStatus] | None = None, limit: int | None = None
+        self,
+        run_id: str,
+        *,
+        statuses: Iterable[JobStatus] | None = None,
+        limit: int | None = None,
+        after: int = -1,
     ) -> list[JobRecord]:
-        """Jobs of a run in the document's order, of the given statuses only unless None."""
+        """Jobs of a run in the document's order, of the given statuses only unless None.
+
+        Only those behind the position `after`.
+        """
         stored = self._details(run_id)
-        return self._reading.find_jobs(stored, statuses, limit) if stored else []
+        return self._reading.find_jobs(stored, statuses, limit, after) if stored else []
 
     def get_jobs(self, run_id: str, names: Iterable[str]) -> list[JobRecord]:
         """The named jobs that exist, in the document's order."""

@@ -1,7 +1,10 @@
 """Every accepted version of every schedule: documents in S3, the newest of each in DynamoDB."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from chalicelib.aws.clients import Clients
@@ -12,9 +15,11 @@ from chalicelib.aws.names import Tables
 from chalicelib.core.records import Record, decode_time, encode_time
 from chalicelib.errors import NotFoundError
 from chalicelib.ports import StoredSchedule
-from chalicelib.store_words import no_schedule, version_exists
+from chalicelib.store_words import no_schedule, schedule_moved, version_exists
 
 _FOLDER = "versions/"
+_DELETED = "deletedAt"
+_AT_ONCE = 100  # items read by one call
 
 
 class DynamoSchedules:
@@ -40,15 +45,57 @@ class DynamoSchedules:
         if version is not None:
             return self._at(schedule_id, version)
         item = self._calls.get(self._table, {"scheduleId": schedule_id}) if schedule_id else None
-        if item is None:
+        if item is None or _DELETED in item:
             raise no_schedule(schedule_id, None)
         return self._at(schedule_id, item["version"])
 
-    def list_schedules(self) -> list[StoredSchedule]:
+    def list_schedules(
+        self, *, prefix: str = "", after: str = "", limit: int | None = None
+    ) -> list[StoredSchedule]:
         """The newest version of each schedule, ordered by id, `document` left empty."""
-        keys = [{"scheduleId": name} for name in self._documents.folders(_FOLDER)]
-        found = [_schedule(item) for item in self._calls.get_many(self._table, keys)]
-        return sorted(found, key=lambda schedule: schedule.schedule_id)
+        found = self._in_use(self._documents.folders(_FOLDER), prefix, after, limit or _AT_ONCE)
+        return list(islice(found, limit))
+
+    def _in_use(
+        self, names: Iterable[str], prefix: str, after: str, at_once: int
+    ) -> Iterator[StoredSchedule]:
+        wanted = (name for name in names if name > after and name.startswith(prefix))
+        while some := [{"scheduleId": name} for name in islice(wanted, min(at_once, _AT_ONCE))]:
+            items = self._calls.get_many(self._table, some)
+            for item in sorted(items, key=itemgetter("scheduleId")):
+                if _DELETED not in item:
+                    yield _schedule(item)
+
+    def list_versions(
+        self, schedule_id: str, *, before: int | None = None, limit: int | None = None
+    ) -> list[StoredSchedule]:
+        """Every version there ever was, the newest first, `document` left empty."""
+        names = self._documents.names(f"{_FOLDER}{schedule_id}/")
+        numbers = sorted((int(name.partition(".")[0]) for name in names), reverse=True)
+        wanted = [number for number in numbers if before is None or number < before]
+        found = (self._at(schedule_id, number) for number in wanted[:limit])
+        return [replace(schedule, document="") for schedule in found]
+
+    def delete_schedule(self, schedule: StoredSchedule, at: datetime, actor: str) -> None:
+        """Take a schedule out of use. Raises ConflictError unless that version is the newest.
+
+        Its item stays: whoever was cut off while storing that version must not bring it back.
+        """
+        write = Write(
+            table=self._table,
+            key={"scheduleId": schedule.schedule_id},
+            update=f"SET #{_DELETED} = :at, #deletedBy = :actor",
+            condition=f"#version = :version AND attribute_not_exists(#{_DELETED})",
+            values={
+                ":at": encode_time(at),
+                ":actor": short(actor),
+                ":version": schedule.version,
+            },
+        )
+        try:
+            self._calls.write(write)
+        except ConditionFailedError as error:
+            raise schedule_moved(schedule) from error
 
     def _at(self, schedule_id: str, version: int) -> StoredSchedule:
         try:

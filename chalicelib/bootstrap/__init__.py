@@ -3,20 +3,21 @@
 `one_machine` and `on_aws` are imported when they are asked for: boto3 alone costs half a second.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Protocol
 
 from chalicelib.config import AWS, Settings, read_settings
-from chalicelib.core.batch import JobDetail
 from chalicelib.core.run import Run, RunHeader
-from chalicelib.ports import AccessPorts, DrivingPorts, JobLogs, Ports
+from chalicelib.ports import AccessPorts, DrivingPorts
 from chalicelib.services.migrating import OldItem
+from chalicelib.services.served import Served
 
 _given: ContextVar[DrivingPorts | None] = ContextVar("_given", default=None)
 _admitting: ContextVar[AccessPorts | None] = ContextVar("_admitting", default=None)
+_offered: ContextVar[Served | None] = ContextVar("_offered", default=None)
 
 
 class Driver(Protocol):
@@ -47,14 +48,8 @@ class Driver(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
-class Edition(Protocol):
+class Edition(Served, Protocol):
     """Everything that a person's program works with."""
-
-    @property
-    def ports(self) -> Ports: ...
-
-    @property
-    def logs(self) -> JobLogs: ...
 
     @property
     def access(self) -> AccessPorts:
@@ -64,21 +59,11 @@ class Edition(Protocol):
     def actor(self) -> str:
         """Who is typing, for the audit trail."""
 
-    @property
-    def directory(self) -> str:
-        """Where jobs that are started here work; empty where that means nothing."""
-
     def prepare(self) -> None:
         """Let come up what takes time, while something else is done."""
 
     def driver(self, doing: str) -> Driver:
         """What drives the runs, or follows the one that does."""
-
-    def holder(self) -> str | None:
-        """Who drives the runs now, for people; None when nobody does."""
-
-    def peek_details(self, job_ids: Sequence[str]) -> list[JobDetail]:
-        """What the queue has on record of these jobs."""
 
     def look_after(self) -> int:
         """See that what drives elsewhere drives every unfinished run; how many it did not."""
@@ -162,3 +147,26 @@ def admitting(ports: AccessPorts) -> Iterator[None]:
         yield
     finally:
         _admitting.reset(token)
+
+
+def served() -> Served:
+    """What the handlers of the HTTP API work with: what `offering` gives, else the stage on AWS."""
+    return _offered.get() or _own_edition()
+
+
+@lru_cache(maxsize=1)
+def _own_edition() -> Served:
+    """Of this process, made at the first request: only clients and settings are kept in it."""
+    from chalicelib.bootstrap.on_aws import AwsEdition
+
+    return AwsEdition(read_settings())
+
+
+@contextmanager
+def offering(edition: Served) -> Iterator[None]:
+    """Let the handlers work with this for a while, in this thread, as a local server does."""
+    token = _offered.set(edition)
+    try:
+        yield
+    finally:
+        _offered.reset(token)

@@ -12,6 +12,7 @@ from chalicelib.aws.batch_logs import BatchLogs
 from chalicelib.aws.batch_queue import BatchQueue
 from chalicelib.aws.clients import ClientFactory, Clients, session_of
 from chalicelib.aws.documents import Documents
+from chalicelib.aws.dynamo_requests import DynamoRequests
 from chalicelib.aws.dynamo_runs import DynamoRuns
 from chalicelib.aws.dynamo_schedules import DynamoSchedules
 from chalicelib.aws.dynamo_tokens import DynamoTokens
@@ -36,6 +37,7 @@ from chalicelib.services import archiving
 from chalicelib.services.driving import ExecutionDrivers
 from chalicelib.services.migrating import OldItem
 from chalicelib.services.reconciling import look_after_drivers
+from chalicelib.services.repeating import Requests
 
 _LOOK = 2.0  # s between two looks at a run that the state machine drives
 _TO_LOOK = (
@@ -140,6 +142,7 @@ class AwsEdition:
         self._settings = settings
         self._clients = Clients(factory or session_of(stage.region, stage.profile))
         self.logs: JobLogs = BatchLogs(self._clients)
+        self.requests: Requests = DynamoRequests(self._clients, Tables(stage.name))
         self.directory = ""
 
     @cached_property

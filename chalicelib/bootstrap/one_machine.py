@@ -20,6 +20,7 @@ from chalicelib.local.host_protocol import HostSettings, inherited
 from chalicelib.local.sqlite_store import SqliteStore
 from chalicelib.ports import AccessPorts, JobLogs, Ports
 from chalicelib.services.migrating import OldItem
+from chalicelib.services.repeating import Requests
 
 # What drives is imported when something is to be driven: by then the host is coming up.
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class LocalEdition:
         )
         self.access = AccessPorts(tokens=self._store.tokens, clock=self.ports.clock)
         self.logs: JobLogs = HostLogs(settings.state)
+        self.requests: Requests = self._store.requests
         self.actor = settings.actor
         self.directory = str(Path.cwd())
 

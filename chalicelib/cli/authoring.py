@@ -1,4 +1,4 @@
-"""The verbs over schedules: validate, put, list, show, schema."""
+"""The verbs over schedules: validate, put, list, show, delete, schema."""
 
 import json
 from pathlib import Path
@@ -27,22 +27,13 @@ AsDocument = Annotated[
 
 def validate(session: Session, file: File) -> Exit:
     """Check a schedule and say everything that is wrong with it; nothing is stored."""
-    from chalicelib.cli.drawing import nodes_of_document
-    from chalicelib.core.drawing import measure
-    from chalicelib.core.resolving import check_unfilled
+    from chalicelib.services.schedules import validate as validate_schedule
+    from chalicelib.services.shapes import validation_shape
 
     document = read_document(file)
-    check_unfilled(document)
-    size = measure(nodes_of_document(document))
-    shape = {
-        "scheduleId": document.schedule_id,
-        "valid": True,
-        "jobs": size.jobs,
-        "dependencies": size.dependencies,
-        "depth": size.depth,
-    }
+    size = validate_schedule(document)
     sentence = f"{document.schedule_id}: valid: {size.sentence}"
-    session.answer(shape, lambda: session.say(sentence))
+    session.answer(validation_shape(document.schedule_id, size), lambda: session.say(sentence))
     return Exit.DONE
 
 
@@ -83,6 +74,17 @@ def show(
         return Exit.DONE
     shape = {**schedule_shape(stored), "document": content}
     session.answer(shape, lambda: _print_schedule(session, stored))
+    return Exit.DONE
+
+
+def delete(session: Session, schedule: Named) -> Exit:
+    """Take a schedule out of use; its versions and runs stay, to put it brings it back."""
+    from chalicelib.services.schedules import delete as delete_schedule
+    from chalicelib.services.shapes import schedule_shape
+
+    last = delete_schedule(session.edition.ports, schedule, session.actor)
+    sentence = f"{last.schedule_id}: deleted; its last version was {last.version}"
+    session.answer(schedule_shape(last), lambda: session.say(sentence))
     return Exit.DONE
 
 

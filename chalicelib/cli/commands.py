@@ -8,6 +8,7 @@ from chalicelib.errors import ConflictError, NotFoundError
 
 if TYPE_CHECKING:
     from chalicelib.core.advising import Advice
+    from chalicelib.services.shape_types import AdviceShape
 
 _COLUMNS = 100  # within which a command and its effect are told, if they can be
 
@@ -33,9 +34,11 @@ def print_advice(session: Session, advice: "Sequence[Advice]") -> None:
         session.say(f"  {line:{width}}  # {each.effect}")
 
 
-def advice_shape(session: Session, advice: "Iterable[Advice]") -> list[dict[str, str]]:
+def advice_shape(session: Session, advice: "Iterable[Advice]") -> "list[AdviceShape]":
     """Commands as JSON."""
-    return [{"command": command(session, each.in_full), "effect": each.effect} for each in advice]
+    from chalicelib.services.shapes import advice_shape as shape
+
+    return shape(advice, session.where)
 
 
 class _Meant:

@@ -1,7 +1,6 @@
 """The verb that draws: a schedule, a file or a run, as text, DOT or Mermaid."""
 
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,21 +8,13 @@ import typer
 
 from chalicelib.cli.exits import Exit
 from chalicelib.cli.session import Session
+from chalicelib.core.formats import Format
 from chalicelib.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from chalicelib.core.document import ScheduleDocument
     from chalicelib.core.drawing import Node
 
 _FILE_ENDINGS = frozenset({".json", ".yaml", ".yml"})
-
-
-class Format(StrEnum):
-    """How a graph can be written."""
-
-    TEXT = "text"
-    DOT = "dot"
-    MERMAID = "mermaid"
 
 
 def graph(
@@ -33,10 +24,11 @@ def graph(
 ) -> Exit:
     """Draw the graph of a schedule, of a file, or of a run with its statuses."""
     from chalicelib.core import drawing
+    from chalicelib.services.shapes import graph_shape
 
     title, nodes = _find(session, what)
     if session.as_json:
-        session.write_json(_shape(title, nodes))
+        session.write_json(graph_shape(title, nodes))
         return Exit.DONE
     match as_format:
         case Format.TEXT:
@@ -52,6 +44,7 @@ def graph(
 def _find(session: Session, what: str) -> "tuple[str, list[Node]]":
     """What to call it, and its jobs. Raises NotFoundError when it is nothing that is known."""
     from chalicelib.cli.authoring import document_of, read_document
+    from chalicelib.core.drawing import nodes_of_document
 
     path = Path(what)
     if what == "-" or path.suffix.lower() in _FILE_ENDINGS or _is_file(path):
@@ -72,7 +65,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _nodes_of_run(session: Session, what: str) -> "tuple[str, list[Node]]":
-    from chalicelib.core.drawing import nodes_of
+    from chalicelib.services.overview import nodes_of_run
 
     try:
         header = session.find_run(what)
@@ -81,34 +74,7 @@ def _nodes_of_run(session: Session, what: str) -> "tuple[str, list[Node]]":
             "A file ends in .json, .yaml or .yml. See: batch-scheduler list, batch-scheduler runs."
         )
         raise NotFoundError("schedule, file or run", what, hint) from error
-    records = session.edition.ports.runs.find_jobs(header.run_id)
-    statuses = {record.spec.name: record.state.status.value for record in records}
-    return header.run_id, nodes_of((record.spec for record in records), statuses)
-
-
-def nodes_of_document(document: "ScheduleDocument") -> "list[Node]":
-    """The jobs of a document as they are drawn."""
-    from chalicelib.core.drawing import nodes_of
-    from chalicelib.core.schedule import JobSpec, TriggerRule
-
-    finally_jobs = {job.job_name for job in document.finally_jobs or ()}
-    default = document.defaults.trigger_rule if document.defaults else None
-    specs = []
-    for job in document.jobs:
-        is_finally = job.job_name in finally_jobs
-        # `defaults` hold for the graph, not for what cleans up after it.
-        usual = TriggerRule.ALL_DONE if is_finally else default or TriggerRule.ALL_SUCCEEDED
-        specs.append(
-            JobSpec(
-                name=job.job_name,
-                upstream=tuple(job.job_dependencies),
-                trigger_rule=TriggerRule(job.trigger_rule or usual),
-                is_finally=is_finally,
-                hold=bool(job.hold),
-                request={"command": job.command} if job.command or job.job_definition else {},
-            )
-        )
-    return nodes_of(specs, {})
+    return header.run_id, nodes_of_run(session.edition.ports, header.run_id)
 
 
 def _print_text(session: Session, title: str, nodes: "Sequence[Node]") -> None:
@@ -137,22 +103,3 @@ def _warn_of_size(session: Session, nodes: "Sequence[Node]") -> None:
     if edges > MERMAID_EDGES:
         limit = f"Mermaid draws at most {MERMAID_EDGES} unless its maxEdges is raised"
         session.warn([f"{edges} dependencies: {limit}; --format dot has no such limit."])
-
-
-def _shape(title: str, nodes: "Sequence[Node]") -> dict[str, object]:
-    from chalicelib.core.drawing import layers
-
-    layer = layers({node.name: node.upstream for node in nodes})
-    return {
-        "title": title,
-        "jobs": [
-            {
-                "jobName": node.name,
-                "jobDependencies": list(node.upstream),
-                "layer": layer[node.name],
-                "jobStatus": node.status or None,
-                "note": node.note or None,
-            }
-            for node in nodes
-        ],
-    }

@@ -1,7 +1,6 @@
 """What is told when a run that was waited for has ended: how, why, and what to type next."""
 
 from chalicelib.cli.commands import print_advice
-from chalicelib.cli.log_source import newest_on_record
 from chalicelib.cli.session import Session
 from chalicelib.cli.tables import one_line, printable
 from chalicelib.core.advising import Advice, advise_run
@@ -11,6 +10,7 @@ from chalicelib.core.run import RunHeader
 from chalicelib.core.wording import counted
 from chalicelib.ports import JobRecord
 from chalicelib.services.finding import counts_of
+from chalicelib.services.logs import newest_on_record
 from chalicelib.services.overview import FAILED, began_at
 
 _SHOWN = 5  # failed jobs told in full
@@ -45,6 +45,6 @@ def _tell_failure(session: Session, record: JobRecord) -> None:
     session.say(f"  {record.spec.name}: {state.status}, attempt {state.attempt}{reason}")
     if not state.job_id or state.started_at is None:
         return
-    attempt = newest_on_record(session, state.job_id)
+    attempt = newest_on_record(session.edition, state.job_id)
     for line in session.edition.logs.tail(state.job_id, attempt, _LOG_LINES).lines:
         session.say(f"    | {printable(line)}")

@@ -6,7 +6,9 @@ from enum import IntEnum
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.errors import (
     BackendError,
+    ChangedError,
     ConflictError,
+    ContradictionError,
     ExpiredError,
     InvalidInputError,
     NotFoundError,
@@ -29,9 +31,11 @@ class Exit(IntEnum):
 
 OF_ERROR: Mapping[type[SchedulerError], Exit] = {
     InvalidInputError: Exit.INVALID,
+    ContradictionError: Exit.INVALID,
     NotFoundError: Exit.NOT_FOUND,
     ExpiredError: Exit.NOT_FOUND,
     ConflictError: Exit.REFUSED,
+    ChangedError: Exit.REFUSED,
     BackendError: Exit.BACKEND,
 }
 OF_RUN: Mapping[RunStatus, Exit] = {

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from chalicelib.cli.commands import command
 from chalicelib.cli.exits import Exit
-from chalicelib.cli.log_source import LogSource, Place
+from chalicelib.cli.log_source import find_log
 from chalicelib.cli.session import Session, json_text
 from chalicelib.cli.tables import one_line
 from chalicelib.core.advising import Advice, words_about
 from chalicelib.core.facts import telling
 from chalicelib.core.lifecycle import FINAL
 from chalicelib.core.run import JobState
+from chalicelib.services.logs import LogSource, Place
+from chalicelib.services.shapes import log_shape
 
 _PAUSE = 0.2  # s between looks at a log that is followed
 
@@ -35,7 +37,7 @@ class LogRequest:
 
 def show_log(session: Session, request: LogRequest, pause: Callable[[], None] = _pause) -> Exit:
     """Answer `logs`. Ctrl-C while following is no failure: the job goes on."""
-    source = LogSource.find(session, request.job, request.run, request.attempt)
+    source = find_log(session, request.job, request.run, request.attempt)
     if not request.follow:
         _show_once(session, request, source)
         return Exit.DONE
@@ -53,18 +55,7 @@ def _show_once(session: Session, request: LogRequest, source: LogSource) -> None
     state, place = source.state(), source.place()
     lines = source.lines(place, request.lines) if place else iter(())
     if session.as_json:
-        session.write_json(
-            {
-                "runId": source.header.run_id,
-                "jobName": source.name,
-                "jobStatus": state.status.value,
-                "jobId": place.job_id if place else None,
-                "attempt": place.attempt if place else None,
-                "queueAttempt": place.queue_attempt if place else None,
-                "exists": place is not None,
-                "lines": list(lines),
-            }
-        )
+        session.write_json(log_shape(source, state, place, lines))
         return
     if place is None:
         session.warn([absence(session, source, state)])
@@ -84,14 +75,14 @@ def absence(session: Session, source: LogSource, state: JobState) -> str:
     """Why there is no log, and how to find out more."""
     if size := source.children:
         words = words_about(f"{source.name}:0", ("logs",))
-        first = command(session, Advice(words, "", source.name, source.header.run_id).in_full)
+        first = command(session, Advice(words, "", source.name, source.run_id).in_full)
         return f"{source.name} is an array: each of its {size} children has a log.\nOne: {first}"
     yet = "" if state.status in FINAL else " yet"
     if not yet and source.is_forgotten():
         yet = " that can be found: the queue has forgotten the job, and where it wrote"
     reason = f": {one_line(telling(state.reason))}" if state.reason else ""
     words = words_about(source.name, ("explain",))
-    why = command(session, Advice(words, "why", source.name, source.header.run_id).in_full)
+    why = command(session, Advice(words, "why", source.name, source.run_id).in_full)
     return f"{source.name} has no log{yet}; it is {state.status}{reason}\nWhy: {why}"
 
 

@@ -1,156 +1,20 @@
-"""Where the log of a job is: which submission, which of the queue's own attempts, which child."""
+"""The log that a person means, by a job's name and perhaps a run."""
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Self
-
-from chalicelib.cli.meant import find_job, get_job
+from chalicelib.cli.meant import find_job
 from chalicelib.cli.session import Session
-from chalicelib.core.batch import JobDetail
-from chalicelib.core.lifecycle import FINAL, JobStatus
-from chalicelib.core.run import JobState, RunHeader
-from chalicelib.core.schedule import JobSpec
-from chalicelib.errors import InvalidInputError, NotFoundError
-from chalicelib.ports import LogChunk
-
-_MOST_ATTEMPTS = 10  # of the queue's own (retryStrategy.attempts of API_SubmitJob)
-_CHILD = re.compile(r"(.+):([0-9]+)")
-_ATTEMPT = re.compile(r"([1-9][0-9]{0,5})(?:\.([1-9][0-9]{0,5}))?")
-_ENDED = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED})
+from chalicelib.errors import NotFoundError
+from chalicelib.services.logs import LogSource, as_child, check_child
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One log: the queue's job id, our attempt, and the queue's own attempt within that."""
-
-    job_id: str
-    attempt: int
-    queue_attempt: int
-
-
-class LogSource:
-    """The logs of one job of a run, or of one child of it."""
-
-    def __init__(
-        self, session: Session, header: RunHeader, name: str, child: str, attempt: str
-    ) -> None:
-        self._session = session
-        self._child = child
-        self._attempt, self._queue_attempt = parse_attempt(attempt)
-        self.header = header
-        self.name = name
-
-    @classmethod
-    def find(cls, session: Session, job: str, run: str, attempt: str) -> Self:
-        """The logs of `job`, or of `JOB:3`. Raises NotFoundError and InvalidInputError."""
-        as_child = _CHILD.fullmatch(job)
-        try:
-            header, _ = find_job(session, job, run)
-        except NotFoundError:
-            if as_child is None:
-                raise
-            header, record = find_job(session, as_child[1], run)
-            size = size_of(record.spec)
-            if size and int(as_child[2]) >= size:
-                hint = f"{as_child[1]} has {size}, from 0 to {size - 1}."
-                raise NotFoundError("child", as_child[2], hint) from None
-            return cls(session, header, as_child[1], as_child[2], attempt)
-        return cls(session, header, job, "", attempt)
-
-    def state(self) -> JobState:
-        """Where the job stands now."""
-        return get_job(self._session, self.header.run_id, self.name).state
-
-    @property
-    def children(self) -> int:
-        """How many logs it has instead of one of its own; 0 unless an array as a whole is meant."""
-        record = get_job(self._session, self.header.run_id, self.name)
-        return 0 if self._child else size_of(record.spec)
-
-    def is_forgotten(self) -> bool:
-        """Say whether the queue once had what is meant, and no longer knows where it wrote."""
-        job_id, _ = self._submission(self.state())
-        return bool(job_id) and not self._session.edition.peek_details([job_id])
-
-    def place(self) -> Place | None:
-        """The log that is meant; None if there is none yet."""
-        job_id, attempt = self._submission(self.state())
-        if not job_id:
-            return None
-        queue_attempt = self._queue_attempt or newest_on_record(self._session, job_id)
-        exists = self._session.edition.logs.tail(job_id, queue_attempt, 0).exists
-        return Place(job_id, attempt, queue_attempt) if exists else None
-
-    def has_ended(self) -> bool:
-        """Say whether nothing more will be written."""
-        state = self.state()
-        if state.status in FINAL or (self._attempt and self._attempt < state.attempt):
-            return True
-        # Without an engine nobody writes down the end that the queue has seen.
-        job_id, _ = self._submission(state)
-        is_followed = not self._child and self._session.edition.holder() is not None
-        details = [] if is_followed else self._session.edition.peek_details([job_id])
-        return bool(details) and details[0].status in _ENDED
-
-    def read(self, place: Place, offset: int) -> LogChunk:
-        return self._session.edition.logs.read(place.job_id, place.queue_attempt, offset)
-
-    def tail(self, place: Place, count: int) -> LogChunk:
-        return self._session.edition.logs.tail(place.job_id, place.queue_attempt, count)
-
-    def lines(self, place: Place, last: int, offset: int = 0) -> Iterator[str]:
-        """The last lines, or all there are now from `offset` on if `last` is 0."""
-        if last:
-            yield from self.tail(place, last).lines
-            return
-        chunk = self.read(place, offset)
-        while chunk.lines:
-            yield from chunk.lines
-            chunk = self.read(place, chunk.offset)
-
-    def _submission(self, state: JobState) -> tuple[str, int]:
-        """The queue's id of the attempt that is meant, and its number."""
-        job_id, attempt = state.job_id, state.attempt
-        if self._attempt not in (0, attempt):
-            attempt = self._attempt
-            events = self._session.edition.ports.runs.events(self.header.run_id, job=self.name)
-            ids = {event.attempt: event.job_id for event in events if event.job_id}
-            if attempt not in ids:
-                hint = f"{self.name} has had {state.attempt}."
-                raise NotFoundError("attempt", str(attempt), hint)
-            job_id = ids[attempt]
-        return f"{job_id}:{self._child}" if job_id and self._child else job_id, attempt
-
-
-def size_of(spec: JobSpec) -> int:
-    """How many children a job has; 0 unless it is an array."""
-    return int(spec.request.get("arrayProperties", {}).get("size", 0))
-
-
-def newest_on_record(session: Session, job_id: str) -> int:
-    """The newest of the queue's own attempts; looked for when the queue forgot the job."""
-    details = session.edition.peek_details([job_id])
-    if details:
-        return newest_attempt(details[0])
-    logs = session.edition.logs
-    numbers = range(_MOST_ATTEMPTS, 0, -1)
-    return next((n for n in numbers if logs.tail(job_id, n, 0).exists), 1)
-
-
-def newest_attempt(detail: JobDetail) -> int:
-    """The number of the queue's own attempt that runs, or of the last one that ran."""
-    running = detail.status in (JobStatus.STARTING, JobStatus.RUNNING)
-    return max(1, len(detail.attempts) + running)
-
-
-def parse_attempt(text: str) -> tuple[int, int]:
-    """`2` and `2.1`: our attempt and the queue's own, 0 for the last. Raises InvalidInputError."""
-    if not text:
-        return 0, 0
-    found = _ATTEMPT.fullmatch(text.strip())
-    if found is None:
-        raise InvalidInputError.at(
-            "--attempt", f"{text!r} is no attempt", allowed="a number such as 2, or 2.1"
-        )
-    return int(found[1]), int(found[2] or 0)
+def find_log(session: Session, job: str, run: str, attempt: str) -> LogSource:
+    """The logs of `job`, or of `JOB:3`. Raises NotFoundError and InvalidInputError."""
+    child = as_child(job)
+    try:
+        header, _ = find_job(session, job, run)
+    except NotFoundError:
+        if child is None:
+            raise
+        header, record = find_job(session, child[0], run)
+        check_child(record, child[1])
+        return LogSource(session.edition, header.run_id, child, attempt)
+    return LogSource(session.edition, header.run_id, (job, ""), attempt)

@@ -29,6 +29,7 @@ _VERBS: Mapping[str, Callable[..., Exit]] = {
     "put": authoring.put,
     "list": authoring.list_,
     "show": authoring.show,
+    "delete": authoring.delete,
     "schema": authoring.schema,
     "graph": drawing.graph,
     "run": running.run,

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from chalicelib.cli.commands import command
-from chalicelib.cli.meant import get_job
 from chalicelib.cli.session import Session
 from chalicelib.cli.tables import (
     Column,
@@ -58,14 +57,6 @@ def print_runs(session: Session, headers: Sequence[RunHeader]) -> None:
         rows.append((header.run_id, header.status, moment_text(header.started_at), took,
                      progress, str(failed), one_line(header.started_by)))  # fmt: skip
     print_table(session.console, columns, rows)
-
-
-def events_of(session: Session, run_id: str, job: str) -> list[Event]:
-    """The history, of one job if it is named. Raises NotFoundError for a job the run has not."""
-    runs = session.edition.ports.runs
-    if job:
-        get_job(session, run_id, job)
-    return runs.events(run_id, job=job or None)
 
 
 def print_events(session: Session, events: Sequence[Event]) -> None:

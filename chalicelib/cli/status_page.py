@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.cli.commands import advice_shape, command, print_advice
 from chalicelib.cli.session import Session
@@ -25,7 +25,7 @@ from chalicelib.errors import ExpiredError
 from chalicelib.ports import JobRecord
 from chalicelib.services.finding import counts_of
 from chalicelib.services.overview import FAILED, WAITING, Overview, Waiting, overview
-from chalicelib.services.shapes import Shape, job_shape, run_shape
+from chalicelib.services.shapes import job_shape, run_shape
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -239,7 +239,7 @@ def _advice(seen: Overview) -> list[Advice]:
     return advice
 
 
-def _shape(seen: Overview, now: datetime, holder: str | None) -> Shape:
+def _shape(seen: Overview, now: datetime, holder: str | None) -> dict[str, Any]:
     return {
         "run": run_shape(seen.header),
         "seconds": None if (seconds := seen.seconds(now)) is None else round(seconds, 3),

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from types import MappingProxyType
 
+from chalicelib.core.document import ScheduleDocument
+from chalicelib.core.formats import Format
 from chalicelib.core.graph import topological_order
 from chalicelib.core.lifecycle import JobStatus
 from chalicelib.core.schedule import JobSpec, TriggerRule
@@ -83,6 +85,39 @@ def nodes_of(specs: Iterable[JobSpec], statuses: Mapping[str, str]) -> list[Node
             )
         )
     return nodes
+
+
+def nodes_of_document(document: ScheduleDocument) -> list[Node]:
+    """The jobs of a document as they are drawn."""
+    finally_jobs = {job.job_name for job in document.finally_jobs or ()}
+    default = document.defaults.trigger_rule if document.defaults else None
+    specs = []
+    for job in document.jobs:
+        is_finally = job.job_name in finally_jobs
+        # `defaults` hold for the graph, not for what cleans up after it.
+        usual = TriggerRule.ALL_DONE if is_finally else default or TriggerRule.ALL_SUCCEEDED
+        specs.append(
+            JobSpec(
+                name=job.job_name,
+                upstream=tuple(job.job_dependencies),
+                trigger_rule=TriggerRule(job.trigger_rule or usual),
+                is_finally=is_finally,
+                hold=bool(job.hold),
+                request={"command": job.command} if job.command or job.job_definition else {},
+            )
+        )
+    return nodes_of(specs, {})
+
+
+def draw(nodes: Sequence[Node], title: str, as_format: Format) -> list[str]:
+    """Lines in one of the formats."""
+    match as_format:
+        case Format.TEXT:
+            return [f"{title}: {measure(nodes).sentence}", *text(nodes)]
+        case Format.DOT:
+            return dot(nodes, title)
+        case Format.MERMAID:
+            return mermaid(nodes)
 
 
 def _note(spec: JobSpec) -> str:

@@ -49,20 +49,20 @@ _WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 
 def describe(
-    error: ValidationError, speller: Speller, root: type[BaseModel] = ScheduleDocument
+    error: ValidationError, speller: Speller, model: type[BaseModel] = ScheduleDocument
 ) -> Iterator[Problem]:
-    """One problem for each of pydantic's errors about a document that is a `root`."""
+    """One problem for each of pydantic's errors about a value of `model`."""
     for detail in error.errors(include_url=False):
-        yield _describe(detail, speller, root)
+        yield _describe(detail, speller, model)
 
 
-def _describe(detail: ErrorDetails, speller: Speller, root: type[BaseModel]) -> Problem:
+def _describe(detail: ErrorDetails, speller: Speller, model: type[BaseModel]) -> Problem:
     kind, location, facts = detail["type"], detail["loc"], detail.get("ctx", {})
     reason, allowed = _WORDS.get(kind, (detail["msg"], ""))
     found = "" if kind == "missing" else shown(detail["input"])
     suggestion = str(facts.get("suggestion", ""))
     if kind == "extra_forbidden":
-        fields = fields_at(location[:-1], root)
+        fields = fields_at(location[:-1], model)
         allowed = ", ".join(fields)
         suggestion = speller.nearest(str(location[-1]), fields)
     else:
@@ -79,10 +79,9 @@ def _fill_in(template: str, facts: Mapping[str, Any]) -> str:
 
 
 def fields_at(
-    location: tuple[str | int, ...], root: type[BaseModel] = ScheduleDocument
+    location: tuple[str | int, ...], model: type[BaseModel] = ScheduleDocument
 ) -> list[str]:
     """The names of the fields that the object at a location may have."""
-    model = root
     is_key = False  # the next part is a key of the user's, not a field of ours
     for part in location:
         if is_key or isinstance(part, int) or part in _MARKS:

@@ -9,7 +9,7 @@ from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.records import decode_spec, encode_spec, event_of, is_event
 from chalicelib.core.run import Change, Event, JobState, Run, RunHeader
 from chalicelib.core.schedule import JobSpec
-from chalicelib.ports import Clock, JobRecord, RunChange, StoredSchedule
+from chalicelib.ports import Clock, JobRecord, RunChange, RunKey, StoredSchedule
 from chalicelib.store_words import (
     check_kept,
     counts_after,
@@ -22,6 +22,7 @@ from chalicelib.store_words import (
     run_exists,
     run_goes_on,
     run_moved,
+    schedule_moved,
     start_of,
     storable,
     version_exists,
@@ -42,6 +43,7 @@ class _Contents:
     """What all views of one store share."""
 
     schedules: dict[str, dict[int, StoredSchedule]] = field(default_factory=dict)
+    deleted: dict[str, int] = field(default_factory=dict)  # the version that was the newest
     runs: dict[str, _StoredRun] = field(default_factory=dict)
     epoch: int = 0
     writes: int = 0
@@ -92,16 +94,48 @@ class MemoryStore:
     def get_schedule(self, schedule_id: str, version: int | None = None) -> StoredSchedule:
         """One version, the newest for None. Raises NotFoundError."""
         versions = self._contents.schedules.get(schedule_id, {})
-        wanted = max(versions, default=None) if version is None else version
+        wanted = self._newest(schedule_id) if version is None else version
         if wanted not in versions:
             raise no_schedule(schedule_id, version)
         return versions[wanted]
 
-    def list_schedules(self) -> list[StoredSchedule]:
+    def list_schedules(
+        self, *, prefix: str = "", after: str = "", limit: int | None = None
+    ) -> list[StoredSchedule]:
         """The newest version of each schedule, ordered by id, `document` left empty."""
-        schedules = self._contents.schedules
-        newest = (schedules[schedule_id] for schedule_id in sorted(schedules))
-        return [replace(versions[max(versions)], document="") for versions in newest]
+        newest = ((name, self._newest(name)) for name in sorted(self._contents.schedules))
+        found = [
+            replace(self._contents.schedules[name][version], document="")
+            for name, version in newest
+            if version is not None and name.startswith(prefix) and name > after
+        ]
+        return found[:limit]
+
+    def list_versions(
+        self, schedule_id: str, *, before: int | None = None, limit: int | None = None
+    ) -> list[StoredSchedule]:
+        """Every version there ever was, the newest first, `document` left empty."""
+        versions = sorted(self._contents.schedules.get(schedule_id, {}).items(), reverse=True)
+        found = [
+            replace(schedule, document="")
+            for version, schedule in versions
+            if before is None or version < before
+        ]
+        return found[:limit]
+
+    def delete_schedule(self, schedule: StoredSchedule, at: datetime, actor: str) -> None:
+        """Take a schedule out of use. Raises ConflictError unless that version is the newest."""
+        del at, actor  # kept for people only, and here there are none
+        self._check_fence("delete schedule")
+        if self._newest(schedule.schedule_id) != schedule.version:
+            raise schedule_moved(schedule)
+        self._contents.deleted[schedule.schedule_id] = schedule.version
+        self._count_write()
+
+    def _newest(self, schedule_id: str) -> int | None:
+        """The number of the version in use."""
+        newest = max(self._contents.schedules.get(schedule_id, {}), default=None)
+        return None if newest == self._contents.deleted.get(schedule_id) else newest
 
     def create_run(
         self, header: RunHeader, specs: Sequence[JobSpec], states: Mapping[str, JobState]
@@ -133,16 +167,18 @@ class MemoryStore:
         status: RunStatus | None = None,
         prefix: str = "",
         limit: int = 50,
+        before: RunKey | None = None,
     ) -> list[RunHeader]:
         """Newest first; `prefix` is the beginning of a run id."""
         found = [
             run.header
-            for run in reversed(self._contents.runs.values())
+            for run in self._contents.runs.values()
             if (schedule_id is None or run.header.schedule_id == schedule_id)
             and (status is None or run.header.status is status)
             and run.header.run_id.startswith(prefix)
+            and (before is None or _key_of(run.header) < before)
         ]
-        found.sort(key=lambda header: header.started_at, reverse=True)
+        found.sort(key=_key_of, reverse=True)
         return [_own(header, header.counts) for header in found[:limit]]
 
     def load_run(self, run_id: str) -> Run:
@@ -164,13 +200,25 @@ class MemoryStore:
         self.record(run.header, [])
 
     def find_jobs(
-        self, run_id: str, *, statuses: Iterable[JobStatus] | None = None, limit: int | None = None
+        self,
+        run_id: str,
+        *,
+        statuses: Iterable[JobStatus] | None = None,
+        limit: int | None = None,
+        after: int = -1,
     ) -> list[JobRecord]:
-        """Jobs of a run in the document's order, of the given statuses only unless None."""
+        """Jobs of a run in the document's order, of the given statuses only unless None.
+
+        Only those behind the position `after`.
+        """
         wanted = frozenset(JobStatus if statuses is None else statuses)
         stored = self._details(run_id)
         states = stored.states.items() if stored else ()
-        names = [name for name, state in states if state.status in wanted]
+        names = [
+            name
+            for position, (name, state) in enumerate(states)
+            if state.status in wanted and position > after
+        ]
         return self.get_jobs(run_id, names[:limit])
 
     def get_jobs(self, run_id: str, names: Iterable[str]) -> list[JobRecord]:
@@ -272,6 +320,10 @@ class MemoryStore:
 def _own(header: RunHeader, counts: Mapping[str, int]) -> RunHeader:
     """A copy that shares nothing that can be changed."""
     return replace(header, parameters=dict(header.parameters), counts=dict(counts))
+
+
+def _key_of(header: RunHeader) -> RunKey:
+    return header.started_at, header.run_id
 
 
 def _end_of(header: RunHeader) -> datetime:

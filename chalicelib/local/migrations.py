@@ -159,7 +159,34 @@ CREATE TABLE tokens (
 ) WITHOUT ROWID;
 """
 
-STEPS = (_VERSION_1, _TRIGGERS, _TOKENS)
+# Schedules that are out of use: those whose newest version is the one named here.
+_DELETIONS = """
+CREATE TABLE deletions (
+    id TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    deleted_at TEXT NOT NULL,
+    deleted_by TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+# Requests over HTTP that may come twice, with their answers; `status` is 0 until there is one.
+_REQUESTS = """
+CREATE TABLE requests (
+    key TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    at TEXT NOT NULL,
+    until TEXT NOT NULL,
+    expires_at TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    location TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX requests_by_end ON requests (expires_at);
+"""
+
+STEPS = (_VERSION_1, _TRIGGERS, _TOKENS, _DELETIONS, _REQUESTS)
 LATEST = len(STEPS)
 
 

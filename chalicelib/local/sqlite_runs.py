@@ -21,7 +21,7 @@ from chalicelib.local.sqlite_rows import (
     to_json,
     update_row,
 )
-from chalicelib.ports import JobRecord, RunChange
+from chalicelib.ports import JobRecord, RunChange, RunKey
 from chalicelib.store_words import (
     counts_after,
     counts_of,
@@ -61,6 +61,7 @@ FROM (
     SELECT jobs.* FROM runs CROSS JOIN jobs USING (run) WHERE run_id = :run_id
 """
 _HAS_STATUS = "AND jobs.status IN (SELECT value FROM json_each(:statuses))"
+_IS_BEHIND = "AND position > :after"
 _HAS_NAME = "AND name IN (SELECT value FROM json_each(:names))"
 # The specs are joined last: most jobs are filtered out or past the limit before.
 _BY_POSITION = """
@@ -73,7 +74,8 @@ _HEADERS = "SELECT status, revision, counts, header FROM runs WHERE run_id >= :p
 _OF_SCHEDULE = "AND schedule_id = :schedule_id"
 _OF_STATUS = "AND status = :status"
 _OF_PREFIX = "AND substr(run_id, 1, length(:prefix)) = :prefix"
-_NEWEST_FIRST = "ORDER BY started_at DESC, run DESC LIMIT :limit"
+_BEFORE = "AND (started_at, run_id) < (:start, :before)"
+_NEWEST_FIRST = "ORDER BY started_at DESC, run_id DESC LIMIT :limit"
 _HEADER = "SELECT status, revision, counts, header, run FROM runs WHERE run_id = ?"
 _UPDATE_RUN = "UPDATE runs SET status = ?, revision = ?, counts = ?, header = ? WHERE run = ?"
 _UPDATE_COUNTS = "UPDATE runs SET counts = ? WHERE run = ?"
@@ -127,13 +129,16 @@ class SqliteRuns:
         status: RunStatus | None = None,
         prefix: str = "",
         limit: int = 50,
+        before: RunKey | None = None,
     ) -> list[RunHeader]:
         """Newest first; `prefix` is the beginning of a run id."""
         query = [_HEADERS]
         query += [_OF_SCHEDULE] if schedule_id is not None else []
         query += [_OF_STATUS] if status is not None else []
-        query += [_OF_PREFIX, _NEWEST_FIRST]
+        query += [_OF_PREFIX, *([_BEFORE] if before is not None else []), _NEWEST_FIRST]
         values = {"schedule_id": schedule_id, "status": status and str(status), "prefix": prefix}
+        if before is not None:
+            values |= {"start": encode_time(before[0]), "before": before[1]}
         with self._runs.reading("find headers") as connection:
             rows = connection.execute("\n".join(query), {**values, "limit": limit})
             return [header_of(row) for row in rows]
@@ -161,10 +166,21 @@ class SqliteRuns:
         self.record(run.header, [])
 
     def find_jobs(
-        self, run_id: str, *, statuses: Iterable[JobStatus] | None = None, limit: int | None = None
+        self,
+        run_id: str,
+        *,
+        statuses: Iterable[JobStatus] | None = None,
+        limit: int | None = None,
+        after: int = -1,
     ) -> list[JobRecord]:
-        """Jobs of a run in the document's order, of the given statuses only unless None."""
+        """Jobs of a run in the document's order, of the given statuses only unless None.
+
+        Only those behind the position `after`.
+        """
         query, values = [_RECORDS], {"run_id": run_id, "limit": -1 if limit is None else limit}
+        if after >= 0:
+            query.append(_IS_BEHIND)
+            values["after"] = after
         if statuses is not None:
             query.append(_HAS_STATUS)
             values["statuses"] = to_json(list(statuses))

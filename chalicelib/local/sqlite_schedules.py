@@ -1,24 +1,34 @@
 """Every accepted version of every schedule, in SQLite."""
 
+from datetime import datetime
 from typing import Any
 
 from chalicelib.core.records import decode_time, encode_time
 from chalicelib.local.database import Database
 from chalicelib.ports import StoredSchedule
-from chalicelib.store_words import no_schedule, version_exists
+from chalicelib.store_words import no_schedule, schedule_moved, storable, version_exists
 
 _INSERT = "INSERT INTO schedules VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _EXISTS = "SELECT 1 FROM schedules WHERE id = ? AND version = ?"
 _ONE = """
 SELECT id, version, digest, stored_at, stored_by, name, jobs, document FROM schedules
-WHERE id = :id AND version = coalesce(
-    :version, (SELECT max(version) FROM schedules WHERE id = :id))
+WHERE id = :id AND version = coalesce(:version, (
+    SELECT max(version) FROM schedules
+    WHERE id = :id AND version > coalesce((SELECT version FROM deletions WHERE id = :id), 0)))
 """
 _NEWEST = """
 SELECT id, version, digest, stored_at, stored_by, name, jobs, '' FROM schedules AS this
 WHERE version = (SELECT max(version) FROM schedules WHERE id = this.id)
-ORDER BY id
+    AND version > coalesce((SELECT version FROM deletions WHERE id = this.id), 0)
+    AND id > :after AND substr(id, 1, length(:prefix)) = :prefix
+ORDER BY id LIMIT :limit
 """
+_VERSIONS = """
+SELECT id, version, digest, stored_at, stored_by, name, jobs, '' FROM schedules
+WHERE id = :id AND version < :before ORDER BY version DESC LIMIT :limit
+"""
+_DELETE = "INSERT OR REPLACE INTO deletions VALUES (?, ?, ?, ?)"
+_LARGEST = 2**63 - 1  # number that SQLite holds
 
 
 class SqliteSchedules:
@@ -45,10 +55,35 @@ class SqliteSchedules:
             raise no_schedule(schedule_id, version)
         return _schedule(row)
 
-    def list_schedules(self) -> list[StoredSchedule]:
+    def list_schedules(
+        self, *, prefix: str = "", after: str = "", limit: int | None = None
+    ) -> list[StoredSchedule]:
         """The newest version of each schedule, ordered by id, `document` left empty."""
+        values = {"prefix": prefix, "after": after, "limit": -1 if limit is None else limit}
         with self._schedules.reading("list schedules") as connection:
-            return [_schedule(row) for row in connection.execute(_NEWEST)]
+            return [_schedule(row) for row in connection.execute(_NEWEST, values)]
+
+    def list_versions(
+        self, schedule_id: str, *, before: int | None = None, limit: int | None = None
+    ) -> list[StoredSchedule]:
+        """Every version there ever was, the newest first, `document` left empty."""
+        values = {
+            "id": schedule_id,
+            "before": _LARGEST if before is None else before,
+            "limit": -1 if limit is None else limit,
+        }
+        with self._schedules.reading("list versions") as connection:
+            return [_schedule(row) for row in connection.execute(_VERSIONS, values)]
+
+    def delete_schedule(self, schedule: StoredSchedule, at: datetime, actor: str) -> None:
+        """Take a schedule out of use. Raises ConflictError unless that version is the newest."""
+        with self._schedules.writing("delete schedule") as connection:
+            values = {"id": schedule.schedule_id, "version": None}
+            row = connection.execute(_ONE, values).fetchone()
+            if row is None or row[1] != schedule.version:
+                raise schedule_moved(schedule)
+            key = (schedule.schedule_id, schedule.version)
+            connection.execute(_DELETE, (*key, encode_time(at), storable(actor)))
 
 
 def _schedule(row: tuple[Any, ...]) -> StoredSchedule:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from chalicelib.local.database import Database
+from chalicelib.local.sqlite_requests import SqliteRequests
 from chalicelib.local.sqlite_runs import SqliteRuns
 from chalicelib.local.sqlite_schedules import SqliteSchedules
 from chalicelib.local.sqlite_tokens import SqliteTokens
@@ -17,6 +18,7 @@ class SqliteStore(SqliteSchedules, SqliteRuns, SqliteTriggers):
         SqliteRuns.__init__(self, database)
         SqliteTriggers.__init__(self, database)
         self._database = database
+        self.requests = SqliteRequests(database)
 
     @classmethod
     def open(cls, directory: Path) -> "SqliteStore":

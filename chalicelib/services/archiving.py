@@ -5,8 +5,7 @@ meanwhile is not sealed, and is archived anew at its next end.
 """
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.run import RunHeader
@@ -66,5 +65,5 @@ def lines(ports: DrivingPorts, header: RunHeader) -> Iterator[str]:
         yield _line("event", header, event_shape(event))
 
 
-def _line(kind: str, header: RunHeader, shape: dict[str, Any]) -> str:
+def _line(kind: str, header: RunHeader, shape: Mapping[str, object]) -> str:
     return json.dumps({"kind": kind, "runId": header.run_id, **shape}, ensure_ascii=False)

@@ -38,7 +38,7 @@ def ask(ports: Ports, stored: StoredSchedule, request: runs.StartRequest) -> Run
         )
     trigger = _http_trigger(standing)
     if standing is None or trigger is None:
-        return runs.start(ports, stored, replace(request, once=True))
+        return runs.start(ports, stored, replace(request, again=True))
     if stored.version != standing.version:
         reason = f"can't be chosen: trigger {trigger.name!r} starts the newest version"
         raise InvalidInputError.at("$.version", reason, allowed=str(standing.version))

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from chalicelib.core.lifecycle import JobStatus
-from chalicelib.core.run import RunHeader
+from chalicelib.core.run import Event, RunHeader
 from chalicelib.core.selecting import is_glob, match
+from chalicelib.core.wording import Speller, counted
 from chalicelib.errors import ConflictError, ExpiredError, NotFoundError
-from chalicelib.ports import Ports
+from chalicelib.ports import JobRecord, Ports
 
 _RECENT = 50  # runs looked through for a job that was named without its run
 
@@ -56,6 +57,23 @@ def find_run_of_jobs(
         raise ConflictError(f"Several runs have such jobs: {several}. Say which: --run RUN.")
     words = " ".join([*patterns, *statuses])
     raise NotFoundError("job", words, "The latest runs have none such; --run RUN names another.")
+
+
+def get_job(ports: Ports, run_id: str, name: str) -> JobRecord:
+    """One job of a run. Raises NotFoundError that suggests the name that was probably meant."""
+    for record in ports.runs.get_jobs(run_id, [name]):
+        return record
+    names = [record.spec.name for record in ports.runs.find_jobs(run_id)]
+    nearest = Speller().nearest(name, names)
+    meant = f" Did you mean {nearest!r}?" if nearest else ""
+    raise NotFoundError("job", name, f"Run {run_id} has {counted(len(names), 'job')}.{meant}")
+
+
+def events_of(ports: Ports, run_id: str, job: str = "", after: int = 0) -> list[Event]:
+    """The history, of one job if it is named. Raises NotFoundError for a job the run has not."""
+    if job:
+        get_job(ports, run_id, job)
+    return ports.runs.events(run_id, job=job or None, after=after)
 
 
 def _no_runs() -> NotFoundError:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from chalicelib.core.drawing import Node, nodes_of
 from chalicelib.core.lifecycle import FINAL, SATISFIED, STARTED, Act, JobStatus, RunStatus
 from chalicelib.core.run import DRIVER_FAILED, Event, RunHeader
 from chalicelib.ports import JobRecord, Ports
@@ -109,6 +110,13 @@ def overview(ports: Ports, header: RunHeader, limit: int) -> Overview:
         running=tuple(running),
         waiting=tuple(_with_upstream(ports, run_id, waiting)),
     )
+
+
+def nodes_of_run(ports: Ports, run_id: str) -> list[Node]:
+    """The jobs of a run as they are drawn, with their statuses."""
+    records = ports.runs.find_jobs(run_id)
+    statuses = {record.spec.name: record.state.status.value for record in records}
+    return nodes_of((record.spec for record in records), statuses)
 
 
 def _with_upstream(ports: Ports, run_id: str, records: Sequence[JobRecord]) -> list[Waiting]:

@@ -1,5 +1,6 @@
 """Starting runs: a version of a schedule, with a run's parameters, frozen into a run."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -28,8 +29,8 @@ class StartRequest:
     """Who starts a run, with which parameters, and where its jobs work.
 
     `at` is the start that was asked for, now for None; `driver` the execution that is there to
-    drive it. With a driver, or with `once`, the same actor gets for the same start the run that he
-    got before.
+    drive it. With a driver, or `again`, which says that the same may have been asked before, the
+    same actor gets, for the same start, the run that he got before.
     """
 
     actor: str
@@ -38,7 +39,18 @@ class StartRequest:
     working_directory: str = ""
     at: datetime | None = None
     driver: str = ""
-    once: bool = False
+    again: bool = False
+
+
+def started_before(ports: Ports, schedule_id: str, request: StartRequest) -> RunHeader | None:
+    """The run that the same request has started, whatever became of its schedule."""
+    if request.at is None:
+        return None
+    try:
+        found = ports.runs.get_header(run_id(schedule_id, request.at))
+    except NotFoundError:
+        return None
+    return found if found.started_by == request.actor else None
 
 
 def start(
@@ -57,6 +69,7 @@ def start(
     _check_runnable(ports, resolved)
     jobs = _pinned(ports, resolved)
     states = initial_states(jobs)
+    counts = Counter(str(state.status) for state in states.values())
     first = request.at or ports.clock()
     for tick in range(_TRIES):
         started_at = first + timedelta(microseconds=tick)
@@ -73,12 +86,15 @@ def start(
             reason=request.reason,
             working_directory=join(request.working_directory, document.working_directory or ""),
             driver=request.driver,
-            made_at=ports.clock() if request.once else None,
+            made_at=ports.clock() if request.again else None,
+            counts=dict(counts),
         )
         try:
             ports.runs.create_run(header, jobs, states)
         except ConflictError:
-            before = _given_before(ports, header) if request.driver or request.once else None
+            before = None
+            if request.driver or request.again:
+                before = _given_before(ports, header)
             if before is None:
                 continue
             header = before

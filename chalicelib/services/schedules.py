@@ -1,13 +1,55 @@
 """Keeping schedules: every accepted version of a document stays readable."""
 
-from dataclasses import replace
+import json
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from chalicelib.core.diffing import Difference, difference
 from chalicelib.core.document import ScheduleDocument
+from chalicelib.core.drawing import Measures, measure, nodes_of_document
 from chalicelib.core.resolving import check_unfilled
-from chalicelib.errors import NotFoundError
+from chalicelib.errors import ChangedError, ConflictError, NotFoundError
 from chalicelib.ports import Ports, StoredSchedule
 from chalicelib.services import triggers
+from chalicelib.services.listing import Page
+
+ANY = "*"  # a version, whichever it is
+_DIGEST = 16  # hexadecimal digits of a digest that tell two contents apart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the caller has seen, and acts upon: one of these versions, or that there is none.
+
+    Tags are those of `tag_of`, or ANY.
+    """
+
+    tags: Collection[str] = ()
+    nothing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A version that is in use now, and whether the schedule was in use before."""
+
+    stored: StoredSchedule
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """Two versions of a schedule, and what they differ in."""
+
+    schedule_id: str
+    before: int
+    after: int
+    difference: Difference
+
+
+def tag_of(schedule: StoredSchedule) -> str:
+    """A short word that no two versions of a schedule share."""
+    return f"{schedule.version}-{schedule.digest[:_DIGEST]}"
 
 
 def put(ports: Ports, document: ScheduleDocument, actor: str) -> StoredSchedule:
@@ -17,21 +59,75 @@ def put(ports: Ports, document: ScheduleDocument, actor: str) -> StoredSchedule:
     InvalidInputError for jobs that are too large to be submitted, and ConflictError when somebody
     else stores a version at the same moment.
     """
+    return place(ports, document, actor).stored
+
+
+def place(ports: Ports, document: ScheduleDocument, actor: str, seen: Seen | None = None) -> Placed:
+    """Do the same for a caller that has `seen` something. Raises ChangedError if it is gone."""
     check_unfilled(document)
     schedule = first_version(ports, document, actor)
+    newest = _newest(ports, document.schedule_id)
+    _check(document.schedule_id, newest, seen)
+    if newest is not None and newest.digest == schedule.digest:
+        # Whoever stored it may have been cut off before its triggers were followed.
+        triggers.follow(ports, newest, document)
+        return Placed(newest, is_new=False)
+    # A deleted schedule goes on counting: no version ever means two documents.
+    before = [newest] if newest else ports.schedules.list_versions(document.schedule_id, limit=1)
+    schedule = replace(schedule, version=before[0].version + 1 if before else 1)
     try:
-        newest = ports.schedules.get_schedule(document.schedule_id)
-    except NotFoundError:
-        pass
-    else:
-        if newest.digest == schedule.digest:
-            # Whoever stored it may have been cut off before its triggers were followed.
-            triggers.follow(ports, newest, document)
-            return newest
-        schedule = replace(schedule, version=newest.version + 1)
-    ports.schedules.put_schedule(schedule)
+        ports.schedules.put_schedule(schedule)
+    except ConflictError as error:
+        raise _late(error, seen) from error
     triggers.follow(ports, schedule, document)
-    return schedule
+    return Placed(schedule, is_new=newest is None)
+
+
+def delete(ports: Ports, schedule_id: str, actor: str, seen: Seen | None = None) -> StoredSchedule:
+    """Take a schedule out of use and give its last version: it can't be found or started.
+
+    Its versions and runs stay readable; to put it again goes on counting versions. Raises
+    NotFoundError, and ChangedError when `seen` is gone.
+    """
+    newest = ports.schedules.get_schedule(schedule_id)
+    _check(schedule_id, newest, seen)
+    try:
+        ports.schedules.delete_schedule(newest, ports.clock(), actor)
+    except ConflictError as error:
+        raise _late(error, seen) from error
+    triggers.forget(ports, schedule_id)
+    return newest
+
+
+def versions(
+    ports: Ports, schedule_id: str, limit: int, before: int | None
+) -> Page[StoredSchedule, int]:
+    """The versions of a schedule, deleted or not, the newest first. Raises NotFoundError."""
+    found = ports.schedules.list_versions(schedule_id, before=before, limit=limit + 1)
+    if not found and before is None:
+        ports.schedules.get_schedule(schedule_id)  # which tells that it is not there
+    page = found[:limit]
+    return Page(page, page[-1].version if len(found) > limit else None)
+
+
+def compare(ports: Ports, schedule_id: str, before: int | None, after: int | None) -> Compared:
+    """What two versions differ in: the newest and the one before it unless they are named.
+
+    Raises NotFoundError.
+    """
+    if after is None:
+        after = versions(ports, schedule_id, 1, None).items[0].version
+    if before is None:
+        before = max(1, after - 1)
+    old, new = (ports.schedules.get_schedule(schedule_id, each) for each in (before, after))
+    found = difference(json.loads(old.document), json.loads(new.document))
+    return Compared(schedule_id=schedule_id, before=before, after=after, difference=found)
+
+
+def validate(document: ScheduleDocument) -> Measures:
+    """How large the graph of an acceptable document is. Raises InvalidInputError for others."""
+    check_unfilled(document)
+    return measure(nodes_of_document(document))
 
 
 def first_version(ports: Ports, document: ScheduleDocument, actor: str) -> StoredSchedule:
@@ -47,3 +143,28 @@ def first_version(ports: Ports, document: ScheduleDocument, actor: str) -> Store
         name=document.schedule_name or "",
         jobs=len(document.job_list) + len(document.finally_jobs or ()),
     )
+
+
+def _newest(ports: Ports, schedule_id: str) -> StoredSchedule | None:
+    try:
+        return ports.schedules.get_schedule(schedule_id)
+    except NotFoundError:
+        return None
+
+
+def _check(schedule_id: str, newest: StoredSchedule | None, seen: Seen | None) -> None:
+    if seen is None:
+        return
+    if newest is None:
+        if seen.tags:
+            raise ChangedError(f"Schedule {schedule_id!r} is not there any more.")
+    elif seen.nothing:
+        raise ChangedError(f"Schedule {schedule_id!r} is there already: version {newest.version}.")
+    elif seen.tags and ANY not in seen.tags and tag_of(newest) not in seen.tags:
+        told = f"Schedule {schedule_id!r} has changed: it is at version {newest.version} by now."
+        raise ChangedError(told)
+
+
+def _late(error: ConflictError, seen: Seen | None) -> ConflictError:
+    """What came in between is as if it had come before, to whoever has said what was seen."""
+    return ChangedError(str(error)) if seen is not None else error

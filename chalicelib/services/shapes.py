@@ -3,10 +3,11 @@
 Times are ISO 8601 in UTC with a Z, durations seconds, absent values null.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
+from chalicelib.core.advising import Advice, command
+from chalicelib.core.drawing import Measures, Node, layers
 from chalicelib.core.explaining import Cause
 from chalicelib.core.granting import TokenRecord
 from chalicelib.core.naming import start_text
@@ -14,12 +15,33 @@ from chalicelib.core.operating import Operation
 from chalicelib.core.restarting import RestartPlan
 from chalicelib.core.run import Event, JobState, RunHeader
 from chalicelib.core.schedule import JobSpec
-from chalicelib.ports import StoredSchedule
+from chalicelib.core.timeline import Bar
+from chalicelib.ports import JobRecord, StoredSchedule
+from chalicelib.services.explanations import Explanation
+from chalicelib.services.logs import LogPart, LogSource, Place
+from chalicelib.services.schedules import Compared
+from chalicelib.services.shape_types import (
+    AdviceShape,
+    CauseShape,
+    DifferenceShape,
+    EventShape,
+    ExplanationShape,
+    GraphShape,
+    JobShape,
+    LogPartShape,
+    LogShape,
+    OperationShape,
+    RefusedJobShape,
+    RestartShape,
+    RunShape,
+    ScheduleShape,
+    TimelineJobShape,
+    TokenShape,
+    ValidationShape,
+)
 
-Shape = dict[str, Any]
 
-
-def run_shape(header: RunHeader) -> Shape:
+def run_shape(header: RunHeader) -> RunShape:
     """One run."""
     return {
         "runId": header.run_id,
@@ -41,7 +63,7 @@ def run_shape(header: RunHeader) -> Shape:
     }
 
 
-def job_shape(spec: JobSpec, state: JobState) -> Shape:
+def job_shape(spec: JobSpec, state: JobState) -> JobShape:
     """One job of a run."""
     return {
         "jobName": spec.name,
@@ -57,7 +79,7 @@ def job_shape(spec: JobSpec, state: JobState) -> Shape:
     }
 
 
-def event_shape(event: Event) -> Shape:
+def event_shape(event: Event) -> EventShape:
     """One line of history; `jobName` is null for the run itself."""
     return {
         "sequence": event.sequence,
@@ -74,7 +96,7 @@ def event_shape(event: Event) -> Shape:
     }
 
 
-def schedule_shape(schedule: StoredSchedule) -> Shape:
+def schedule_shape(schedule: StoredSchedule) -> ScheduleShape:
     """One version of a schedule, without its document."""
     return {
         "scheduleId": schedule.schedule_id,
@@ -87,7 +109,18 @@ def schedule_shape(schedule: StoredSchedule) -> Shape:
     }
 
 
-def operation_shape(operation: Operation) -> Shape:
+def validation_shape(schedule_id: str, size: Measures) -> ValidationShape:
+    """How large an acceptable schedule is."""
+    return {
+        "scheduleId": schedule_id,
+        "valid": True,
+        "jobs": size.jobs,
+        "dependencies": size.dependencies,
+        "depth": size.depth,
+    }
+
+
+def operation_shape(operation: Operation) -> OperationShape:
     """What an operator's verb did: each job it changed, each it could not and why."""
     return {
         "runId": operation.header.run_id,
@@ -101,13 +134,16 @@ def operation_shape(operation: Operation) -> Shape:
             }
             for change in operation.changes
         ],
-        "refused": [
-            {"jobName": refusal.job, "reason": refusal.sentence} for refusal in operation.refusals
-        ],
+        "refused": refusals_shape((each.job, each.sentence) for each in operation.refusals),
     }
 
 
-def restart_shape(plan: RestartPlan) -> Shape:
+def refusals_shape(refused: Iterable[tuple[str, str]]) -> list[RefusedJobShape]:
+    """Jobs that a verb did nothing to, each with a sentence."""
+    return [{"jobName": job, "reason": sentence} for job, sentence in refused]
+
+
+def restart_shape(plan: RestartPlan) -> RestartShape:
     """What a restart would do or did."""
     return {
         "runId": plan.header.run_id,
@@ -119,7 +155,7 @@ def restart_shape(plan: RestartPlan) -> Shape:
     }
 
 
-def cause_shape(cause: Cause) -> Shape:
+def cause_shape(cause: Cause) -> CauseShape:
     """One link of an explanation with the links below it."""
     return {
         "jobName": cause.job or None,
@@ -131,7 +167,7 @@ def cause_shape(cause: Cause) -> Shape:
     }
 
 
-def token_shape(record: TokenRecord, now: datetime) -> Shape:
+def token_shape(record: TokenRecord, now: datetime) -> TokenShape:
     """What may be told of a token: never its secret, nor the secret's digest."""
     return {
         "tokenId": record.id,
@@ -139,12 +175,102 @@ def token_shape(record: TokenRecord, now: datetime) -> Shape:
         "role": record.role.word,
         "scopes": list(record.scopes),
         "standing": record.standing(now).value,
-        "createdAt": _time(record.created_at),
+        "createdAt": start_text(record.created_at),
         "createdBy": record.created_by,
-        "expiresAt": _time(record.expires_at),
+        "expiresAt": start_text(record.expires_at),
         "revokedAt": _time(record.revoked_at),
         "revokedBy": record.revoked_by or None,
         "lastUsedAt": _time(record.last_used_at),
+    }
+
+
+def advice_shape(advice: Iterable[Advice], where: Sequence[str] = ()) -> list[AdviceShape]:
+    """Commands to type; `where` are the options that say which edition is meant."""
+    return [{"command": command(each.in_full, where), "effect": each.effect} for each in advice]
+
+
+def graph_shape(title: str, nodes: Sequence[Node]) -> GraphShape:
+    """A graph as it is drawn."""
+    layer = layers({node.name: node.upstream for node in nodes})
+    return {
+        "title": title,
+        "jobs": [
+            {
+                "jobName": node.name,
+                "jobDependencies": list(node.upstream),
+                "layer": layer[node.name],
+                "jobStatus": node.status or None,
+                "note": node.note or None,
+            }
+            for node in nodes
+        ],
+    }
+
+
+def explanation_shape(found: Explanation, where: Sequence[str] = ()) -> ExplanationShape:
+    """Why a run or a job stands where it stands."""
+    return {
+        "runId": found.header.run_id,
+        "cause": cause_shape(found.cause),
+        "logs": {job: list(lines) for job, lines in found.logs.items()},
+        "possible": advice_shape(found.advice, where),
+    }
+
+
+def timeline_job_shape(record: JobRecord, bars: Iterable[Bar]) -> TimelineJobShape:
+    """The attempts of a job."""
+    return {
+        "jobName": record.spec.name,
+        "jobStatus": record.state.status.value,
+        "attempts": [
+            {
+                "attempt": bar.attempt,
+                "jobId": bar.job_id or None,
+                "handedOverAt": start_text(bar.handed_over_at),
+                "startedAt": _time(bar.started_at),
+                "stoppedAt": _time(bar.stopped_at),
+                "status": bar.status or None,
+                "exitCode": bar.exit_code,
+            }
+            for bar in bars
+        ],
+    }
+
+
+def difference_shape(found: Compared) -> DifferenceShape:
+    """What two versions of a schedule differ in."""
+    difference = found.difference
+    return {
+        "scheduleId": found.schedule_id,
+        "before": found.before,
+        "after": found.after,
+        "added": list(difference.added),
+        "removed": list(difference.removed),
+        "changed": list(difference.changed),
+        "fields": list(difference.fields),
+        "unified": list(difference.lines),
+    }
+
+
+def log_part_shape(part: LogPart) -> LogPartShape:
+    """Part of what a job wrote."""
+    shape = log_shape(part.source, part.state, part.place, part.lines)
+    return {**shape, "nextOffset": part.offset}
+
+
+def log_shape(
+    source: LogSource, state: JobState, place: Place | None, lines: Iterable[str]
+) -> LogShape:
+    """What a job wrote."""
+    return {
+        "runId": source.run_id,
+        "jobName": source.name,
+        "jobStatus": state.status.value,
+        "jobId": place.job_id if place else None,
+        "attempt": place.attempt if place else None,
+        "queueAttempt": place.queue_attempt if place else None,
+        "exists": place is not None,
+        "lines": list(lines),
     }
 
 

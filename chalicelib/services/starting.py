@@ -177,13 +177,15 @@ def _start(ports: Ports, standing: Standing, start: PlannedStart) -> RunHeader:
     """Make the run of a planned start, or find the one that was made of it before."""
     if start.is_late(ports.clock()) and not _is_there(ports, standing, start):
         raise ConflictError(f"{Refusal.LATE}: {start.latest}", event="start")
-    stored = ports.schedules.get_schedule(standing.schedule_id, standing.version)
+    stored = ports.schedules.get_schedule(standing.schedule_id)
+    if stored.version != standing.version:  # it was put and is not followed yet
+        stored = ports.schedules.get_schedule(standing.schedule_id, standing.version)
     request = runs.StartRequest(
         actor=start.actor,
         parameters=start.parameters,
         reason=start.reason,
         at=start.started_at,
-        once=True,
+        again=True,
     )
     return runs.start(ports, stored, request)
 

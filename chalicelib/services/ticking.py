@@ -13,9 +13,9 @@ from chalicelib.core.timing.due import Start, due
 from chalicelib.core.timing.fire_parameters import fire_parameters
 from chalicelib.core.timing.run_starts import run_start
 from chalicelib.core.timing.standing import PlannedStart
-from chalicelib.errors import ConflictError, InvalidInputError
+from chalicelib.errors import ConflictError, InvalidInputError, NotFoundError
 from chalicelib.ports import Ports, StoredTriggers
-from chalicelib.services import standings, starting
+from chalicelib.services import standings, starting, triggers
 from chalicelib.services.dispatch import IsLate, in_no_hurry
 from chalicelib.services.starting import Unmade, actor_of
 
@@ -63,6 +63,8 @@ def _look_at(ports: Ports, stored: StoredTriggers, ticked: Ticked) -> None:
     marked = replace(standing, marks={**standing.marks, **found.marks})
     decided = starting.decide(ports, stored, marked, starts, found.next_at)
     made = starting.make(ports, decided, found.next_at)
+    if any(isinstance(each.error, NotFoundError) for each in made.unmade):
+        triggers.forget(ports, stored.schedule_id)  # it was deleted by somebody who was cut off
     ticked.started += len(made.started)
     ticked.refused += len(decided.refused) + len(made.unmade) + len(unmade)
     ticked.broken += bool(made.postponed)

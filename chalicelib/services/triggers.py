@@ -67,6 +67,18 @@ def _marks(before: Standing, triggers: Sequence[Trigger], now: datetime) -> dict
     return marks
 
 
+def forget(ports: Ports, schedule_id: str) -> None:
+    """Let nothing start runs of a schedule that is out of use, nor what waits already."""
+    if ports.triggers.get_triggers(schedule_id) is None:
+        return
+
+    def decide(standing: Standing | None) -> Standing:
+        version = standing.version if standing else 0
+        return Standing(schedule_id=schedule_id, version=version)
+
+    standings.change(ports, schedule_id, decide)
+
+
 def follow_all(ports: Ports) -> int:
     """Follow every schedule whose newest version is not followed, as one cut off leaves it."""
     mended = 0

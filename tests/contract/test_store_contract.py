@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 
 from chalicelib.core.lifecycle import JobStatus, RunStatus
-from chalicelib.core.run import initial_states
+from chalicelib.core.run import RunHeader, initial_states
 from chalicelib.core.schedule import JobSpec, OnFailure, Policy
 from chalicelib.errors import ConflictError, NotFoundError
 from tests.contract.store_contents import (
     RUN,
     SPECS,
     START,
-    LocalStore,
     Store,
     begin,
     everything,
@@ -48,6 +47,59 @@ def test_storing_an_existing_version_conflicts_and_writes_nothing(store: Store) 
     with pytest.raises(ConflictError, match="version 1 already"):
         store.put_schedule(schedule(document="other"))
     assert store.get_schedule("etl").document == "first"
+
+
+def test_schedules_are_listed_page_by_page_in_the_order_of_their_ids(store: Store) -> None:
+    for name in ("b", "a-1", "a", "a.1", "c"):
+        store.put_schedule(schedule(name))
+    ids = [each.schedule_id for each in store.list_schedules()]
+    assert ids == ["a", "a-1", "a.1", "b", "c"]
+    some = store.list_schedules(prefix="a", after="a", limit=1)
+    assert [each.schedule_id for each in some] == ["a-1"]
+    assert store.list_schedules(prefix="%") == []
+
+
+def test_versions_are_listed_newest_first_without_their_documents(store: Store) -> None:
+    for version in (1, 2, 10):
+        store.put_schedule(schedule(version=version, document="long"))
+    assert [each.version for each in store.list_versions("etl")] == [10, 2, 1]
+    (second,) = store.list_versions("etl", before=10, limit=1)
+    assert second == schedule(version=2, document="")
+    assert store.list_versions("none") == []
+
+
+def test_a_deleted_schedule_is_neither_found_nor_listed_but_its_versions_are(store: Store) -> None:
+    for name in ("other", "etl"):
+        store.put_schedule(schedule(name, document="kept"))
+    store.delete_schedule(schedule(), START, "ann")
+    with pytest.raises(NotFoundError, match="There is no schedule 'etl'"):
+        store.get_schedule("etl")
+    assert [each.schedule_id for each in store.list_schedules()] == ["other"]
+    assert store.get_schedule("etl", 1).document == "kept"
+    assert [each.version for each in store.list_versions("etl")] == [1]
+
+
+def test_a_later_version_brings_a_deleted_schedule_back(store: Store) -> None:
+    store.put_schedule(schedule())
+    store.delete_schedule(schedule(), START, "ann")
+    with pytest.raises(ConflictError, match="version 1 already"):
+        store.put_schedule(schedule())
+    assert store.list_schedules() == []
+    store.put_schedule(schedule(version=2))
+    assert [each.version for each in store.list_schedules()] == [2]
+    store.delete_schedule(schedule(version=2), START, "ann")
+    assert store.list_schedules() == []
+
+
+def test_only_the_newest_version_can_be_deleted_and_only_once(store: Store) -> None:
+    for version in (1, 2):
+        store.put_schedule(schedule(version=version))
+    with pytest.raises(ConflictError, match="no longer at version 1"):
+        store.delete_schedule(schedule(), START, "ann")
+    assert store.get_schedule("etl").version == 2
+    store.delete_schedule(schedule(version=2), START, "ann")
+    with pytest.raises(ConflictError, match="no longer at version 2"):
+        store.delete_schedule(schedule(version=2), START, "ann")
 
 
 @pytest.mark.parametrize("asked", [("none", None), ("etl", 2)], ids=["schedule", "version"])
@@ -199,10 +251,36 @@ def test_runs_are_found_newest_first(
     assert [each.run_id for each in store.find_headers(**wanted)] == found
 
 
-def test_of_runs_started_at_once_the_last_stored_is_the_newest(local_store: LocalStore) -> None:
+def test_of_runs_started_at_once_the_last_by_name_comes_first(store: Store) -> None:
     for name in ("b", "c", "a"):
-        local_store.create_run(header(run_of(name)), (), {})
-    assert [each.schedule_id for each in local_store.find_headers()] == ["a", "c", "b"]
+        store.create_run(header(run_of(name)), (), {})
+    assert [each.schedule_id for each in store.find_headers()] == ["c", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    "wanted", [{}, {"schedule_id": "etl"}, {"status": RunStatus.RUNNING}, {"prefix": "e"}], ids=str
+)
+def test_a_list_goes_on_where_it_ended_whatever_was_started_meanwhile(
+    store: Store, wanted: dict[str, Any]
+) -> None:
+    for number in range(4):
+        for name in ("b", "etl"):
+            store.create_run(header(run_of(name, seconds=number // 2 + number)), (), {})
+    whole = store.find_headers(**wanted)
+    seen: list[RunHeader] = []
+    before = None
+    while page := store.find_headers(**wanted, limit=3, before=before):
+        seen += page
+        before = page[-1].started_at, page[-1].run_id
+        store.create_run(header(run_of("etl", seconds=100 + len(seen))), (), {})
+    assert seen == whole
+
+
+def test_a_list_goes_on_with_what_was_started_at_the_same_moment(store: Store) -> None:
+    for name in ("b", "c", "a"):
+        store.create_run(header(run_of(name)), (), {})
+    found = store.find_headers(before=(START, run_of("c")))
+    assert [each.schedule_id for each in found] == ["b", "a"]
 
 
 def test_fifty_runs_are_found_unless_more_are_asked_for(store: Store) -> None:
@@ -220,8 +298,11 @@ def test_fifty_runs_are_found_unless_more_are_asked_for(store: Store) -> None:
         ({"statuses": []}, []),
         ({"limit": 3}, ["make", "clean", "approve"]),
         ({"statuses": [JobStatus.WAITING, JobStatus.PASS], "limit": 2}, ["make", "clean"]),
+        ({"after": 1, "limit": 1}, ["approve"]),
+        ({"after": 0, "statuses": [JobStatus.WAITING]}, ["clean"]),
+        ({"after": 3}, []),
     ],
-    ids=["all", "one", "two", "none", "limit", "both"],
+    ids=["all", "one", "two", "none", "limit", "both", "after", "after of one", "behind all"],
 )
 def test_jobs_are_found_in_the_documents_order(
     store: Store, wanted: dict[str, Any], found: list[str]

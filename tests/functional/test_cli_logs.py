@@ -6,12 +6,13 @@ import pytest
 
 from chalicelib.cli.exits import Exit
 from chalicelib.cli.log_page import follow
-from chalicelib.cli.log_source import LogSource, newest_attempt
+from chalicelib.cli.log_source import find_log
 from chalicelib.cli.session import Session
 from chalicelib.config import read_settings
 from chalicelib.core.batch import AttemptDetail
 from chalicelib.core.lifecycle import Act, JobStatus
 from chalicelib.core.run import JobState
+from chalicelib.services.logs import newest_attempt
 from tests.functional.recorded import RUN, Desk
 from tests.unit.runs import NOW, after, described, spec, state
 
@@ -43,7 +44,7 @@ class World:
 def followed(
     session: Session, job: str, world: World, last: int = 0, attempt: str = ""
 ) -> list[str]:
-    source = LogSource.find(session, job, "", attempt)
+    source = find_log(session, job, "", attempt)
     return [line for _, line in follow(session, source, last, world)]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def documented() -> dict[str, list[str]]:
     }
 
 
-def printed(desk: Desk, directory: Path) -> dict[str, dict[str, Any]]:
+def printed(desk: Desk, directory: Path) -> dict[str, Mapping[str, object]]:
     """One object of each kind, as the terminal prints it."""
     desk.record_run()
     desk.write_log("id-load", "killed\n")
@@ -69,7 +70,7 @@ def without_request(exported: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in exported.items() if key != "containerOverrides"}
 
 
-def operated() -> dict[str, dict[str, Any]]:
+def operated() -> dict[str, Mapping[str, object]]:
     """What the operators' verbs print, without an engine that they would start."""
     run = run_of(*JOBS, run=header(status=RunStatus.FAILED))
     run.states.update(STATES)

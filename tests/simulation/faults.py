@@ -19,7 +19,7 @@ from chalicelib.core.schedule import JobSpec
 from chalicelib.errors import BackendError
 from chalicelib.local.memory_queue import MemoryQueue
 from chalicelib.local.memory_store import MemoryStore
-from chalicelib.ports import JobRecord, RunChange
+from chalicelib.ports import JobRecord, RunChange, RunKey
 
 Result = TypeVar("Result")
 
@@ -95,11 +95,12 @@ class TappedStore:
         status: RunStatus | None = None,
         prefix: str = "",
         limit: int = 50,
+        before: RunKey | None = None,
     ) -> list[RunHeader]:
         return self._tap.call(
             "find_headers",
             lambda: self._store.find_headers(
-                schedule_id=schedule_id, status=status, prefix=prefix, limit=limit
+                schedule_id=schedule_id, status=status, prefix=prefix, limit=limit, before=before
             ),
         )
 
@@ -107,10 +108,16 @@ class TappedStore:
         return self._tap.call("load_run", lambda: self._store.load_run(run_id))
 
     def find_jobs(
-        self, run_id: str, *, statuses: Iterable[JobStatus] | None = None, limit: int | None = None
+        self,
+        run_id: str,
+        *,
+        statuses: Iterable[JobStatus] | None = None,
+        limit: int | None = None,
+        after: int = -1,
     ) -> list[JobRecord]:
         return self._tap.call(
-            "find_jobs", lambda: self._store.find_jobs(run_id, statuses=statuses, limit=limit)
+            "find_jobs",
+            lambda: self._store.find_jobs(run_id, statuses=statuses, limit=limit, after=after),
         )
 
     def get_jobs(self, run_id: str, names: Iterable[str]) -> list[JobRecord]:

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import app
+from chalicelib.api.desk import HANDLER
 from cloudformation import rendering
 from cloudformation.rendering import (
     CONFIG,
@@ -24,7 +25,9 @@ NOT_DEPLOYED = {"authorize"}
 
 
 def functions() -> list[str]:
-    return sorted(set(app.app.handler_map) - NOT_DEPLOYED)
+    """All but the one of the HTTP API, which Chalice makes of the handlers of its routes."""
+    names = set(app.app.handler_map) - NOT_DEPLOYED
+    return sorted(name for name in names if not name.startswith(HANDLER))
 
 
 @cache

@@ -1,0 +1,76 @@
+"""What each operation takes and answers, by the models that check and the types that are told."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from chalicelib.api import models, pages
+from chalicelib.api.models import Nothing
+from chalicelib.services import shape_types as shapes
+
+JSON, TEXT = "application/json", "text/plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """One operation. `answers` are types by status, None where they are texts or anything."""
+
+    answer: Any
+    statuses: tuple[HTTPStatus, ...] = (HTTPStatus.OK,)
+    query: type[models.Asked] = Nothing
+    body: type[models.Asked] | None = None
+    takes_document: bool = False
+    takes_message: bool = False  # of the first version, besides
+    is_conditional: bool = False  # by If-Match and If-None-Match
+    media_type: str = JSON
+
+    @property
+    def is_act(self) -> bool:
+        """Whether an Idempotency-Key means something."""
+        return self.body is not None
+
+
+_ACCEPTED = (HTTPStatus.ACCEPTED,)
+
+
+def _operation(body: type[models.Asked] = models.JobsBody) -> Contract:
+    return Contract(answer=shapes.OperationShape, body=body)
+
+
+CONTRACTS = {
+    "health": Contract(answer=pages.Health),
+    "openapi": Contract(answer=None),
+    "validate_schedule": Contract(answer=shapes.ValidationShape, takes_document=True),
+    "list_schedules": Contract(answer=pages.SchedulesPage, query=models.SchedulesQuery),
+    "get_schedule": Contract(answer=pages.ShownSchedule, query=models.VersionQuery),
+    "put_schedule": Contract(
+        answer=shapes.ScheduleShape,
+        statuses=(HTTPStatus.OK, HTTPStatus.CREATED),
+        takes_document=True,
+        is_conditional=True,
+    ),
+    "delete_schedule": Contract(answer=shapes.ScheduleShape, is_conditional=True),
+    "list_versions": Contract(answer=pages.VersionsPage, query=models.VersionsQuery),
+    "diff_versions": Contract(answer=shapes.DifferenceShape, query=models.DiffQuery),
+    "draw_schedule": Contract(answer=str, query=models.ScheduleGraphQuery, media_type=TEXT),
+    "list_runs": Contract(answer=pages.RunsPage, query=models.RunsQuery),
+    "start_run": Contract(
+        answer=shapes.RunShape, statuses=_ACCEPTED, body=models.StartBody, takes_message=True
+    ),
+    "get_run": Contract(answer=shapes.RunShape),
+    "list_jobs": Contract(answer=pages.JobsPage, query=models.JobsQuery),
+    "list_events": Contract(answer=pages.EventsPage, query=models.EventsQuery),
+    "get_timeline": Contract(answer=pages.TimelinePage, query=models.TimelineQuery),
+    "get_logs": Contract(answer=shapes.LogPartShape, query=models.LogsQuery),
+    "draw_run": Contract(answer=str, query=models.GraphQuery, media_type=TEXT),
+    "explain": Contract(answer=shapes.ExplanationShape, query=models.ExplainQuery),
+    "plan_restart": Contract(answer=shapes.RestartShape),
+    "restart_run": Contract(answer=shapes.RunShape, statuses=_ACCEPTED, body=models.ReasonBody),
+    "cancel_run": Contract(answer=shapes.RunShape, statuses=_ACCEPTED, body=models.ReasonBody),
+    "hold_jobs": _operation(),
+    "release_jobs": _operation(),
+    "pass_jobs": _operation(),
+    "terminate_jobs": _operation(),
+    "mark_jobs": _operation(models.MarkBody),
+    "rerun_jobs": _operation(models.RerunBody),
+}

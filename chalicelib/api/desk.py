@@ -1,0 +1,223 @@
+"""What each handler has at hand, and how handlers become routes of the table."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Any, TypeVar
+from urllib.parse import unquote
+
+from chalice.app import Blueprint, Request, Response
+from pydantic import BaseModel
+
+from chalicelib.api import asking, problems
+from chalicelib.api.answering import Answer, sent, text_of
+from chalicelib.api.problems import RefusedError
+from chalicelib.api.routes import OF_OPERATION, Route
+from chalicelib.bootstrap import served
+from chalicelib.core.access import Principal, Role
+from chalicelib.core.fields import SCHEDULE_ID
+from chalicelib.core.lifecycle import Act
+from chalicelib.core.naming import parse_start, run_id
+from chalicelib.core.operating import Order
+from chalicelib.core.run import RunHeader
+from chalicelib.errors import InvalidInputError, SchedulerError
+from chalicelib.ports import Ports, StoredSchedule
+from chalicelib.services.repeating import Claim, Reply, Turn, once
+from chalicelib.services.served import Served
+from chalicelib.store_words import no_run, no_schedule
+
+M = TypeVar("M", bound=BaseModel)
+Handler = TypeVar("Handler", bound=Callable[..., Answer])
+
+HANDLER = "http_"  # before an operation's name in the app, whose functions have names like it
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_NOBODY = Principal(actor="", role=Role.VIEWER, scopes=())  # who asks without a token: sees nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One request: what was asked, by whom, and what there is to work with."""
+
+    request: Request
+    principal: Principal
+    path: Mapping[str, str]  # its variable parts
+
+    @property
+    def served(self) -> Served:
+        return served()
+
+    @property
+    def ports(self) -> Ports:
+        return self.served.ports
+
+    @property
+    def now(self) -> datetime:
+        return self.ports.clock()
+
+    def query(self, model: type[M]) -> M:
+        """The query by its model. Raises InvalidInputError."""
+        return asking.query(self.request, model)
+
+    def body(self, model: type[M]) -> M:
+        """The JSON body by its model. Raises InvalidInputError."""
+        return asking.body(self.request, model)
+
+    @property
+    def run_id(self) -> str:
+        """The run that the path names, its start in the one way we write it."""
+        try:
+            return run_id(self.path["schedule_id"], parse_start(self.path["started_at"]))
+        except InvalidInputError as error:
+            raise no_run(_named(self.path)) from error
+
+    @property
+    def run(self) -> RunHeader:
+        """The run that the path names. Raises NotFoundError."""
+        return self.ports.runs.get_header(self.run_id)
+
+    @property
+    def schedule_id(self) -> str:
+        """The schedule that the path names."""
+        return self.path["schedule_id"]
+
+    def schedule(self, version: int | None) -> StoredSchedule:
+        """A version of the schedule that the path names. Raises NotFoundError."""
+        return self.ports.schedules.get_schedule(self.schedule_id, version)
+
+    def once(self, act: Callable[[Turn], Answer]) -> Answer:
+        """The answer of an act, which a request with an Idempotency-Key does once."""
+        key = asking.header(self.request, "idempotency-key")
+        if not key:
+            return act(Turn(self.now))
+        if not _KEY.fullmatch(key):
+            allowed = "up to 255 visible characters of ASCII"
+            raise InvalidInputError.at("Idempotency-Key", "is no key", allowed=allowed)
+        claim = Claim(
+            key=_digest(self.principal.actor, key),
+            digest=_digest(
+                self.request.method, self.request.path, self.path, self.request.raw_body
+            ),
+            now=self.now,
+        )
+        reply = once(self.served.requests, claim, lambda turn: _reply(act, turn))
+        return Answer(
+            body=reply.body,
+            status=HTTPStatus(reply.status),
+            media_type=reply.media_type,
+            location=reply.location,
+        )
+
+    def order(self, act: Act, reason: str, at: datetime, *, downstream: bool = False) -> Order:
+        """An order of who is asking."""
+        return Order(
+            act=act, actor=self.principal.actor, reason=reason, at=at, downstream=downstream
+        )
+
+
+class Resource:
+    """Handlers of one resource, each by the name of its operation in the table of routes."""
+
+    def __init__(self, name: str) -> None:
+        self.handlers: dict[str, Callable[..., Answer]] = {}
+        self._name = name
+
+    def handles(self, operation: str) -> Callable[[Handler], Handler]:
+        """Make a function the handler of an operation."""
+
+        def keep(handler: Handler) -> Handler:
+            self.handlers[OF_OPERATION[operation].operation] = handler
+            return handler
+
+        return keep
+
+    def blueprint(self, authorizer: Any) -> Blueprint:
+        """The routes, each behind the authorizer unless the table opens it to everybody."""
+        made = Blueprint(self._name)
+        for operation, handler in self.handlers.items():
+            _add(made, OF_OPERATION[operation], handler, authorizer)
+        return made
+
+
+def _add(made: Blueprint, route: Route, handler: Callable[..., Answer], authorizer: Any) -> None:
+    def view(**path: str) -> Response:
+        return _respond(made.current_request, route, handler, path)
+
+    options = {} if route.role is None else {"authorizer": authorizer}
+    # No content types: what is not taken is told by a problem document of ours.
+    name = HANDLER + route.operation
+    made.route(route.path, methods=[route.method], name=name, content_types=[], **options)(view)
+
+
+def _respond(
+    request: Request, route: Route, handler: Callable[..., Answer], path: Mapping[str, str]
+) -> Response:
+    """The answer of a handler, or the problem that it met."""
+    try:
+        return sent(request, handler(_admit(request, route, path)))
+    except Exception as error:  # whatever it is, the caller gets a problem document
+        status, document = problems.told(error)
+        answer = Answer(body=document, status=status, media_type=problems.MEDIA_TYPE)
+        return sent(request, answer)
+
+
+def _admit(request: Request, route: Route, path: Mapping[str, str]) -> Desk:
+    """Let in who may: by what the authorizer found out, and by nothing else."""
+    # Gateways differ in whether they decode; nothing that we take has a % in it.
+    plain = {name: unquote(value) for name, value in path.items()}
+    if route.role is None:
+        return Desk(request, _NOBODY, plain)
+    principal = _principal(request)
+    if principal.role < route.role:
+        told = f"This needs the role {route.role.word}; {principal.actor} is {principal.role.word}."
+        raise RefusedError(HTTPStatus.FORBIDDEN, told)
+    if route.is_scoped and not _may_be_there(principal, plain["schedule_id"]):
+        # As what is not there: whoever may not see it must not learn that it is.
+        raise (
+            no_run(_named(plain))
+            if "started_at" in plain
+            else no_schedule(plain["schedule_id"], None)
+        )
+    return Desk(request, principal, plain)
+
+
+def _may_be_there(principal: Principal, schedule_id: str) -> bool:
+    return bool(re.fullmatch(SCHEDULE_ID, schedule_id)) and principal.sees(schedule_id)
+
+
+def _principal(request: Request) -> Principal:
+    try:
+        return Principal.of_context(request.context["authorizer"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise RefusedError(HTTPStatus.FORBIDDEN, "Nobody was recognised.") from error
+
+
+def _reply(act: Callable[[Turn], Answer], turn: Turn) -> Reply:
+    """What is kept of an answer; that something failed is not kept, for it may go well later."""
+    try:
+        answer = act(turn)
+    except (SchedulerError, RefusedError) as error:
+        status, document = problems.told(error)
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise
+        answer = Answer(body=document, status=status, media_type=problems.MEDIA_TYPE)
+    return Reply(
+        status=answer.status.value,
+        body=text_of(answer),
+        media_type=answer.media_type,
+        location=answer.location,
+    )
+
+
+def _digest(*parts: object) -> str:
+    return sha256(repr(parts).encode()).hexdigest()
+
+
+def _named(path: Mapping[str, str]) -> str:
+    """A run's id as it is told of, in the one way we write it if it can be."""
+    try:
+        return run_id(path["schedule_id"], parse_start(path["started_at"]))
+    except InvalidInputError:
+        return f"{path['schedule_id']}/{path['started_at']}"

@@ -1,0 +1,234 @@
+"""The description of the API (OpenAPI 3.1), made of the table of routes and of what checks it."""
+
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from chalicelib.api import pages
+from chalicelib.api.contracts import CONTRACTS, JSON, Contract
+from chalicelib.api.models import Asked
+from chalicelib.api.problems import MEDIA_TYPE
+from chalicelib.api.routes import OF_OPERATION, Route
+from chalicelib.core.fields import SCHEDULE_ID
+from chalicelib.core.schema import schema as schema_of_schedules
+
+Json = dict[str, Any]
+
+_REF = "#/components/schemas/{model}"
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_PATH = {
+    "schedule_id": {
+        "description": "The id of a schedule.",
+        "schema": {"type": "string", "pattern": SCHEDULE_ID},
+        "example": "nightly",
+    },
+    "started_at": {
+        "description": "The start of a run, the second part of its `runId`.",
+        "schema": {"type": "string", "minLength": 1, "pattern": r"^[^/?#]+$"},
+        "example": "2026-11-23T14:55:01.123456Z",
+    },
+}
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "The same key with the same request gets the same answer for 24 hours, and what"
+    " it asks for is done once.",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+}
+_CONDITIONS = [
+    {
+        "name": "If-Match",
+        "in": "header",
+        "description": "Only if the newest version has this ETag; `*` for any.",
+        "schema": {"type": "string"},
+    },
+    {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "`*`: only if there is no such schedule.",
+        "schema": {"type": "string", "enum": ["*"]},
+    },
+]
+_INTRO = """Start, follow and operate runs of schedules.
+
+A run's address is its `runId` behind `/runs/`. Names of jobs go into the query. What is out of a
+token's scopes is answered like what is not there. Errors are problem documents (RFC 9457). Lists
+give a `nextCursor`; a query parameter or a field that is not known is refused."""
+
+
+@lru_cache(maxsize=1)
+def description() -> Json:
+    """The whole document; never to be changed."""
+    book = _Book()
+    paths: Json = {}
+    for operation in CONTRACTS:
+        route = OF_OPERATION[operation]
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(book, route)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "batch-scheduler", "version": "1", "description": _INTRO},
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {
+            "schemas": dict(sorted(book.schemas.items())),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+class _Book:
+    """The schemas that others refer to, by name."""
+
+    def __init__(self) -> None:
+        self.schemas: Json = {}
+
+    def of(self, kind: Any) -> Json:
+        """A reference to the schema of a type."""
+        made = TypeAdapter(kind).json_schema(ref_template=_REF, by_alias=True)
+        return self._keep(kind.__name__, made)
+
+    def document(self) -> Json:
+        """A reference to the schema of schedules."""
+        made = _renamed({k: v for k, v in schema_of_schedules().items() if k != "$schema"})
+        return self._keep("Schedule", made)
+
+    def _keep(self, name: str, made: Json) -> Json:
+        self.schemas |= made.pop("$defs", {})
+        if "$ref" not in made:
+            self.schemas[name] = made
+        return {"$ref": _REF.format(model=name)}
+
+
+def _renamed(value: Any) -> Any:
+    """The same with the places of our schemas in its references."""
+    match value:
+        case {"$ref": str(ref)}:
+            return {**value, "$ref": _REF.format(model=ref.rpartition("/")[2])}
+        case dict():
+            return {key: _renamed(member) for key, member in value.items()}
+        case list():
+            return [_renamed(member) for member in value]
+        case _:
+            return value
+
+
+def _operation(book: _Book, route: Route) -> Json:
+    contract = CONTRACTS[route.operation]
+    made: Json = {
+        "operationId": route.operation,
+        "summary": _summary(route.operation),
+        "tags": [route.path.split("/")[1].partition(".")[0]],
+        "parameters": [*_parameters(book, route, contract)],
+        "responses": {**_answers(book, contract), **_problems(book, route, contract)},
+    }
+    if route.role is None:
+        made["security"] = []
+    else:
+        made["description"] = f"Needs the role {route.role.word}."
+    body = _body(book, contract)
+    return {**made, "requestBody": body} if body else made
+
+
+def _summary(operation: str) -> str:
+    words = operation.replace("_", " ")
+    return words[0].upper() + words[1:]
+
+
+def _parameters(book: _Book, route: Route, contract: Contract) -> Iterator[Json]:
+    for name in _PLACEHOLDER.findall(route.path):
+        yield {"name": name, "in": "path", "required": True, **_PATH[name]}
+    yield from _query(book, contract.query)
+    if contract.is_act:
+        yield _KEY
+    if contract.is_conditional:
+        yield from _CONDITIONS
+
+
+def _query(book: _Book, model: type[Asked]) -> Iterator[Json]:
+    made = model.model_json_schema(ref_template=_REF)
+    book.schemas |= made.get("$defs", {})
+    for name, facts in made.get("properties", {}).items():
+        about = {key: value for key, value in facts.items() if key not in ("title", "description")}
+        yield {
+            "name": name,
+            "in": "query",
+            "required": name in made.get("required", ()),
+            "description": facts.get("description", ""),
+            "schema": _without_null(about),
+        }
+
+
+def _without_null(facts: Json) -> Json:
+    """A query has no null: what may be null may be left out."""
+    forms = [form for form in facts.get("anyOf", ()) if form.get("type") != "null"]
+    rest = {key: value for key, value in facts.items() if key not in ("anyOf", "default")}
+    if forms:
+        return {**rest, **forms[0]}
+    return rest if facts.get("default", "") is None else facts
+
+
+def _body(book: _Book, contract: Contract) -> Json:
+    if contract.takes_document:
+        schema = book.document()
+        kinds = {JSON: {"schema": schema}, "application/yaml": {"schema": schema}}
+        return {"required": True, "content": kinds}
+    if contract.body is None:
+        return {}
+    schema = book.of(contract.body)
+    if contract.takes_message:
+        message = {"type": "object", "description": "A message of the first version."}
+        schema = {"anyOf": [schema, message]}
+    return {"required": contract.takes_message, "content": {JSON: {"schema": schema}}}
+
+
+def _answers(book: _Book, contract: Contract) -> Json:
+    if contract.media_type != JSON:
+        content: Json = {contract.media_type: {"schema": {"type": "string"}}}
+    else:
+        schema = {"type": "object"} if contract.answer is None else book.of(contract.answer)
+        content = {JSON: {"schema": schema}}
+    return {
+        str(status.value): {"description": status.phrase, "content": content}
+        for status in contract.statuses
+    }
+
+
+_ALWAYS = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+_OF_BODIES = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+_IF: tuple[tuple[Callable[[Route, Contract], bool], tuple[HTTPStatus, ...]], ...] = (
+    (lambda route, _: route.role is not None, _ALWAYS),
+    (lambda _, contract: contract.is_act or contract.takes_document, _OF_BODIES),
+    (lambda _, contract: contract.is_act, (HTTPStatus.UNPROCESSABLE_ENTITY,)),
+    (lambda _, contract: contract.is_conditional, (HTTPStatus.PRECONDITION_FAILED,)),
+    (
+        lambda route, contract: route.method != "GET" or route.operation == "plan_restart",
+        (HTTPStatus.CONFLICT,),
+    ),
+    (lambda route, _: "{started_at}" in route.path, (HTTPStatus.GONE,)),
+)
+
+
+def _problems(book: _Book, route: Route, contract: Contract) -> Json:
+    problem = {MEDIA_TYPE: {"schema": book.of(pages.ProblemDocument)}}
+    statuses = [status for applies, some in _IF if applies(route, contract) for status in some]
+    told: Json = {
+        str(status.value): {"description": status.phrase, "content": problem}
+        for status in sorted(statuses)
+    }
+    if route.role is not None:
+        # What stands before us answers these, in words of its own.
+        for status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            told[str(status.value)] = {"description": status.phrase}
+        if route.method == "GET":
+            told["304"] = {"description": "Not Modified"}
+    return dict(sorted(told.items()))

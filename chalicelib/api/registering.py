@@ -1,0 +1,19 @@
+"""Every blueprint of the HTTP API, with the authorizer before it."""
+
+from typing import Any
+
+from chalice.app import Chalice
+
+from chalicelib.api.run_acts import run_acts
+from chalicelib.api.run_views import run_views
+from chalicelib.api.runs import runs
+from chalicelib.api.schedules import schedules
+from chalicelib.api.service import service
+
+RESOURCES = (service, schedules, runs, run_views, run_acts)
+
+
+def register(app: Chalice, authorizer: Any) -> None:
+    """Add all routes to an app."""
+    for resource in RESOURCES:
+        app.register_blueprint(resource.blueprint(authorizer))

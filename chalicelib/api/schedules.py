@@ -1,0 +1,108 @@
+"""Schedules: keeping them, looking at them, comparing their versions."""
+
+import json
+from http import HTTPStatus
+
+from chalicelib.api import asking, cursors
+from chalicelib.api.answering import Answer
+from chalicelib.api.desk import Desk, Resource
+from chalicelib.api.models import (
+    DiffQuery,
+    Nothing,
+    ScheduleGraphQuery,
+    SchedulesQuery,
+    VersionQuery,
+    VersionsQuery,
+)
+from chalicelib.core.document import ScheduleDocument
+from chalicelib.core.drawing import draw, nodes_of_document
+from chalicelib.core.loading import read
+from chalicelib.errors import InvalidInputError
+from chalicelib.ports import StoredSchedule
+from chalicelib.services import schedules as keeping
+from chalicelib.services.listing import list_schedules as list_visible
+from chalicelib.services.shapes import difference_shape, schedule_shape, validation_shape
+
+schedules = Resource(__name__)
+
+
+@schedules.handles("validate_schedule")
+def validate_schedule(desk: Desk) -> Answer:
+    """Check a document and say everything that is wrong with it; nothing is stored."""
+    document = _document(desk)
+    return Answer(body=validation_shape(document.schedule_id, keeping.validate(document)))
+
+
+@schedules.handles("list_schedules")
+def list_schedules(desk: Desk) -> Answer:
+    """The newest version of each, in the order of their ids."""
+    asked = desk.query(SchedulesQuery)
+    after = cursors.name(asked.cursor)
+    page = list_visible(desk.ports, desk.principal, asked.prefix, asked.limit, after)
+    found = [schedule_shape(schedule) for schedule in page.items]
+    return Answer(body={"schedules": found, "nextCursor": cursors.of_name(page.after)})
+
+
+@schedules.handles("get_schedule")
+def get_schedule(desk: Desk) -> Answer:
+    """A version of a schedule with its document."""
+    stored = desk.schedule(desk.query(VersionQuery).version)
+    body = {**schedule_shape(stored), "document": json.loads(stored.document)}
+    return Answer(body=body, etag=_etag(stored))
+
+
+@schedules.handles("put_schedule")
+def put_schedule(desk: Desk) -> Answer:
+    """Store a document as the newest version, if it differs from that."""
+    document = _document(desk)
+    if document.schedule_id != desk.path["schedule_id"]:
+        allowed = desk.path["schedule_id"]
+        raise InvalidInputError.at("$.scheduleId", "is not that of the address", allowed=allowed)
+    placed = keeping.place(desk.ports, document, desk.principal.actor, asking.seen(desk.request))
+    status = HTTPStatus.CREATED if placed.is_new else HTTPStatus.OK
+    return Answer(body=schedule_shape(placed.stored), status=status, etag=_etag(placed.stored))
+
+
+@schedules.handles("delete_schedule")
+def delete_schedule(desk: Desk) -> Answer:
+    """Take a schedule out of use; its versions and its runs stay."""
+    schedule_id, actor = desk.schedule_id, desk.principal.actor
+    last = keeping.delete(desk.ports, schedule_id, actor, asking.seen(desk.request))
+    return Answer(body=schedule_shape(last))
+
+
+@schedules.handles("list_versions")
+def list_versions(desk: Desk) -> Answer:
+    """The newest first; those of a deleted schedule too."""
+    asked = desk.query(VersionsQuery)
+    before = cursors.number(asked.cursor)
+    page = keeping.versions(desk.ports, desk.schedule_id, asked.limit, before)
+    found = [schedule_shape(schedule) for schedule in page.items]
+    return Answer(body={"versions": found, "nextCursor": cursors.of_number(page.after)})
+
+
+@schedules.handles("diff_versions")
+def diff_versions(desk: Desk) -> Answer:
+    """What two versions differ in."""
+    asked = desk.query(DiffQuery)
+    found = keeping.compare(desk.ports, desk.schedule_id, asked.before, asked.after)
+    return Answer(body=difference_shape(found))
+
+
+@schedules.handles("draw_schedule")
+def draw_schedule(desk: Desk) -> Answer:
+    """The graph of a version."""
+    asked = desk.query(ScheduleGraphQuery)
+    stored = desk.schedule(asked.version)
+    nodes = nodes_of_document(read(stored.document.encode(), "schedule.json"))
+    lines = draw(nodes, stored.schedule_id, asked.format)
+    return Answer(body="\n".join([*lines, ""]), media_type="text/plain; charset=utf-8")
+
+
+def _document(desk: Desk) -> ScheduleDocument:
+    desk.query(Nothing)
+    return read(*asking.document(desk.request))
+
+
+def _etag(stored: StoredSchedule) -> str:
+    return f'"{keeping.tag_of(stored)}"'

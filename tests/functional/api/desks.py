@@ -1,0 +1,146 @@
+"""The HTTP API without a socket: an app whose authorizer believes what tests say of themselves."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chalice.app import AuthRequest, AuthResponse, Chalice
+from chalice.test import Client, HTTPResponse
+
+from chalicelib.api.registering import register
+from chalicelib.bootstrap import offering
+from chalicelib.core.access import Principal, Role
+from chalicelib.core.batch import JobDetail
+from chalicelib.local.memory_requests import MemoryRequests
+from chalicelib.ports import JobLogs, LogChunk, Ports
+from chalicelib.services import schedules
+from chalicelib.services.repeating import Requests
+from chalicelib.services.served import Served
+from tests.builders import job, loaded
+from tests.unit.stores import world
+
+Json = dict[str, Any]
+ADMIN = Principal(actor="ada", role=Role.ADMIN)
+
+
+class MemoryLogs:
+    """ports.JobLogs: lines by the queue's job id and attempt."""
+
+    def __init__(self) -> None:
+        self.lines: dict[tuple[str, int], list[str]] = {}
+
+    def read(self, job_id: str, attempt: int, offset: int = 0) -> LogChunk:
+        lines = self.lines.get((job_id, attempt))
+        if lines is None:
+            return LogChunk(exists=False)
+        return LogChunk(tuple(lines[offset:]), len(lines))
+
+    def tail(self, job_id: str, attempt: int, lines: int) -> LogChunk:
+        kept = self.lines.get((job_id, attempt))
+        if kept is None:
+            return LogChunk(exists=False)
+        return LogChunk(tuple(kept[-lines:] if lines else ()), len(kept))
+
+
+class MemoryEdition:
+    """bootstrap.Served, all of it in memory."""
+
+    directory = ""
+
+    def __init__(self, ports: Ports | None = None) -> None:
+        self.ports = ports or world()
+        self.written = MemoryLogs()
+        self.logs: JobLogs = self.written
+        self.requests: Requests = MemoryRequests()
+        self.details: dict[str, JobDetail] = {}
+
+    def holder(self) -> str | None:
+        return "a test"
+
+    def peek_details(self, job_ids: Sequence[str]) -> list[JobDetail]:
+        return [self.details[job_id] for job_id in job_ids if job_id in self.details]
+
+
+@dataclass
+class HttpDesk:
+    """Asks the app, as somebody, on an edition."""
+
+    edition: Served
+    client: Client
+    principal: Principal = ADMIN
+
+    def request(
+        self, method: str, path: str, value: Any = None, headers: Mapping[str, str] | None = None
+    ) -> HTTPResponse:
+        """The answer; `value` is sent as JSON, or as it is if it is bytes."""
+        body = value if isinstance(value, bytes) else json.dumps(value).encode()
+        sent = {"authorization": json.dumps(self.principal.to_context())}
+        if value is not None:
+            sent["content-type"] = "application/json"
+        with offering(self.edition):
+            return self.client.http.request(
+                method,
+                path,
+                headers=sent | dict(headers or {}),
+                body=b"" if value is None else body,
+            )
+
+    def get(self, path: str, status: int = 200, **headers: str) -> Any:
+        """The JSON of an answer that has this status."""
+        return self._told(self.request("GET", path, headers=_named(headers)), status)
+
+    def post(self, path: str, value: Any = None, status: int = 200, **headers: str) -> Any:
+        return self._told(self.request("POST", path, value, _named(headers)), status)
+
+    def put(self, path: str, value: Any, status: int = 200, **headers: str) -> Any:
+        return self._told(self.request("PUT", path, value, _named(headers)), status)
+
+    def delete(self, path: str, status: int = 204, **headers: str) -> Any:
+        return self._told(self.request("DELETE", path, headers=_named(headers)), status)
+
+    def as_(self, role: Role, *scopes: str) -> "HttpDesk":
+        """The same for somebody else."""
+        somebody = Principal(actor=role.word, role=role, scopes=scopes or ("",))
+        return HttpDesk(self.edition, self.client, somebody)
+
+    def _told(self, response: HTTPResponse, status: int) -> Any:
+        assert response.status_code == status, response.body
+        if status >= 400:
+            assert response.headers["Content-Type"] == "application/problem+json"
+            assert response.json_body["status"] == status
+        return response.json_body
+
+
+def _named(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def believing_app() -> Chalice:
+    """All routes, behind an authorizer that takes a principal's context for a token."""
+    app = Chalice("believing", configure_logs=False, env={})
+
+    @app.authorizer(ttl_seconds=0)
+    def believe(request: AuthRequest) -> AuthResponse:
+        return AuthResponse(["*"], "somebody", json.loads(request.token))
+
+    register(app, believe)
+    return app
+
+
+def memory_desk(edition: Served | None = None) -> HttpDesk:
+    return HttpDesk(edition or MemoryEdition(), Client(believing_app(), project_dir="/nowhere"))
+
+
+def desk_with(*schedule_ids: str) -> HttpDesk:
+    """A desk where these schedules are stored: `clean` runs after `load`."""
+    desk = memory_desk()
+    for schedule_id in schedule_ids:
+        document = loaded(
+            job("load"),
+            job("clean", "load"),
+            scheduleId=schedule_id,
+            parameters={"day": {"default": "today"}},
+        )
+        schedules.put(desk.edition.ports, document, "ada")
+    return desk
