@@ -19,7 +19,8 @@ class Contract:
     statuses: tuple[HTTPStatus, ...] = (HTTPStatus.OK,)
     query: type[models.Asked] = Nothing
     body: type[models.Asked] | None = None
-    takes_document: bool = False
+    document: str = ""  # the schema of the document that it takes, JSON or YAML
+    is_repeatable: bool = True  # by an Idempotency-Key, for an act
     takes_message: bool = False  # of the first version, besides
     is_conditional: bool = False  # by If-Match and If-None-Match
     media_type: str = JSON
@@ -28,6 +29,10 @@ class Contract:
     def is_act(self) -> bool:
         """Whether an Idempotency-Key means something."""
         return self.body is not None
+
+    @property
+    def takes_document(self) -> bool:
+        return bool(self.document)
 
 
 _ACCEPTED = (HTTPStatus.ACCEPTED,)
@@ -40,19 +45,23 @@ def _operation(body: type[models.Asked] = models.JobsBody) -> Contract:
 CONTRACTS = {
     "health": Contract(answer=pages.Health),
     "openapi": Contract(answer=None),
-    "validate_schedule": Contract(answer=shapes.ValidationShape, takes_document=True),
+    "validate_schedule": Contract(answer=shapes.ValidationShape, document="Schedule"),
     "list_schedules": Contract(answer=pages.SchedulesPage, query=models.SchedulesQuery),
     "get_schedule": Contract(answer=pages.ShownSchedule, query=models.VersionQuery),
     "put_schedule": Contract(
         answer=shapes.ScheduleShape,
         statuses=(HTTPStatus.OK, HTTPStatus.CREATED),
-        takes_document=True,
+        document="Schedule",
         is_conditional=True,
     ),
     "delete_schedule": Contract(answer=shapes.ScheduleShape, is_conditional=True),
     "list_versions": Contract(answer=pages.VersionsPage, query=models.VersionsQuery),
     "diff_versions": Contract(answer=shapes.DifferenceShape, query=models.DiffQuery),
     "draw_schedule": Contract(answer=str, query=models.ScheduleGraphQuery, media_type=TEXT),
+    "next_fire_times": Contract(answer=shapes.NextShape, query=models.NextQuery),
+    "preview_fire_times": Contract(answer=pages.FireTimes, query=models.PreviewQuery),
+    "pause_schedule": Contract(answer=shapes.StandingShape, body=models.ReasonBody),
+    "resume_schedule": Contract(answer=shapes.StandingShape, body=models.ReasonBody),
     "list_runs": Contract(answer=pages.RunsPage, query=models.RunsQuery),
     "start_run": Contract(
         answer=shapes.RunShape, statuses=_ACCEPTED, body=models.StartBody, takes_message=True
@@ -73,4 +82,21 @@ CONTRACTS = {
     "terminate_jobs": _operation(),
     "mark_jobs": _operation(models.MarkBody),
     "rerun_jobs": _operation(models.RerunBody),
+    "list_calendars": Contract(answer=pages.Calendars),
+    "get_calendar": Contract(answer=shapes.CalendarShape),
+    "put_calendar": Contract(
+        answer=shapes.CalendarShape,
+        statuses=(HTTPStatus.OK, HTTPStatus.CREATED),
+        document="Calendar",
+        is_conditional=True,
+    ),
+    "delete_calendar": Contract(answer=shapes.CalendarShape, is_conditional=True),
+    "list_tokens": Contract(answer=pages.Tokens),
+    "create_token": Contract(
+        answer=pages.CreatedTokenShape,
+        statuses=(HTTPStatus.CREATED,),
+        body=models.TokenBody,
+        is_repeatable=False,
+    ),
+    "revoke_token": Contract(answer=shapes.TokenShape),
 }

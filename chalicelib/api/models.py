@@ -172,3 +172,35 @@ class MarkBody(JobsBody):
     """What became of jobs."""
 
     outcome: Literal["succeeded", "failed"] = Field(alias="as", description="What became of them.")
+
+
+class NextQuery(Asked):
+    """How far to look ahead."""
+
+    count: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = Field(10, description="How many.")
+    after: Annotated[str, Field(max_length=64)] = Field(
+        "", description="A time; those after it. Now unless given."
+    )
+
+
+class PreviewQuery(Asked):
+    """Which fire times."""
+
+    begin: Annotated[str, Field(max_length=64)] = Field(
+        "", alias="from", description="A time; those after it. Now unless given."
+    )
+    end: Annotated[str, Field(max_length=64)] = Field(
+        "", alias="to", description="A time; those until it. A day after `from` unless given."
+    )
+    limit: Limit = DEFAULT_LIMIT
+
+
+class TokenBody(Asked):
+    """A token that is to be given."""
+
+    name: Annotated[str, Field(max_length=64)] = Field(description="Whose acts are its bearer's.")
+    role: Literal["viewer", "operator", "author", "admin"] = Field(description="What it may do.")
+    scopes: Annotated[list[Name], Field(max_length=20)] = Field(
+        default=[""], description="Beginnings of the ids of schedules; the empty one is of all."
+    )
+    days: Annotated[int, Field(ge=1, le=90)] = Field(30, description="How long.")

@@ -15,6 +15,8 @@ from chalicelib.api.problems import MEDIA_TYPE
 from chalicelib.api.routes import OF_OPERATION, Route
 from chalicelib.core.fields import SCHEDULE_ID
 from chalicelib.core.schema import schema as schema_of_schedules
+from chalicelib.core.timing.calendar_document import CalendarDocument
+from chalicelib.core.timing.trigger_document import NAME
 
 Json = dict[str, Any]
 
@@ -30,6 +32,16 @@ _PATH = {
         "description": "The start of a run, the second part of its `runId`.",
         "schema": {"type": "string", "minLength": 1, "pattern": r"^[^/?#]+$"},
         "example": "2026-11-23T14:55:01.123456Z",
+    },
+    "name": {
+        "description": "The name of a calendar.",
+        "schema": {"type": "string", "pattern": NAME},
+        "example": "de",
+    },
+    "token_id": {
+        "description": "The id of a token.",
+        "schema": {"type": "string", "minLength": 1, "pattern": r"^[^/?#]+$"},
+        "example": "0a1b2c3d4e5f",
     },
 }
 _KEY = {
@@ -58,6 +70,12 @@ _INTRO = """Start, follow and operate runs of schedules.
 A run's address is its `runId` behind `/runs/`. Names of jobs go into the query. What is out of a
 token's scopes is answered like what is not there. Errors are problem documents (RFC 9457). Lists
 give a `nextCursor`; a query parameter or a field that is not known is refused."""
+
+
+_DOCUMENTS: dict[str, Callable[[], Json]] = {
+    "Schedule": schema_of_schedules,
+    "Calendar": lambda: CalendarDocument.model_json_schema(by_alias=True),
+}
 
 
 @lru_cache(maxsize=1)
@@ -92,10 +110,10 @@ class _Book:
         made = TypeAdapter(kind).json_schema(ref_template=_REF, by_alias=True)
         return self._keep(kind.__name__, made)
 
-    def document(self) -> Json:
-        """A reference to the schema of schedules."""
-        made = _renamed({k: v for k, v in schema_of_schedules().items() if k != "$schema"})
-        return self._keep("Schedule", made)
+    def document(self, name: str) -> Json:
+        """A reference to the schema of a document that people write."""
+        made = _DOCUMENTS[name]()
+        return self._keep(name, _renamed({k: v for k, v in made.items() if k != "$schema"}))
 
     def _keep(self, name: str, made: Json) -> Json:
         self.schemas |= made.pop("$defs", {})
@@ -143,7 +161,7 @@ def _parameters(book: _Book, route: Route, contract: Contract) -> Iterator[Json]
     for name in _PLACEHOLDER.findall(route.path):
         yield {"name": name, "in": "path", "required": True, **_PATH[name]}
     yield from _query(book, contract.query)
-    if contract.is_act:
+    if contract.is_act and contract.is_repeatable:
         yield _KEY
     if contract.is_conditional:
         yield from _CONDITIONS
@@ -174,7 +192,7 @@ def _without_null(facts: Json) -> Json:
 
 def _body(book: _Book, contract: Contract) -> Json:
     if contract.takes_document:
-        schema = book.document()
+        schema = book.document(contract.document)
         kinds = {JSON: {"schema": schema}, "application/yaml": {"schema": schema}}
         return {"required": True, "content": kinds}
     if contract.body is None:

@@ -5,11 +5,14 @@ from typing import Any, Literal, NotRequired
 from typing_extensions import TypedDict
 
 from chalicelib.services.shape_types import (
+    CalendarShape,
     EventShape,
+    FireTimeShape,
     JobShape,
     RunShape,
     ScheduleShape,
     TimelineJobShape,
+    TokenShape,
 )
 
 
@@ -88,3 +91,27 @@ class ProblemDocument(TypedDict):
     status: int
     detail: str
     problems: NotRequired[list[ProblemShape]]
+
+
+class FireTimes(TypedDict):
+    """Fire times of several schedules, the earliest first."""
+
+    fireTimes: list[FireTimeShape]
+
+
+class Calendars(TypedDict):
+    """All calendars, by name."""
+
+    calendars: list[CalendarShape]
+
+
+class Tokens(TypedDict):
+    """The tokens that the asker may see, without their secrets."""
+
+    tokens: list[TokenShape]
+
+
+class CreatedTokenShape(TokenShape):
+    """A token with its secret, which is told this once."""
+
+    token: str

@@ -9,8 +9,10 @@ from chalicelib.api.run_views import run_views
 from chalicelib.api.runs import runs
 from chalicelib.api.schedules import schedules
 from chalicelib.api.service import service
+from chalicelib.api.timing import timing
+from chalicelib.api.tokens import tokens
 
-RESOURCES = (service, schedules, runs, run_views, run_acts)
+RESOURCES = (service, schedules, timing, runs, run_views, run_acts, tokens)
 
 
 def register(app: Chalice, authorizer: Any) -> None:

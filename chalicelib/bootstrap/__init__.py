@@ -52,10 +52,6 @@ class Edition(Served, Protocol):
     """Everything that a person's program works with."""
 
     @property
-    def access(self) -> AccessPorts:
-        """The tokens of the HTTP API."""
-
-    @property
     def actor(self) -> str:
         """Who is typing, for the audit trail."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from random import Random, SystemRandom
+from secrets import token_bytes
 
 from chalicelib.aws.archive import S3Archive
 from chalicelib.aws.batch_logs import BatchLogs
@@ -148,6 +149,10 @@ class AwsEdition:
     @cached_property
     def ports(self) -> DrivingPorts:
         return wire(self._settings.stage, self._clients, self._account, Timing())
+
+    def chance(self, count: int) -> bytes:
+        """So many bytes that nobody can know."""
+        return token_bytes(count)
 
     @cached_property
     def access(self) -> AccessPorts:

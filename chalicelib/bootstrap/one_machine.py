@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from secrets import token_bytes
 from typing import TYPE_CHECKING
 
 from chalicelib.config import Settings
@@ -52,6 +53,10 @@ class LocalEdition:
         self.requests: Requests = self._store.requests
         self.actor = settings.actor
         self.directory = str(Path.cwd())
+
+    def chance(self, count: int) -> bytes:
+        """So many bytes that nobody can know."""
+        return token_bytes(count)
 
     def prepare(self) -> None:
         """Let the host come up while something else is done. Raises BackendError."""

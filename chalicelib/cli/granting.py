@@ -42,8 +42,6 @@ _PLACES = {"$.name": "NAME", "$.role": "--role", "$.days": "--days", "$.scopes":
 
 def create(session: Session, name: Name, role: Role, scope: Scopes = None, days: Days = 30) -> Exit:
     """Give a token of the HTTP API; it is printed this once and can't be shown again."""
-    from secrets import token_bytes
-
     from chalicelib.core.granting import TokenWish, read_role
     from chalicelib.core.tokens import RANDOM_BYTES
     from chalicelib.services import tokens
@@ -54,8 +52,8 @@ def create(session: Session, name: Name, role: Role, scope: Scopes = None, days:
         wish = TokenWish(
             name=name, role=read_role(role, "--role"), scopes=tuple(scope or ("",)), days=days
         )
-        now = access.clock()
-        made = tokens.create(access.tokens, wish, _owner(session), now, token_bytes(RANDOM_BYTES))
+        now, chance = access.clock(), session.edition.chance(RANDOM_BYTES)
+        made = tokens.create(access.tokens, wish, _owner(session), now, chance)
     except InvalidInputError as error:
         raise _in_options(error) from error
     shape = {**token_shape(made.record, now), "token": made.text}

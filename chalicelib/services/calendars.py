@@ -1,28 +1,32 @@
 """Keeping calendars: which days are business days, by name."""
 
 from chalicelib.core.timing.calendar_document import CalendarDocument
-from chalicelib.errors import ConflictError, NotFoundError
+from chalicelib.errors import ChangedError, ConflictError, NotFoundError
 from chalicelib.ports import Ports, StoredCalendar
 from chalicelib.services import standings
+from chalicelib.services.schedules import ANY, Seen
 
 _SHOWN = 5  # schedules that a refusal names
 
 
-def put(ports: Ports, document: CalendarDocument, actor: str) -> StoredCalendar:
+def tag_of(calendar: StoredCalendar) -> str:
+    """A short word that no two revisions of a calendar share."""
+    return str(calendar.revision)
+
+
+def put(
+    ports: Ports, document: CalendarDocument, actor: str, seen: Seen | None = None
+) -> StoredCalendar:
     """Store the calendar; one equal to what is there is not stored again.
 
     The schedules that go by it go by it from now on. Raises ConflictError when somebody else stores
-    it at the same moment.
+    it at the same moment, and ChangedError when what was `seen` is gone.
     """
-    revision = 0
-    try:
-        before = ports.calendars.get_calendar(document.name)
-    except NotFoundError:
-        pass
-    else:
-        if before.document == document.text:
-            return before
-        revision = before.revision
+    before = _find(ports, document.name)
+    _check(document.name, before, seen)
+    if before is not None and before.document == document.text:
+        return before
+    revision = before.revision if before else 0
     stored = StoredCalendar(
         name=document.name,
         revision=revision + 1,
@@ -35,12 +39,14 @@ def put(ports: Ports, document: CalendarDocument, actor: str) -> StoredCalendar:
     return stored
 
 
-def delete(ports: Ports, name: str) -> None:
-    """Delete a calendar that no schedule goes by.
+def delete(ports: Ports, name: str, seen: Seen | None = None) -> StoredCalendar:
+    """Delete a calendar that no schedule goes by, and give what it was.
 
-    Raises NotFoundError, and ConflictError that names the schedules.
+    Raises NotFoundError, ConflictError that names the schedules, and ChangedError when what was
+    `seen` is gone.
     """
     stored = ports.calendars.get_calendar(name)
+    _check(name, stored, seen)
     users = ports.triggers.listeners(f"{standings.ON_CALENDAR}{name}")
     if users:
         more = f" and {len(users) - _SHOWN} more" if len(users) > _SHOWN else ""
@@ -50,3 +56,24 @@ def delete(ports: Ports, name: str) -> None:
             event="delete calendar",
         )
     ports.calendars.delete_calendar(name, stored.revision)
+    return stored
+
+
+def _find(ports: Ports, name: str) -> StoredCalendar | None:
+    try:
+        return ports.calendars.get_calendar(name)
+    except NotFoundError:
+        return None
+
+
+def _check(name: str, stored: StoredCalendar | None, seen: Seen | None) -> None:
+    if seen is None:
+        return
+    if stored is None:
+        if seen.tags:
+            raise ChangedError(f"Calendar {name!r} is not there any more.")
+    elif seen.nothing:
+        raise ChangedError(f"Calendar {name!r} is there already: revision {stored.revision}.")
+    elif seen.tags and ANY not in seen.tags and tag_of(stored) not in seen.tags:
+        told = f"Calendar {name!r} has changed: it is at revision {stored.revision} by now."
+        raise ChangedError(told)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from chalicelib.core.batch import JobDetail
-from chalicelib.ports import JobLogs, Ports
+from chalicelib.ports import AccessPorts, JobLogs, Ports
 from chalicelib.services.repeating import Requests
 
 
@@ -20,6 +20,13 @@ class Served(Protocol):
     @property
     def requests(self) -> Requests:
         """The requests that may come twice."""
+
+    @property
+    def access(self) -> AccessPorts:
+        """The tokens of the HTTP API."""
+
+    def chance(self, count: int) -> bytes:
+        """So many bytes that nobody can know."""
 
     @property
     def directory(self) -> str:

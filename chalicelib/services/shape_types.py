@@ -247,3 +247,47 @@ class TokenShape(TypedDict):
     revokedAt: str | None
     revokedBy: str | None
     lastUsedAt: str | None
+
+
+class FireTimeShape(TypedDict):
+    """A fire time to come, in UTC and on the trigger's wall clock."""
+
+    scheduleId: str
+    trigger: str
+    fireTime: str
+    localTime: str
+    readyAt: str
+    note: str | None
+
+
+class PauseShape(TypedDict):
+    """Who keeps a schedule from starting by itself."""
+
+    actor: str
+    at: str
+    reason: str | None
+
+
+class NextShape(TypedDict):
+    """The next fire times of a schedule, and whether it is paused."""
+
+    scheduleId: str
+    paused: PauseShape | None
+    fireTimes: list[FireTimeShape]
+
+
+class StandingShape(TypedDict):
+    """Whether triggers start runs of a schedule."""
+
+    scheduleId: str
+    paused: PauseShape | None
+
+
+class CalendarShape(TypedDict):
+    """A calendar with its document."""
+
+    name: str
+    revision: int
+    storedAt: str
+    storedBy: str
+    document: dict[str, Any]

@@ -1,6 +1,6 @@
 """The triggers of schedules as people deal with them: stored, paused, looked ahead at."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import merge
@@ -92,33 +92,38 @@ def follow_all(ports: Ports) -> int:
     return mended
 
 
-def pause(ports: Ports, schedule_id: str, actor: str, reason: str = "") -> Standing:
-    """Let no trigger of the schedule start a run until it is resumed.
+def pause(ports: Ports, schedule_id: str, wanted: Pause) -> Standing:
+    """Let no trigger of the schedule start a run until it is resumed; again is the same pause.
 
-    Raises NotFoundError, and ConflictError for one that is paused.
+    Raises NotFoundError, and ConflictError for one that is paused otherwise.
     """
 
     def decide(standing: Standing | None) -> Standing:
         before = standing or Standing(schedule_id=schedule_id, version=0)
+        if before.pause == wanted:
+            return before
         if before.pause is not None:
             raise ConflictError(
                 f"Schedule {schedule_id!r} is paused already, by {before.pause.actor}; resume it.",
                 status="paused",
                 event="pause",
             )
-        return replace(before, pause=Pause(actor=actor, at=ports.clock(), reason=reason))
+        return replace(before, pause=wanted)
 
     ports.schedules.get_schedule(schedule_id)
     return standings.change(ports, schedule_id, decide)
 
 
-def resume(ports: Ports, schedule_id: str) -> Standing:
+def resume(ports: Ports, schedule_id: str, *, again: bool = False) -> Standing:
     """Let the triggers start runs again, from now on: fire times of the pause are gone.
 
-    Raises NotFoundError, and ConflictError for one that is not paused.
+    Raises NotFoundError, and ConflictError for one that is not paused unless the same may have
+    been asked `again`.
     """
 
     def decide(standing: Standing | None) -> Standing:
+        if again and standing is not None and standing.pause is None:
+            return standing
         if standing is None or standing.pause is None:
             raise ConflictError(
                 f"Schedule {schedule_id!r} is not paused.", status="active", event="resume"
@@ -138,10 +143,21 @@ def next_fire_times(ports: Ports, schedule_id: str, count: int, after: datetime)
     return list(islice(_upcoming(ports, standing, after, None), count)) if standing else []
 
 
-def preview(ports: Ports, begin: datetime, end: datetime, limit: int) -> list[Upcoming]:
-    """The fire times of all schedules within (begin, end], in their order, `limit` at most."""
+def preview(
+    ports: Ports,
+    begin: datetime,
+    end: datetime,
+    limit: int,
+    sees: Callable[[str], bool] = lambda _: True,
+) -> list[Upcoming]:
+    """The fire times within (begin, end] of the schedules that are seen, in their order.
+
+    At most `limit` of them.
+    """
     found = []
     for listed in ports.schedules.list_schedules():
+        if not sees(listed.schedule_id):
+            continue
         standing = standings.find_standing(ports, listed.schedule_id)
         if standing is not None and standing.pause is None:
             found.append(_upcoming(ports, standing, begin, end))

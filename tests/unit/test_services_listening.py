@@ -24,6 +24,7 @@ from tests.unit.triggered import (
     TappedTriggers,
     end,
     move,
+    paused,
     put,
     runs,
 )
@@ -126,7 +127,7 @@ def test_a_trigger_that_is_not_enabled_does_not_listen(ports: Ports) -> None:
 
 def test_a_paused_schedule_lets_ends_pass(ports: Ports) -> None:
     put(ports, "etl", AFTER_LOAD)
-    triggers.pause(ports, "etl", "ann")
+    paused(ports, "etl", "ann")
     header = ended(ports)
     ends(ports, header)
     triggers.resume(ports, "etl")

@@ -30,6 +30,7 @@ from tests.unit.triggered import (
     TappedTriggers,
     end,
     move,
+    paused,
     put,
     runs,
     standing,
@@ -104,7 +105,7 @@ def test_f14_after_a_month_without_a_tick_at_most_100_runs_are_made_up_for(ports
 
 def test_a_paused_schedule_starts_nothing_and_does_not_make_up_for_the_pause(ports: Ports) -> None:
     put(ports, "etl", {**HOURLY, "catchUp": "all"})
-    triggers.pause(ports, "etl", "ann", "maintenance")
+    paused(ports, "etl", "ann", "maintenance")
     ticks(ports, *(START + number * HOUR for number in range(5)))
     assert runs(ports) == []
     triggers.resume(ports, "etl")
@@ -361,3 +362,20 @@ def test_a_schedule_without_triggers_is_never_due(ports: Ports) -> None:
     put(ports, "etl")
     assert ticks(ports, TWO, TWO + DAY) == [Ticked(), Ticked()]
     assert ports.triggers.due_triggers(START + 1000 * DAY, 10) == []
+
+
+def test_what_a_version_planned_is_started_of_that_version(ports: Ports) -> None:
+    put(ports, "etl", NIGHTLY)
+    calls = count()
+
+    def meet() -> None:
+        if next(calls) == 2:  # when it is decided, and before it is made
+            with suppress(CutError):
+                put(replace(ports, triggers=TappedTriggers(ports.triggers, cut)), "etl", HOURLY)
+
+    def cut() -> None:
+        raise CutError
+
+    ticks(replace(ports, triggers=TappedTriggers(ports.triggers, meet)), TWO)
+    assert [each.schedule_version for each in runs(ports)] == [1]
+    assert ports.schedules.get_schedule("etl").version == 2

@@ -7,12 +7,23 @@ from typing import Any
 import pytest
 
 from chalicelib.core.timing.calendar_document import load_calendar
-from chalicelib.errors import ConflictError, NotFoundError
+from chalicelib.errors import ChangedError, ConflictError, NotFoundError
 from chalicelib.ports import Ports, StoredCalendar
-from chalicelib.services import calendars, triggers
+from chalicelib.services import calendars, schedules, triggers
+from chalicelib.services.schedules import Seen
 from chalicelib.services.ticking import Ticked, tick
 from tests.unit.stores import world
-from tests.unit.triggered import DAY, HOUR, MINUTE, START, TappedTriggers, move, put, standing
+from tests.unit.triggered import (
+    DAY,
+    HOUR,
+    MINUTE,
+    START,
+    TappedTriggers,
+    move,
+    paused,
+    put,
+    standing,
+)
 
 NIGHTLY = {"name": "nightly", "cron": "0 2 * * *"}
 WORKDAYS = {"name": "workdays", "cron": "0 6 * * *", "calendar": "ours"}
@@ -85,18 +96,20 @@ def test_f42_starts_that_wait_for_a_trigger_that_is_gone_are_forgotten(ports: Po
 
 def test_a_pause_says_whose_it_is_and_is_not_given_twice(ports: Ports) -> None:
     put(ports, "etl", NIGHTLY)
-    paused = triggers.pause(ports, "etl", "ann", "maintenance").pause
-    assert paused is not None
-    assert (paused.actor, paused.at, paused.reason) == ("ann", START, "maintenance")
+    pause = paused(ports, "etl", "ann", "maintenance").pause
+    assert pause is not None
+    assert (pause.actor, pause.at, pause.reason) == ("ann", START, "maintenance")
+    assert paused(ports, "etl", "ann", "maintenance").pause == pause
     with pytest.raises(ConflictError, match="paused already, by ann"):
-        triggers.pause(ports, "etl", "bob")
-    triggers.resume(ports, "etl")
+        paused(ports, "etl", "bob")
+    assert triggers.resume(ports, "etl").pause is None
+    assert triggers.resume(ports, "etl", again=True).pause is None
     with pytest.raises(ConflictError, match="is not paused"):
         triggers.resume(ports, "etl")
 
 
 def test_only_schedules_that_there_are_can_be_paused(ports: Ports) -> None:
-    for act in (triggers.resume, lambda ports, name: triggers.pause(ports, name, "ann")):
+    for act in (triggers.resume, lambda ports, name: paused(ports, name, "ann")):
         with pytest.raises(NotFoundError):
             act(ports, "etl")
     assert ports.triggers.get_triggers("etl") is None
@@ -104,7 +117,7 @@ def test_only_schedules_that_there_are_can_be_paused(ports: Ports) -> None:
 
 def test_a_pause_holds_for_the_triggers_that_a_schedule_gets_later(ports: Ports) -> None:
     put(ports, "etl")
-    triggers.pause(ports, "etl", "ann")
+    paused(ports, "etl", "ann")
     put(ports, "etl", NIGHTLY)
     move(ports, START + 2 * HOUR)
     assert tick(ports) == Ticked()
@@ -120,20 +133,18 @@ def test_a_tick_that_read_before_the_pause_starts_nothing_after_it(ports: Ports)
 
     def meet() -> None:
         if next(steps) == 2:  # between reading and writing
-            triggers.pause(ports, "etl", "ann")
+            paused(ports, "etl", "ann")
 
     assert tick(replace(ports, triggers=TappedTriggers(ports.triggers, meet))) == Ticked()
 
 
 def test_a_pause_that_comes_between_finding_and_reading_is_heeded(ports: Ports) -> None:
     put(ports, "etl", NIGHTLY)
-    (found,) = [ports.triggers.get_triggers("etl")]
-    triggers.pause(ports, "etl", "ann")
-    paused = ports.triggers.get_triggers("etl")
-    assert found is not None
-    assert paused is not None
+    paused(ports, "etl", "ann")
+    stored = ports.triggers.get_triggers("etl")
+    assert stored is not None
     ports.triggers.put_triggers(
-        paused, replace(paused, revision=paused.revision + 1, next_at=START)
+        stored, replace(stored, revision=stored.revision + 1, next_at=START)
     )
     assert tick(ports) == Ticked()
 
@@ -164,7 +175,7 @@ def test_jitter_and_window_are_told_apart_from_the_fire_time(ports: Ports) -> No
 def test_a_preview_has_the_fire_times_of_all_schedules_that_are_not_paused(ports: Ports) -> None:
     for name in ("a", "b", "c", "d"):
         put(ports, name, NIGHTLY) if name != "d" else put(ports, name)
-    triggers.pause(ports, "b", "ann")
+    paused(ports, "b", "ann")
     found = triggers.preview(ports, START, START + 2 * DAY, 100)
     assert [each.schedule_id for each in found] == ["a", "c", "a", "c"]
     assert len(triggers.preview(ports, START, START + 2 * DAY, 3)) == 3
@@ -226,6 +237,56 @@ def test_triggers_that_always_move_say_so(ports: Ports) -> None:
         ports.triggers.put_triggers(before, replace(before, revision=before.revision + 1))
 
     with pytest.raises(ConflictError):
-        triggers.pause(replace(ports, triggers=TappedTriggers(ports.triggers, busy)), "etl", "ann")
+        paused(replace(ports, triggers=TappedTriggers(ports.triggers, busy)), "etl", "ann")
     assert standing(ports).pause is None
     move(ports, START + timedelta(days=1))
+
+
+def test_a_calendar_is_changed_by_whoever_has_seen_the_newest(ports: Ports) -> None:
+    one, two = (load_calendar({"name": "ours", "country": each}) for each in ("DE", "FR"))
+    nothing, first = Seen(nothing=True), Seen(tags=["1"])
+    with pytest.raises(ChangedError, match="not there any more"):
+        calendars.put(ports, one, "ann", first)
+    stored = calendars.put(ports, one, "ann", nothing)
+    with pytest.raises(ChangedError, match="there already"):
+        calendars.put(ports, two, "ann", nothing)
+    assert calendars.tag_of(stored) == "1"
+    calendars.put(ports, two, "ann", first)
+    with pytest.raises(ChangedError, match="at revision 2 by now"):
+        calendars.put(ports, one, "ann", first)
+    with pytest.raises(ChangedError, match="at revision 2 by now"):
+        calendars.delete(ports, "ours", first)
+    assert calendars.delete(ports, "ours", Seen(tags=["*"])).revision == 2
+
+
+def test_a_schedule_that_is_deleted_starts_nothing_by_itself_any_more(ports: Ports) -> None:
+    put(ports, "etl", NIGHTLY)
+    put(ports, "bare")
+    for name in ("etl", "bare"):
+        schedules.delete(ports, name, "ann")
+    move(ports, START + 2 * HOUR)
+    assert tick(ports) == Ticked()
+    assert put(ports, "etl", NIGHTLY).version == 2
+    move(ports, START + DAY + 2 * HOUR)
+    assert tick(ports) == Ticked(started=1)
+
+
+def test_f42_a_schedule_that_was_deleted_by_halves_starts_nothing_either(ports: Ports) -> None:
+    put(ports, "etl", NIGHTLY)
+
+    def cut() -> None:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        schedules.delete(replace(ports, triggers=TappedTriggers(ports.triggers, cut)), "etl", "ann")
+    assert standing(ports).triggers
+    move(ports, START + 2 * HOUR)
+    assert tick(ports) == Ticked(refused=1)
+    assert not standing(ports).triggers
+
+
+def test_what_is_out_of_sight_is_not_previewed(ports: Ports) -> None:
+    for name in ("a", "b"):
+        put(ports, name, NIGHTLY)
+    found = triggers.preview(ports, START, START + DAY, 9, lambda name: name == "b")
+    assert [each.schedule_id for each in found] == ["b"]

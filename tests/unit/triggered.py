@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.loading import load
 from chalicelib.core.run import RunHeader
-from chalicelib.core.timing.standing import Standing
+from chalicelib.core.timing.standing import Pause, Standing
 from chalicelib.local.memory_queue import VirtualClock
 from chalicelib.ports import Ports, RunChange, StoredSchedule, StoredTriggers, TriggerStore
-from chalicelib.services import schedules, standings
+from chalicelib.services import schedules, standings, triggers
 
 Result = TypeVar("Result")
 
@@ -48,6 +48,11 @@ def standing(ports: Ports, schedule_id: str = "etl") -> Standing:
     found = standings.find_standing(ports, schedule_id)
     assert found is not None
     return found
+
+
+def paused(ports: Ports, schedule_id: str, actor: str, reason: str = "") -> Standing:
+    """Pause a schedule now."""
+    return triggers.pause(ports, schedule_id, Pause(actor=actor, at=ports.clock(), reason=reason))
 
 
 def end(ports: Ports, header: RunHeader, status: RunStatus = RunStatus.SUCCEEDED) -> RunHeader:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from chalice.app import AuthRequest, AuthResponse, Chalice
@@ -13,7 +14,8 @@ from chalicelib.bootstrap import offering
 from chalicelib.core.access import Principal, Role
 from chalicelib.core.batch import JobDetail
 from chalicelib.local.memory_requests import MemoryRequests
-from chalicelib.ports import JobLogs, LogChunk, Ports
+from chalicelib.local.memory_tokens import MemoryTokens
+from chalicelib.ports import AccessPorts, JobLogs, LogChunk, Ports
 from chalicelib.services import schedules
 from chalicelib.services.repeating import Requests
 from chalicelib.services.served import Served
@@ -54,6 +56,11 @@ class MemoryEdition:
         self.logs: JobLogs = self.written
         self.requests: Requests = MemoryRequests()
         self.details: dict[str, JobDetail] = {}
+        self.access = AccessPorts(tokens=MemoryTokens(), clock=self.ports.clock)
+        self._chance = Random(7)  # noqa: S311 - tokens of tests
+
+    def chance(self, count: int) -> bytes:
+        return self._chance.randbytes(count)
 
     def holder(self) -> str | None:
         return "a test"

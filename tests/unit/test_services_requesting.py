@@ -9,12 +9,11 @@ from chalicelib.core.run import RunHeader
 from chalicelib.errors import BackendError, ConflictError, InvalidInputError
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.ports import Ports, StoredSchedule
-from chalicelib.services import triggers
-from chalicelib.services.asking import Waiting, ask
+from chalicelib.services.requesting import Waiting, ask
 from chalicelib.services.runs import StartRequest
 from chalicelib.services.ticking import tick
 from tests.unit.stores import world
-from tests.unit.triggered import HOUR, MINUTE, START, end, move, put, runs
+from tests.unit.triggered import HOUR, MINUTE, START, end, move, paused, put, runs
 
 BY_HTTP = {"name": "api", "http": {}}
 
@@ -108,7 +107,7 @@ def test_bad_parameters_are_refused_and_nothing_is_planned(ports: Ports) -> None
 
 def test_a_paused_schedule_is_not_started(ports: Ports) -> None:
     stored = put(ports, "etl", BY_HTTP)
-    triggers.pause(ports, "etl", "bob")
+    paused(ports, "etl", "bob")
     with pytest.raises(ConflictError, match="paused by bob"):
         asked(ports, stored)
 

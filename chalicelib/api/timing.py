@@ -1,0 +1,122 @@
+"""When schedules start by themselves: looking ahead, pausing, and the calendars they go by."""
+
+from datetime import datetime, timedelta
+from http import HTTPStatus
+
+from chalicelib.api import asking
+from chalicelib.api.answering import Answer
+from chalicelib.api.desk import Desk, Resource
+from chalicelib.api.models import NextQuery, Nothing, PreviewQuery, ReasonBody
+from chalicelib.core.moments import parse_moment
+from chalicelib.core.reading import parse
+from chalicelib.core.timing.calendar_document import CalendarDocument, load_calendar
+from chalicelib.core.timing.standing import Pause
+from chalicelib.errors import InvalidInputError
+from chalicelib.ports import StoredCalendar
+from chalicelib.services import calendars, standings, triggers
+from chalicelib.services.repeating import Turn
+from chalicelib.services.timing_shapes import (
+    calendar_shape,
+    fire_time_shape,
+    next_shape,
+    standing_shape,
+)
+
+timing = Resource(__name__)
+
+_AHEAD = timedelta(days=1)
+
+
+@timing.handles("next_fire_times")
+def next_fire_times(desk: Desk) -> Answer:
+    """The next fire times of a schedule."""
+    asked = desk.query(NextQuery)
+    after = _time(asked.after, "?after", desk.now)
+    found = triggers.next_fire_times(desk.ports, desk.schedule_id, asked.count, after)
+    standing = standings.find_standing(desk.ports, desk.schedule_id)
+    pause = standing.pause if standing else None
+    return Answer(body=next_shape(desk.schedule_id, pause, found))
+
+
+@timing.handles("preview_fire_times")
+def preview_fire_times(desk: Desk) -> Answer:
+    """The fire times of all schedules in a time."""
+    asked = desk.query(PreviewQuery)
+    begin = _time(asked.begin, "?from", desk.now)
+    end = _time(asked.end, "?to", begin + _AHEAD)
+    found = triggers.preview(desk.ports, begin, end, asked.limit, desk.principal.sees)
+    return Answer(body={"fireTimes": [fire_time_shape(each) for each in found]})
+
+
+@timing.handles("pause_schedule")
+def pause_schedule(desk: Desk) -> Answer:
+    """Let no trigger start runs of a schedule."""
+    reason = desk.body(ReasonBody).reason
+    return desk.once(lambda turn: _pause(desk, reason, turn))
+
+
+@timing.handles("resume_schedule")
+def resume_schedule(desk: Desk) -> Answer:
+    """Let the triggers start runs again."""
+    desk.body(ReasonBody)
+    return desk.once(lambda turn: _resume(desk, turn))
+
+
+@timing.handles("list_calendars")
+def list_calendars(desk: Desk) -> Answer:
+    """All of them."""
+    desk.query(Nothing)
+    found = desk.ports.calendars.list_calendars()
+    return Answer(body={"calendars": [calendar_shape(each) for each in found]})
+
+
+@timing.handles("get_calendar")
+def get_calendar(desk: Desk) -> Answer:
+    """One calendar with its document."""
+    desk.query(Nothing)
+    stored = desk.ports.calendars.get_calendar(desk.path["name"])
+    return Answer(body=calendar_shape(stored), etag=_etag(stored))
+
+
+@timing.handles("put_calendar")
+def put_calendar(desk: Desk) -> Answer:
+    """Store a calendar; the schedules that go by it do so from now on."""
+    document = _document(desk)
+    stored = calendars.put(desk.ports, document, desk.principal.actor, asking.seen(desk.request))
+    status = HTTPStatus.CREATED if stored.revision == 1 else HTTPStatus.OK
+    return Answer(body=calendar_shape(stored), status=status, etag=_etag(stored))
+
+
+@timing.handles("delete_calendar")
+def delete_calendar(desk: Desk) -> Answer:
+    """Delete a calendar that no schedule goes by."""
+    last = calendars.delete(desk.ports, desk.path["name"], asking.seen(desk.request))
+    return Answer(body=calendar_shape(last))
+
+
+def _pause(desk: Desk, reason: str, turn: Turn) -> Answer:
+    pause = Pause(actor=desk.principal.actor, at=turn.at, reason=reason)
+    standing = triggers.pause(desk.ports, desk.schedule_id, pause)
+    return Answer(body=standing_shape(desk.schedule_id, standing.pause))
+
+
+def _resume(desk: Desk, turn: Turn) -> Answer:
+    standing = triggers.resume(desk.ports, desk.schedule_id, again=turn.again)
+    return Answer(body=standing_shape(desk.schedule_id, standing.pause))
+
+
+def _document(desk: Desk) -> CalendarDocument:
+    desk.query(Nothing)
+    document = load_calendar(parse(*asking.document(desk.request)))
+    if document.name != desk.path["name"]:
+        allowed = desk.path["name"]
+        raise InvalidInputError.at("$.name", "is not that of the address", allowed=allowed)
+    return document
+
+
+def _time(text: str, place: str, default: datetime) -> datetime:
+    return parse_moment(text, place) if text else default
+
+
+def _etag(stored: StoredCalendar) -> str:
+    return f'"{calendars.tag_of(stored)}"'

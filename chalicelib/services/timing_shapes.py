@@ -1,0 +1,60 @@
+"""What verbs and the HTTP API tell of triggers and calendars, as JSON."""
+
+import json
+from collections.abc import Sequence
+
+from chalicelib.core.naming import start_text
+from chalicelib.core.timing.standing import Pause
+from chalicelib.ports import StoredCalendar
+from chalicelib.services.shape_types import (
+    CalendarShape,
+    FireTimeShape,
+    NextShape,
+    PauseShape,
+    StandingShape,
+)
+from chalicelib.services.triggers import Upcoming
+
+
+def fire_time_shape(upcoming: Upcoming) -> FireTimeShape:
+    """A fire time to come."""
+    return {
+        "scheduleId": upcoming.schedule_id,
+        "trigger": upcoming.trigger,
+        "fireTime": start_text(upcoming.fire.at),
+        "localTime": upcoming.fire.local.isoformat(),
+        "readyAt": start_text(upcoming.ready_at),
+        "note": upcoming.fire.note or None,
+    }
+
+
+def next_shape(schedule_id: str, pause: Pause | None, found: Sequence[Upcoming]) -> NextShape:
+    """The next fire times of a schedule."""
+    return {
+        "scheduleId": schedule_id,
+        "paused": pause_shape(pause),
+        "fireTimes": [fire_time_shape(each) for each in found],
+    }
+
+
+def standing_shape(schedule_id: str, pause: Pause | None) -> StandingShape:
+    """Whether a schedule is paused."""
+    return {"scheduleId": schedule_id, "paused": pause_shape(pause)}
+
+
+def pause_shape(pause: Pause | None) -> PauseShape | None:
+    """A pause; None for none."""
+    if pause is None:
+        return None
+    return {"actor": pause.actor, "at": start_text(pause.at), "reason": pause.reason or None}
+
+
+def calendar_shape(stored: StoredCalendar) -> CalendarShape:
+    """A calendar."""
+    return {
+        "name": stored.name,
+        "revision": stored.revision,
+        "storedAt": start_text(stored.stored_at),
+        "storedBy": stored.stored_by,
+        "document": json.loads(stored.document),
+    }

@@ -1,0 +1,121 @@
+"""When schedules start by themselves, over HTTP."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from chalicelib.core.access import Role
+from chalicelib.local.memory_queue import VirtualClock
+from chalicelib.services.ticking import tick
+from tests.functional.api.desks import HttpDesk, memory_desk
+
+NIGHTLY = {
+    "scheduleId": "nightly",
+    "jobList": [{"jobName": "a", "command": ["true"]}],
+    "triggers": [{"name": "two", "cron": "0 2 * * *", "timezone": "Asia/Tokyo"}],
+}
+CALENDAR = {"name": "ours", "country": "DE", "holidays": ["2026-12-24"]}
+NOON = datetime.fromisoformat("2026-11-23T12:00:00Z")
+AT_TWO = "2026-11-23T17:00:00.000000Z"
+
+
+@pytest.fixture
+def desk() -> HttpDesk:
+    made = memory_desk()
+    clock(made).at = NOON
+    made.put("/schedules/nightly", NIGHTLY, 201)
+    return made
+
+
+def clock(desk: HttpDesk) -> VirtualClock:
+    found = desk.edition.ports.clock
+    assert isinstance(found, VirtualClock)
+    return found
+
+
+def times(told: Any) -> list[tuple[str, str]]:
+    return [(each["scheduleId"], each["fireTime"]) for each in told["fireTimes"]]
+
+
+def test_the_next_fire_times_are_told_from_now_or_from_a_time_on(desk: HttpDesk) -> None:
+    told = desk.get("/schedules/nightly/next?count=2")
+    assert times(told) == [("nightly", AT_TWO), ("nightly", AT_TWO.replace("23T", "24T"))]
+    assert told["fireTimes"][0]["localTime"] == "2026-11-24T02:00:00+09:00"
+    told = desk.get("/schedules/nightly/next?count=1&after=2027-01-01")
+    assert times(told) == [("nightly", "2027-01-01T17:00:00.000000Z")]
+    problem = desk.get("/schedules/nightly/next?after=soon", 400)
+    assert problem["problems"][0]["path"] == "?after"
+
+
+def test_a_preview_shows_the_schedules_that_are_in_scope(desk: HttpDesk) -> None:
+    desk.put("/schedules/weekly", NIGHTLY | {"scheduleId": "weekly"}, 201)
+    assert times(desk.get("/preview")) == [("nightly", AT_TWO), ("weekly", AT_TWO)]
+    assert times(desk.as_(Role.VIEWER, "week").get("/preview")) == [("weekly", AT_TWO)]
+    two_days = "/preview?from=2026-11-23&to=2026-11-25&limit=3"
+    assert len(desk.get(two_days)["fireTimes"]) == 3
+
+
+def test_a_paused_schedule_starts_nothing_until_it_is_resumed(desk: HttpDesk) -> None:
+    told = desk.post("/schedules/nightly/pause", {"reason": "maintenance"})
+    assert told["paused"]["actor"] == "ada"
+    assert told["paused"]["reason"] == "maintenance"
+    assert desk.get("/schedules/nightly/next")["paused"] == told["paused"]
+    clock(desk).at = datetime.fromisoformat(AT_TWO)
+    tick(desk.edition.ports)
+    assert desk.get("/runs")["runs"] == []
+    assert desk.post("/schedules/nightly/pause", {}, 409)["status"] == 409
+    assert desk.post("/schedules/nightly/resume")["paused"] is None
+    assert desk.post("/schedules/nightly/resume", {}, 409)["status"] == 409
+
+
+def test_f16_a_pause_that_is_asked_again_under_its_key_is_the_same_pause(desk: HttpDesk) -> None:
+    for verb in ("pause", "resume"):
+        told = [desk.post(f"/schedules/nightly/{verb}", {}, Idempotency_Key=verb) for _ in range(2)]
+        assert told[0] == told[1]
+
+
+def test_a_fire_time_is_a_run_that_says_so(desk: HttpDesk) -> None:
+    clock(desk).at = datetime.fromisoformat(AT_TWO)
+    tick(desk.edition.ports)
+    (run,) = desk.get("/runs")["runs"]
+    assert run["startedBy"] == "trigger two"
+    assert run["reason"] == "fire time 2026-11-24 02:00:00 +0900"
+    assert run["beganAt"] == AT_TWO
+
+
+# Calendars
+
+
+def test_a_calendar_is_kept_under_its_name(desk: HttpDesk) -> None:
+    assert desk.get("/calendars")["calendars"] == []
+    made = desk.put("/calendars/ours", CALENDAR, 201)
+    assert (made["revision"], made["storedBy"], made["document"]) == (1, "ada", CALENDAR)
+    assert desk.get("/calendars/ours") == made
+    assert desk.get("/calendars")["calendars"] == [made]
+    assert desk.put("/calendars/ours", CALENDAR | {"country": "FR"}, 200)["revision"] == 2
+    assert desk.delete("/calendars/ours", 200)["revision"] == 2
+    assert desk.get("/calendars/ours", 404)["status"] == 404
+
+
+def test_a_calendar_that_changed_meanwhile_is_not_replaced(desk: HttpDesk) -> None:
+    desk.put("/calendars/ours", CALENDAR, 201)
+    etag = desk.request("GET", "/calendars/ours").headers["ETag"]
+    assert desk.put("/calendars/ours", {"name": "ours"}, 200, If_Match=etag)["revision"] == 2
+    desk.put("/calendars/ours", CALENDAR, 412, If_Match=etag)
+    desk.put("/calendars/ours", CALENDAR, 412, If_None_Match="*")
+    desk.delete("/calendars/ours", 412, If_Match=etag)
+
+
+def test_a_bad_calendar_is_refused_with_every_problem(desk: HttpDesk) -> None:
+    bad = {"name": "ours", "country": "XX", "holidays": ["2026-02-30"]}
+    problem = desk.put("/calendars/ours", bad, 400)
+    assert "$.holidays[0]" in [each["path"] for each in problem["problems"]]
+    assert desk.put("/calendars/theirs", CALENDAR, 400)["problems"][0]["path"] == "$.name"
+
+
+def test_a_calendar_that_schedules_go_by_stays(desk: HttpDesk) -> None:
+    desk.put("/calendars/ours", CALENDAR, 201)
+    triggers = [{"cron": "0 2 * * *", "calendar": "ours"}]
+    desk.put("/schedules/other", NIGHTLY | {"scheduleId": "other", "triggers": triggers}, 201)
+    assert "other" in desk.delete("/calendars/ours", 409)["detail"]

@@ -1,0 +1,52 @@
+"""What is told of triggers and calendars, as JSON."""
+
+from datetime import UTC, datetime
+
+from chalicelib.core.timing.standing import Pause
+from chalicelib.core.timing.trigger import FireTime
+from chalicelib.ports import StoredCalendar
+from chalicelib.services.timing_shapes import calendar_shape, next_shape, standing_shape
+from chalicelib.services.triggers import Upcoming
+
+AT = datetime(2026, 11, 23, 1, tzinfo=UTC)
+NINE = datetime.fromisoformat("2026-11-23T10:00:00+09:00")
+
+
+def test_fire_times_are_told_in_utc_and_on_the_wall_clock() -> None:
+    upcoming = Upcoming("etl", "nightly", FireTime(AT, NINE, "moved"), AT)
+    plain = Upcoming("etl", "nightly", FireTime(AT, NINE), AT)
+    told = next_shape("etl", None, [upcoming, plain])
+    assert told == {
+        "scheduleId": "etl",
+        "paused": None,
+        "fireTimes": [
+            {
+                "scheduleId": "etl",
+                "trigger": "nightly",
+                "fireTime": "2026-11-23T01:00:00.000000Z",
+                "localTime": "2026-11-23T10:00:00+09:00",
+                "readyAt": "2026-11-23T01:00:00.000000Z",
+                "note": note,
+            }
+            for note in ("moved", None)
+        ],
+    }
+
+
+def test_a_pause_is_told_with_who_when_and_why() -> None:
+    told = standing_shape("etl", Pause(actor="ann", at=AT))
+    at = "2026-11-23T01:00:00.000000Z"
+    assert told == {"scheduleId": "etl", "paused": {"actor": "ann", "at": at, "reason": None}}
+
+
+def test_a_calendar_is_told_with_its_document() -> None:
+    stored = StoredCalendar(
+        name="de", revision=2, document='{"name": "de"}', stored_at=AT, stored_by="ann"
+    )
+    assert calendar_shape(stored) == {
+        "name": "de",
+        "revision": 2,
+        "storedAt": "2026-11-23T01:00:00.000000Z",
+        "storedBy": "ann",
+        "document": {"name": "de"},
+    }
