@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from chalicelib.core.fields import WHOLE, Scalar
+from chalicelib.core.fields import SCHEDULE_ID, WHOLE, Scalar
 from chalicelib.core.job_document import Job, JobDefaults, JobDefinition, Model, Tags
+from chalicelib.core.timing.trigger_document import TriggerDocument
 
 MAX_JOBS = 10_000  # of a run, finally jobs included
-SCHEDULE_ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"
+MAX_TRIGGERS = 100
 
 ParameterType = Literal["string", "integer", "number", "boolean", "date"]
 
@@ -60,6 +61,9 @@ class ScheduleDocument(Model):
     parameters: (
         dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$")], Parameter] | None
     ) = Field(None, description="What a run may be given, by name; fills `${name}` in texts.")
+    triggers: list[TriggerDocument] | None = Field(
+        None, max_length=MAX_TRIGGERS, description="What starts runs by itself."
+    )
     on_failure: Literal["continue", "stop"] | None = Field(
         None,
         description="After the first failed job: `continue` (default) with what does not depend"

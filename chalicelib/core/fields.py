@@ -33,9 +33,16 @@ _ALPHANUMERIC = re.compile(r"[^\W_]")
 _NAME_REFUSED = frozenset("/*?[,")  # the terminal takes lists and globs of names
 
 
-def complaint(reason: str, allowed: str = "") -> PydanticCustomError:
-    """The error of a validator of ours; `allowed` says what would have been accepted."""
-    return PydanticCustomError("refused", "{reason}", {"reason": reason, "allowed": allowed})
+SCHEDULE_ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"
+
+
+def complaint(reason: str, allowed: str = "", suggestion: str = "") -> PydanticCustomError:
+    """The error of a validator of ours.
+
+    `allowed` says what would have been accepted, `suggestion` what was probably meant.
+    """
+    facts = {"reason": reason, "allowed": allowed, "suggestion": suggestion}
+    return PydanticCustomError("refused", "{reason}", facts)
 
 
 class Forgiving:

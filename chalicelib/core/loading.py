@@ -13,6 +13,7 @@ from chalicelib.core.parameters import check_declarations
 from chalicelib.core.problems import describe, fields_at
 from chalicelib.core.reading import parse
 from chalicelib.core.soundness import unsound_parts
+from chalicelib.core.timing.trigger_checking import check_triggers
 from chalicelib.core.wording import Speller, quoted, shown
 from chalicelib.errors import InvalidInputError, Problem
 
@@ -53,8 +54,9 @@ def _load_sound(value: object) -> ScheduleDocument:
     except ValidationError as error:
         problems.extend(describe(error, speller))
     problems.extend(check_document(document, speller))
-    if model is not None and model.parameters:
-        problems.extend(check_declarations(model.parameters))
+    if model is not None:
+        problems.extend(check_declarations(model.parameters or {}))
+        problems.extend(check_triggers(model))
     if problems or model is None:
         named = (_with_job(problem, document) for problem in problems)
         raise InvalidInputError([replace(p, path=root + p.path.removeprefix("$")) for p in named])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib.core.document import SCHEDULE_ID
+from chalicelib.core.fields import SCHEDULE_ID
 from chalicelib.core.naming import parse_start
 from chalicelib.core.reading import parse
 from chalicelib.core.soundness import unsound_parts

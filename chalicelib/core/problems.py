@@ -48,19 +48,21 @@ _WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 
-def describe(error: ValidationError, speller: Speller) -> Iterator[Problem]:
-    """One problem for each of pydantic's errors."""
+def describe(
+    error: ValidationError, speller: Speller, root: type[BaseModel] = ScheduleDocument
+) -> Iterator[Problem]:
+    """One problem for each of pydantic's errors about a document that is a `root`."""
     for detail in error.errors(include_url=False):
-        yield _describe(detail, speller)
+        yield _describe(detail, speller, root)
 
 
-def _describe(detail: ErrorDetails, speller: Speller) -> Problem:
+def _describe(detail: ErrorDetails, speller: Speller, root: type[BaseModel]) -> Problem:
     kind, location, facts = detail["type"], detail["loc"], detail.get("ctx", {})
     reason, allowed = _WORDS.get(kind, (detail["msg"], ""))
     found = "" if kind == "missing" else shown(detail["input"])
-    suggestion = ""
+    suggestion = str(facts.get("suggestion", ""))
     if kind == "extra_forbidden":
-        fields = fields_at(location[:-1])
+        fields = fields_at(location[:-1], root)
         allowed = ", ".join(fields)
         suggestion = speller.nearest(str(location[-1]), fields)
     else:
@@ -76,9 +78,11 @@ def _fill_in(template: str, facts: Mapping[str, Any]) -> str:
     return template.format_map(facts) if "{" in template else template
 
 
-def fields_at(location: tuple[str | int, ...]) -> list[str]:
+def fields_at(
+    location: tuple[str | int, ...], root: type[BaseModel] = ScheduleDocument
+) -> list[str]:
     """The names of the fields that the object at a location may have."""
-    model: type[BaseModel] = ScheduleDocument
+    model = root
     is_key = False  # the next part is a key of the user's, not a field of ours
     for part in location:
         if is_key or isinstance(part, int) or part in _MARKS:

@@ -40,7 +40,7 @@ def reference() -> str:
 
 
 def _section(name: str, part: Schema) -> str:
-    title = "Schedule" if part.get("title", "").startswith("Schedule of") else name
+    title = _title(name)
     required = part.get("required", [])
     rows = [_row(field, facts, field in required) for field, facts in part["properties"].items()]
     return "\n".join(
@@ -53,6 +53,11 @@ def _section(name: str, part: Schema) -> str:
             "",
         ]
     )
+
+
+def _title(name: str) -> str:
+    """What people call the part."""
+    return name.removesuffix("Document")
 
 
 def _row(field: str, facts: Schema, is_required: bool) -> str:
@@ -80,7 +85,7 @@ def _type(facts: Schema) -> str:
 
 def _branch_type(facts: Schema) -> str:
     if "$ref" in facts:
-        name = facts["$ref"].rpartition("/")[2]
+        name = _title(facts["$ref"].rpartition("/")[2])
         return f"[{name}](#{name.lower()})"
     if "enum" in facts:
         words = {re.sub(r"[^a-z]", "", word.lower()): word for word in reversed(facts["enum"])}

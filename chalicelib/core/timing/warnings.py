@@ -1,0 +1,136 @@
+"""What is allowed in triggers, and yet is hardly meant: told when a schedule is stored."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from itertools import islice, pairwise
+
+from chalicelib.core.timing.calendars import BUILT_IN, WEEKDAYS_ONLY, Calendar
+from chalicelib.core.timing.durations import spoken
+from chalicelib.core.timing.fire_times import fire_times
+from chalicelib.core.timing.trigger import (
+    At,
+    CatchUp,
+    FireTime,
+    Overlap,
+    Trigger,
+)
+from chalicelib.core.timing.wall_time import Dst
+from chalicelib.core.timing.zones import zone
+from chalicelib.core.wording import json_path, quoted
+from chalicelib.errors import Problem
+
+_GAPS_AHEAD = timedelta(days=2 * 365)
+_WITH_CALENDAR = timedelta(days=10 * 366)  # farther, holidays are guesses
+_DAY = timedelta(days=1)
+_LOOKED_AT = 100  # fire times whose intervals are compared
+
+
+def trigger_warnings(
+    triggers: Sequence[Trigger], calendars: Mapping[str, Calendar], now: datetime
+) -> list[Problem]:
+    """One for each thing that is hardly meant; `triggers` in the order of their document."""
+    return [
+        problem
+        for index, trigger in enumerate(triggers)
+        if trigger.clock is not None
+        for problem in _warnings(json_path(("triggers", index)), trigger, calendars, now)
+    ]
+
+
+def _warnings(
+    path: str, trigger: Trigger, calendars: Mapping[str, Calendar], now: datetime
+) -> Iterator[Problem]:
+    yield from _of_policies(path, trigger)
+    wanted = trigger.days.calendar if trigger.days else BUILT_IN
+    calendar = WEEKDAYS_ONLY if wanted == BUILT_IN else calendars.get(wanted)
+    if calendar is None:
+        reason = "there is no such calendar yet: it does not fire until there is"
+        yield Problem(f"{path}.calendar", reason, quoted(wanted))
+        return
+    until = now + _WITH_CALENDAR if trigger.days else None
+    soon = list(islice(fire_times(trigger, calendar, now, until), _LOOKED_AT))
+    if not soon:
+        yield _never(path, trigger, calendar, now)
+        return
+    yield from _of_intervals(path, trigger, soon)
+    yield from _of_gaps(path, trigger, calendar, now)
+
+
+def _of_policies(path: str, trigger: Trigger) -> Iterator[Problem]:
+    if trigger.catch_up is CatchUp.ALL and trigger.overlap is Overlap.SKIP:
+        reason = "skips most of what catchUp: all starts: those starts come at once"
+        yield Problem(f"{path}.overlap", reason, "skip", "queue or allow")
+    if trigger.deadline is not None and trigger.deadline < trigger.jitter:
+        reason = "is over before the longest jitter: some fire times would always be missed"
+        found = f"{spoken(trigger.deadline)}, jitter {spoken(trigger.jitter)}"
+        yield Problem(f"{path}.deadline", reason, found)
+
+
+def _never(path: str, trigger: Trigger, calendar: Calendar, now: datetime) -> Problem:
+    if isinstance(trigger.kind, At):
+        return Problem(f"{path}.at", "is past, or moved to what is past: it does not fire")
+    if trigger.days is not None:
+        bare = replace(trigger, days=None)
+        if any(True for _ in fire_times(bare, None, now)):
+            reason = "leaves no day to fire on within 10 years"
+            return Problem(f"{path}.calendar", reason, quoted(calendar.name))
+    if any(True for _ in fire_times(replace(trigger, dst=Dst.NEXT), calendar, now)):
+        reason = "skips each time there is: they do not exist in this zone"
+        return Problem(f"{path}.dst", reason, "skip", "next")
+    return Problem(f"{path}.cron", "does not fire within 50 years")
+
+
+def _of_intervals(path: str, trigger: Trigger, soon: Sequence[FireTime]) -> Iterator[Problem]:
+    shortest = min((after.at - before.at for before, after in pairwise(soon)), default=None)
+    if shortest is None:
+        return
+    if timedelta(seconds=trigger.jitter) > shortest:
+        reason = "is longer than the shortest interval: starts wait for those before them"
+        found = f"{spoken(trigger.jitter)}, interval {spoken(int(shortest.total_seconds()))}"
+        yield Problem(f"{path}.jitter", reason, found)
+    window = trigger.window
+    if window is None:
+        return
+    outside = [fire for fire in soon if not window.has(fire.local.time())]
+    by_opening = len(outside) - len({_opening_day(fire, trigger) for fire in outside})
+    if by_opening:
+        reason = "makes several fire times wait for the same moment, and then start together"
+        yield Problem(f"{path}.startBetween", reason, "", "a cron that fires within it")
+
+
+def _opening_day(fire: FireTime, trigger: Trigger) -> date:
+    """The day on which the window opens next after a fire time outside of it."""
+    window = trigger.window
+    is_today = window is not None and fire.local.time() < window.begin
+    return fire.local.date() if is_today else fire.local.date() + _DAY
+
+
+def _of_gaps(path: str, trigger: Trigger, calendar: Calendar, now: datetime) -> Iterator[Problem]:
+    """Tell of the first time within two years that clocks are put forward over."""
+    for begin in _changes(trigger, now):
+        with_gap, without = (
+            {fire.at: fire for fire in fire_times(each, calendar, begin, begin + 2 * _DAY)}
+            for each in (replace(trigger, dst=Dst.NEXT), replace(trigger, dst=Dst.SKIP))
+        )
+        for at, fire in with_gap.items():
+            if at not in without:
+                yield _gap(path, trigger, fire)
+                return
+
+
+def _gap(path: str, trigger: Trigger, fire: FireTime) -> Problem:
+    skips = trigger.dst is Dst.SKIP
+    outcome = "it does not fire" if skips else f"it fires at {fire.local:%H:%M on %Y-%m-%d}"
+    reason = f"clocks are put forward over it: {fire.note.partition(';')[0]}, and {outcome}"
+    word = "at" if isinstance(trigger.kind, At) else "cron"
+    return Problem(f"{path}.{word}", reason)
+
+
+def _changes(trigger: Trigger, now: datetime) -> Iterator[datetime]:
+    """For each change of the zone's clocks within two years an instant less than a day before."""
+    place = zone(trigger.timezone)
+    moments = (now + count * _DAY for count in range(_GAPS_AHEAD // _DAY))
+    for before, after in pairwise(moments):
+        if before.astimezone(place).utcoffset() != after.astimezone(place).utcoffset():
+            yield before
