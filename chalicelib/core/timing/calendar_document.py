@@ -96,9 +96,10 @@ def load_calendar(value: object) -> CalendarDocument:
 
 def calendar_of(document: CalendarDocument) -> Calendar:
     """What the clock asks: the same, ready to be asked."""
+    weekdays = WEEKDAYS[:5] if document.weekdays is None else document.weekdays
     return Calendar(
         name=document.name,
-        weekdays=frozenset(map(WEEKDAYS.index, document.weekdays or WEEKDAYS[:5])),
+        weekdays=frozenset(map(WEEKDAYS.index, weekdays)),
         holidays=frozenset(map(date.fromisoformat, document.holidays or ())),
         working_dates=frozenset(map(date.fromisoformat, document.working_dates or ())),
         country=(document.country or "").upper(),
