@@ -64,7 +64,7 @@ FAULTS: Mapping[int, str] = {
     50: "nothing answers for hours, and then everything at once",
 }
 # An HTTP API, and what containers fetch, don't exist yet.
-NOT_YET = frozenset({17, 41, 48})
+NOT_YET = frozenset({17, 48})
 
 
 def tests_of() -> dict[int, list[str]]:

@@ -15,7 +15,7 @@ from tests.fire_oracle import utc
 from tests.unit.timing import fires
 
 BASE = date(2026, 1, 1)
-DAYS = [BASE + timedelta(days=count) for count in range(1461)]
+DAYS = [BASE + timedelta(days=count) for count in range(1461)]  # four years
 WEEK = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 

@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.core.timing.calendars import Calendar
 from chalicelib.core.timing.fire_times import fire_times
 from chalicelib.core.timing.trigger import FireTime, Trigger
 from chalicelib.core.timing.trigger_reading import triggers_of
@@ -21,10 +20,10 @@ def trigger(cron: str = "", **fields: Any) -> Trigger:
 
 
 def fires(
-    cron: str, after: datetime, until: datetime, calendar: Calendar | None = None, **fields: Any
+    cron: str, after: datetime, until: datetime, days: Any = None, **fields: Any
 ) -> list[FireTime]:
-    """All fire times within (after, until]."""
-    return list(fire_times(trigger(cron, **fields), calendar, after, until))
+    """All fire times within (after, until]; `days` is the calendar."""
+    return list(fire_times(trigger(cron, **fields), days, after, until))
 
 
 def instants(found: list[FireTime]) -> list[datetime]:

@@ -155,7 +155,7 @@ def _decided(tick: _Tick, mark: datetime) -> Due:
     for fire in tick.fires(mark):
         ready = tick.ready(fire)
         if fire.at > tick.now:
-            return ledger.closed(next_at=ready)
+            return ledger.closed(next_at=fire.at if ledger.is_past(fire, ready) else ready)
         possible = max(ready, held, open_at)
         if ledger.is_past(fire, possible):
             ledger.miss(fire, MissReason.DEADLINE)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import assert_never
 
 from chalicelib.core.timing.calendars import WEEKDAYS_ONLY, Calendar
 from chalicelib.core.timing.trigger import FireTime, Kind, OnFile, OnRun, Trigger
@@ -123,6 +124,8 @@ def _of_event(event: RunEnd | FileArrival | None) -> Mapping[str, str]:
             return {"file": file, "fileName": event.name}
         case None:
             return {}
+        case _:
+            assert_never(event)
 
 
 def _moment(name: str, fire: FireTime, calendar: Calendar) -> datetime | date:

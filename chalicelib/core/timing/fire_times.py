@@ -7,7 +7,7 @@ anywhere. Each instant is in UTC and comes once.
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 from zoneinfo import ZoneInfo
 
 from chalicelib.core.timing.calendars import BUILT_IN, WEEKDAYS_ONLY, Calendar
@@ -30,11 +30,11 @@ from chalicelib.errors import NotFoundError
 HORIZON = timedelta(days=50 * 365)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
-_LAST = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
 _MINUTE = timedelta(minutes=1)
 _MICROSECOND = timedelta(microseconds=1)
+_LAST = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC) - _MICROSECOND
 
 
 class _Day(NamedTuple):
@@ -98,6 +98,8 @@ def _fires(
                 return _in_real_time(days, rule, span[0], place)
             days = _days(rule, trigger.days, calendar, after.date(), last)
             return _at_walls(days, rule.walls, after, trigger.dst, place)
+        case _:
+            assert_never(clock)
 
 
 class _Once(NamedTuple):

@@ -133,10 +133,6 @@ class Trigger:
         """Its kind, if the clock alone makes it fire."""
         return self.kind if isinstance(self.kind, Cron | Rate | At) else None
 
-    @property
-    def may_fire(self) -> bool:
-        return self.enabled and self.clock is not None
-
 
 @dataclass(frozen=True, slots=True)
 class FireTime:

@@ -6,7 +6,7 @@ of the program can follow each other over the same rows.
 
 from collections.abc import Mapping
 from datetime import datetime, time
-from typing import Any
+from typing import Any, assert_never
 
 from chalicelib.core.timing.trigger import (
     At,
@@ -81,6 +81,8 @@ def _of_kind(kind: Kind) -> Row:
             return {"onFile": {key: value for key, value in file.items() if value}}
         case Http():
             return {"http": {}}
+        case _:
+            assert_never(kind)
 
 
 def _kind(row: Mapping[str, Any]) -> Kind:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import time
 from hashlib import sha256
+from typing import assert_never
 
 from chalicelib.core.timing.cron import cron_fields
 from chalicelib.core.timing.durations import rate_of, rate_text
@@ -86,6 +87,8 @@ def described(kind: Kind) -> tuple[str, str]:
             return "onFile", path or f"{bucket}/{prefix}*{suffix}"
         case Http():
             return "http", ""
+        case _:
+            assert_never(kind)
 
 
 def window_of(begin_and_end: Iterable[str]) -> Window:
@@ -119,3 +122,5 @@ def _days(calendar: str | TriggerCalendarDocument | None) -> DayRule | None:
             return DayRule(calendar)
         case None:
             return None
+        case _:
+            assert_never(calendar)

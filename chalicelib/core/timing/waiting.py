@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from chalicelib.core.naming import start_text
 from chalicelib.core.timing.trigger import Trigger, Window
-from chalicelib.core.timing.wall_time import next_instant_of
+from chalicelib.core.timing.wall_time import change_between, instants_of
 from chalicelib.core.timing.zones import zone
 
 _DAY = timedelta(days=1)
@@ -40,8 +40,19 @@ def hashed(schedule_id: str, *parts: str | datetime) -> int:
 
 
 def _opening(window: Window, place: ZoneInfo, moment: datetime) -> datetime:
-    local = moment.astimezone(place)
-    if window.has(local.time()):
+    def is_open(at: datetime) -> bool:
+        return window.has(at.astimezone(place).time())
+
+    if is_open(moment):
         return moment
-    day = local.date() if local.time() < window.begin else local.date() + _DAY
-    return next_instant_of(datetime.combine(day, window.begin), place, moment)
+    today = moment.astimezone(place).date()
+    # Three days: what opens in an hour that is skipped may not open on that day.
+    begins = (
+        at
+        for count in range(3)
+        for at in instants_of(datetime.combine(today + count * _DAY, window.begin), place)
+    )
+    found = min(at for at in begins if at > moment and is_open(at))
+    # Clocks that are put back may show a time within the window again.
+    change = change_between(moment, found, place)
+    return change if is_open(change) else found

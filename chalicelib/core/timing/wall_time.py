@@ -25,15 +25,15 @@ def instant_of(wall: datetime, zone: ZoneInfo) -> tuple[datetime, bool]:
     after = _with_offset(wall, wall.replace(tzinfo=zone, fold=1).utcoffset())
     if before <= after:
         return before, True
-    return _end_of_gap(after, before, zone), False
+    return change_between(after, before, zone), False
 
 
-def next_instant_of(wall: datetime, zone: ZoneInfo, moment: datetime) -> datetime:
-    """The first instant from `moment` on at which it is that time; the gap's end if in a gap."""
-    first, _ = instant_of(wall, zone)
-    if first >= moment:
-        return first
-    return _with_offset(wall, wall.replace(tzinfo=zone, fold=1).utcoffset())
+def instants_of(wall: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The first and the last instant that a naive local time means; nearly always the same."""
+    first, exists = instant_of(wall, zone)
+    if not exists:
+        return first, first
+    return first, _with_offset(wall, wall.replace(tzinfo=zone, fold=1).utcoffset())
 
 
 @lru_cache(maxsize=4096)  # thousands of triggers ask for the same few days
@@ -47,11 +47,14 @@ def _with_offset(wall: datetime, offset: timedelta | None) -> datetime:
     return wall.replace(tzinfo=UTC) - offset
 
 
-def _end_of_gap(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
-    """The one change of offset within (low, high], in UTC."""
+def change_between(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
+    """The instant within (low, high] at which clocks are changed, once; `high` if they are not."""
     old = low.astimezone(zone).utcoffset()
+    if high.astimezone(zone).utcoffset() == old:
+        return high
+    low = low.replace(microsecond=0)  # clocks are changed at whole seconds
     while high - low > _SECOND:
-        middle = low + (high - low) // 2 // _SECOND * _SECOND
+        middle = low + max(_SECOND, (high - low) // 2 // _SECOND * _SECOND)
         if middle.astimezone(zone).utcoffset() == old:
             low = middle
         else:
