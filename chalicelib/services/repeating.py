@@ -16,6 +16,7 @@ from chalicelib.errors import BackendError, ConflictError, ContradictionError, P
 logger = logging.getLogger(__name__)
 
 KEPT_FOR = timedelta(hours=24)
+_TRIES = 3
 _LONGEST = timedelta(seconds=90)  # that one request is worked on: a function has 60 s
 
 
@@ -89,7 +90,7 @@ def once(requests: Requests, claim: Claim, act: Callable[[Turn], Reply]) -> Repl
         raise _busy()
     record = _taken_up(claim, found)
     try:
-        requests.put_request(record, claim.now)
+        _put(requests, record, claim.now)
     except ConflictError as error:
         raise _busy() from error
     try:
@@ -118,9 +119,27 @@ def _taken_up(claim: Claim, found: RequestRecord | None) -> RequestRecord:
 def _leave(requests: Requests, record: RequestRecord, now: datetime) -> None:
     """Keep what came of it. Where that fails, the next does the act again, and finds it done."""
     try:
-        requests.put_request(record, now)
+        _put(requests, record, now)
     except (BackendError, ConflictError) as error:
         logger.warning("the answer to a request was not kept: %s", error)
+
+
+def _put(requests: Requests, record: RequestRecord, now: datetime) -> None:
+    """Keep a record, if need be in several tries. Raises BackendError and ConflictError."""
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            requests.put_request(record, now)
+        except BackendError as error:
+            if not error.retryable or not tries_left:
+                raise
+        except ConflictError:
+            # It was kept, and we were not told: nobody else has one like it before our first try.
+            if tries_left == _TRIES - 1 or requests.get_request(record.key, now) != record:
+                raise
+            return
+        else:
+            return
+    raise AssertionError("the last try returns or raises")
 
 
 def _busy() -> ConflictError:

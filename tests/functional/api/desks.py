@@ -74,6 +74,7 @@ class HttpDesk:
     """Asks the app, as somebody, on an edition."""
 
     edition: Served
+    app: Chalice
     client: Client
     principal: Principal = ADMIN
 
@@ -85,13 +86,18 @@ class HttpDesk:
         sent = {"authorization": json.dumps(self.principal.to_context())}
         if value is not None:
             sent["content-type"] = "application/json"
+        return self.send(method, path, sent | dict(headers or {}), b"" if value is None else body)
+
+    def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> HTTPResponse:
+        """The answer to a request that is sent just so."""
         with offering(self.edition):
-            return self.client.http.request(
-                method,
-                path,
-                headers=sent | dict(headers or {}),
-                body=b"" if value is None else body,
-            )
+            return self.client.http.request(method, path, headers=dict(headers), body=body)
+
+    def invoke(self, event: Json) -> Json:
+        """What the app answers to an event of API Gateway."""
+        with offering(self.edition):
+            answer: Json = self.app(event, None)
+        return answer
 
     def get(self, path: str, status: int = 200, **headers: str) -> Any:
         """The JSON of an answer that has this status."""
@@ -109,7 +115,7 @@ class HttpDesk:
     def as_(self, role: Role, *scopes: str) -> "HttpDesk":
         """The same for somebody else."""
         somebody = Principal(actor=role.word, role=role, scopes=scopes or ("",))
-        return HttpDesk(self.edition, self.client, somebody)
+        return HttpDesk(self.edition, self.app, self.client, somebody)
 
     def _told(self, response: HTTPResponse, status: int) -> Any:
         assert response.status_code == status, response.body
@@ -136,7 +142,8 @@ def believing_app() -> Chalice:
 
 
 def memory_desk(edition: Served | None = None) -> HttpDesk:
-    return HttpDesk(edition or MemoryEdition(), Client(believing_app(), project_dir="/nowhere"))
+    app = believing_app()
+    return HttpDesk(edition or MemoryEdition(), app, Client(app, project_dir="/nowhere"))
 
 
 def desk_with(*schedule_ids: str) -> HttpDesk:
