@@ -63,8 +63,8 @@ FAULTS: Mapping[int, str] = {
     49: "the logs of a job are not there, or not any more",
     50: "nothing answers for hours, and then everything at once",
 }
-# An HTTP API, and what containers fetch, don't exist yet.
-NOT_YET = frozenset({17, 48})
+# What containers fetch does not exist yet.
+NOT_YET = frozenset({48})
 
 
 def tests_of() -> dict[int, list[str]]:

@@ -176,7 +176,11 @@ def _upcoming(
             ready = ready_at(standing.schedule_id, trigger, fire.at)
             yield Upcoming(standing.schedule_id, trigger.name, fire, ready)
 
-    firing = [index for index, each in enumerate(standing.triggers) if each.may_fire]
+    firing = [
+        index
+        for index, each in enumerate(standing.triggers)
+        if each.enabled and each.clock is not None
+    ]
     return merge(*map(of, firing), key=_moment)
 
 
