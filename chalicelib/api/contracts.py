@@ -60,8 +60,8 @@ CONTRACTS = {
     "draw_schedule": Contract(answer=str, query=models.ScheduleGraphQuery, media_type=TEXT),
     "next_fire_times": Contract(answer=shapes.NextShape, query=models.NextQuery),
     "preview_fire_times": Contract(answer=pages.FireTimes, query=models.PreviewQuery),
-    "pause_schedule": Contract(answer=shapes.StandingShape, body=models.ReasonBody),
-    "resume_schedule": Contract(answer=shapes.StandingShape, body=models.ReasonBody),
+    "pause_schedule": Contract(answer=shapes.PausedShape, body=models.ReasonBody),
+    "resume_schedule": Contract(answer=shapes.PausedShape, body=models.ReasonBody),
     "list_runs": Contract(answer=pages.RunsPage, query=models.RunsQuery),
     "start_run": Contract(
         answer=shapes.RunShape, statuses=_ACCEPTED, body=models.StartBody, takes_message=True

@@ -9,17 +9,17 @@ from chalicelib.api.desk import Desk, Resource
 from chalicelib.api.models import NextQuery, Nothing, PreviewQuery, ReasonBody
 from chalicelib.core.moments import parse_moment
 from chalicelib.core.reading import parse
+from chalicelib.core.timing.agenda import Pause
 from chalicelib.core.timing.calendar_document import CalendarDocument, load_calendar
-from chalicelib.core.timing.standing import Pause
 from chalicelib.errors import InvalidInputError
 from chalicelib.ports import StoredCalendar
-from chalicelib.services import calendars, standings, triggers
+from chalicelib.services import agendas, calendars, triggers
 from chalicelib.services.repeating import Turn
 from chalicelib.services.timing_shapes import (
     calendar_shape,
     fire_time_shape,
     next_shape,
-    standing_shape,
+    paused_shape,
 )
 
 timing = Resource(__name__)
@@ -33,8 +33,8 @@ def next_fire_times(desk: Desk) -> Answer:
     asked = desk.query(NextQuery)
     after = _time(asked.after, "?after", desk.now)
     found = triggers.next_fire_times(desk.ports, desk.schedule_id, asked.count, after)
-    standing = standings.find_standing(desk.ports, desk.schedule_id)
-    pause = standing.pause if standing else None
+    agenda = agendas.find_agenda(desk.ports, desk.schedule_id)
+    pause = agenda.pause if agenda else None
     return Answer(body=next_shape(desk.schedule_id, pause, found))
 
 
@@ -96,13 +96,13 @@ def delete_calendar(desk: Desk) -> Answer:
 
 def _pause(desk: Desk, reason: str, turn: Turn) -> Answer:
     pause = Pause(actor=desk.principal.actor, at=turn.at, reason=reason)
-    standing = triggers.pause(desk.ports, desk.schedule_id, pause)
-    return Answer(body=standing_shape(desk.schedule_id, standing.pause))
+    agenda = triggers.pause(desk.ports, desk.schedule_id, pause)
+    return Answer(body=paused_shape(desk.schedule_id, agenda.pause))
 
 
 def _resume(desk: Desk, turn: Turn) -> Answer:
-    standing = triggers.resume(desk.ports, desk.schedule_id, again=turn.again)
-    return Answer(body=standing_shape(desk.schedule_id, standing.pause))
+    agenda = triggers.resume(desk.ports, desk.schedule_id, again=turn.again)
+    return Answer(body=paused_shape(desk.schedule_id, agenda.pause))
 
 
 def _document(desk: Desk) -> CalendarDocument:

@@ -42,8 +42,11 @@ def put(session: Session, file: File) -> Exit:
     from chalicelib.core.wording import counted
     from chalicelib.services.schedules import put as put_schedule
     from chalicelib.services.shapes import schedule_shape
+    from chalicelib.services.triggers import warnings
 
-    stored = put_schedule(session.edition.ports, read_document(file), session.actor)
+    document, ports = read_document(file), session.edition.ports
+    stored = put_schedule(ports, document, session.actor)
+    session.warn(f"Warning: {each}" for each in warnings(ports, document))
     sentence = f"{stored.schedule_id}: version {stored.version}, {counted(stored.jobs, 'job')}"
     session.answer(schedule_shape(stored), lambda: session.say(sentence))
     return Exit.DONE

@@ -11,7 +11,16 @@ from typing import TextIO
 
 import typer
 
-from chalicelib.cli import authoring, drawing, granting, looking, migrating, operating, running
+from chalicelib.cli import (
+    authoring,
+    drawing,
+    granting,
+    looking,
+    migrating,
+    operating,
+    running,
+    timing,
+)
 from chalicelib.cli.exits import Exit
 from chalicelib.cli.verb import verb
 
@@ -50,6 +59,9 @@ _VERBS: Mapping[str, Callable[..., Exit]] = {
     "terminate": operating.terminate,
     "rerun": operating.rerun,
     "mark": operating.mark,
+    "pause": timing.pause,
+    "next": timing.next_,
+    "preview": timing.preview,
     "migrate": migrating.migrate,
 }
 for _name, _function in _VERBS.items():
@@ -57,6 +69,15 @@ for _name, _function in _VERBS.items():
 
 # Verbs of two words: what they are about, and what is done.
 _GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., Exit]]]] = {
+    "calendar": (
+        "Keep the calendars that triggers go by.",
+        {
+            "put": timing.put_calendar,
+            "list": timing.list_calendars,
+            "show": timing.show_calendar,
+            "delete": timing.delete_calendar,
+        },
+    ),
     "token": (
         "Give, list and revoke the tokens of the HTTP API.",
         {"create": granting.create, "list": granting.list_, "revoke": granting.revoke},

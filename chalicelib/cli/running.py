@@ -76,8 +76,16 @@ def start(
     return _stay(session, header, detach=detach)
 
 
-def resume(session: Session, detach: Detach = False) -> Exit:
-    """Take up everything unfinished, and stay until all of it has ended."""
+def resume(
+    session: Session,
+    schedule: Annotated[
+        str, typer.Argument(metavar="[SCHEDULE]", help="One that is paused [all unfinished runs].")
+    ] = "",
+    detach: Detach = False,
+) -> Exit:
+    """Let a paused schedule start by itself again; or take up everything unfinished, and stay."""
+    if schedule:
+        return _resume_schedule(session, schedule)
     from chalicelib.core.lifecycle import RunStatus
     from chalicelib.core.wording import counted
 
@@ -101,6 +109,16 @@ def resume(session: Session, detach: Detach = False) -> Exit:
     session.answer({"resumed": outcomes}, lambda: _say_outcomes(session, outcomes))
     failed = any(header.status is not RunStatus.SUCCEEDED for header in ended)
     return Exit.RUN_FAILED if failed else Exit.DONE
+
+
+def _resume_schedule(session: Session, schedule: str) -> Exit:
+    from chalicelib.services import triggers
+    from chalicelib.services.timing_shapes import paused_shape
+
+    agenda = triggers.resume(session.edition.ports, schedule)
+    sentence = f"{schedule} is resumed: its triggers start runs from now on."
+    session.answer(paused_shape(schedule, agenda.pause), lambda: session.say(sentence))
+    return Exit.DONE
 
 
 def watch(session: Session, run: AnyRun = "") -> Exit:

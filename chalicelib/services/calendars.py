@@ -3,7 +3,7 @@
 from chalicelib.core.timing.calendar_document import CalendarDocument
 from chalicelib.errors import ChangedError, ConflictError, NotFoundError
 from chalicelib.ports import Ports, StoredCalendar
-from chalicelib.services import standings
+from chalicelib.services import agendas
 from chalicelib.services.schedules import ANY, Seen
 
 _SHOWN = 5  # schedules that a refusal names
@@ -35,7 +35,7 @@ def put(
         stored_by=actor,
     )
     ports.calendars.put_calendar(stored)
-    standings.reckon_all(ports, document.name)
+    agendas.reckon_all(ports, document.name)
     return stored
 
 
@@ -47,7 +47,7 @@ def delete(ports: Ports, name: str, seen: Seen | None = None) -> StoredCalendar:
     """
     stored = ports.calendars.get_calendar(name)
     _check(name, stored, seen)
-    users = ports.triggers.listeners(f"{standings.ON_CALENDAR}{name}")
+    users = ports.triggers.listeners(f"{agendas.ON_CALENDAR}{name}")
     if users:
         more = f" and {len(users) - _SHOWN} more" if len(users) > _SHOWN else ""
         raise ConflictError(

@@ -12,6 +12,7 @@ from functools import partial
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.naming import start_text
 from chalicelib.core.run import RunHeader
+from chalicelib.core.timing.agenda import Agenda, PlannedStart
 from chalicelib.core.timing.fire_parameters import (
     FileArrival,
     RunEnd,
@@ -19,11 +20,10 @@ from chalicelib.core.timing.fire_parameters import (
     fire_parameters,
 )
 from chalicelib.core.timing.run_starts import event_start
-from chalicelib.core.timing.standing import PlannedStart, Standing
 from chalicelib.core.timing.trigger import OnFile, OnRun, RunResult, Trigger
 from chalicelib.core.timing.waiting import ready_at
 from chalicelib.ports import Files, Ports
-from chalicelib.services import standings
+from chalicelib.services import agendas
 from chalicelib.services.starting import Asked, Decided, actor_of, settle
 
 _ENDS = {
@@ -59,7 +59,7 @@ def run_ended(ports: Ports, header: RunHeader) -> list[Decided]:
             case _:
                 return False
 
-    return _told(ports, f"{standings.ON_RUN}{header.schedule_id}", is_meant, occurrence)
+    return _told(ports, f"{agendas.ON_RUN}{header.schedule_id}", is_meant, occurrence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def object_arrived(ports: Ports, arrived: ArrivedObject) -> list[Decided]:
             case _:
                 return False
 
-    return _told(ports, f"{standings.ON_BUCKET}{arrived.bucket}", is_meant, occurrence)
+    return _told(ports, f"{agendas.ON_BUCKET}{arrived.bucket}", is_meant, occurrence)
 
 
 def files_arrived(ports: Ports, files: Files) -> list[Decided]:
@@ -98,9 +98,9 @@ def files_arrived(ports: Ports, files: Files) -> list[Decided]:
     The mark of a trigger is when the last file arrived that was seen; its first look begins it.
     """
 
-    def ask(standing: Standing) -> Asked:
-        marks, starts = dict(standing.marks), []
-        for trigger, path in _paths(standing.triggers):
+    def ask(agenda: Agenda) -> Asked:
+        marks, starts = dict(agenda.marks), []
+        for trigger, path in _paths(agenda.triggers):
             for file in files.arrived(path, marks.setdefault(trigger.name, ports.clock())):
                 marks[trigger.name] = file.at
                 occurrence = _Occurrence(
@@ -109,10 +109,10 @@ def files_arrived(ports: Ports, files: Files) -> list[Decided]:
                     event=FileArrival(file.path),
                     reason=f"{file.path} arrived",
                 )
-                starts.append(_planned(ports, standing.schedule_id, trigger, occurrence))
-        return Asked(replace(standing, marks=marks), starts)
+                starts.append(_planned(ports, agenda.schedule_id, trigger, occurrence))
+        return Asked(replace(agenda, marks=marks), starts)
 
-    return [settle(ports, each, ask) for each in ports.triggers.listeners(standings.ON_PATH)]
+    return [settle(ports, each, ask) for each in ports.triggers.listeners(agendas.ON_PATH)]
 
 
 def _paths(triggers: Iterable[Trigger]) -> Iterable[tuple[Trigger, str]]:
@@ -130,10 +130,10 @@ def _told(
 ) -> list[Decided]:
     """Decide about the starts that an occurrence means, for each schedule that listens."""
 
-    def ask(standing: Standing) -> Asked:
-        meant = [each for each in standing.triggers if each.enabled and is_meant(each)]
-        planned = partial(_planned, ports, standing.schedule_id, occurrence=occurrence)
-        return Asked(standing, [planned(each) for each in meant])
+    def ask(agenda: Agenda) -> Asked:
+        meant = [each for each in agenda.triggers if each.enabled and is_meant(each)]
+        planned = partial(_planned, ports, agenda.schedule_id, occurrence=occurrence)
+        return Asked(agenda, [planned(each) for each in meant])
 
     return [settle(ports, each, ask) for each in ports.triggers.listeners(event)]
 
@@ -144,7 +144,7 @@ def _planned(
     at, fire = occurrence.at, event_fire(trigger, occurrence.at)
     calendar = None
     if trigger.days:
-        calendar = standings.calendars_of(ports, [trigger]).get(trigger.days.calendar)
+        calendar = agendas.calendars_of(ports, [trigger]).get(trigger.days.calendar)
     return PlannedStart(
         trigger=trigger.name,
         started_at=event_start(schedule_id, trigger.name, occurrence.key, at),

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 
 from chalicelib.core.naming import run_id
 from chalicelib.core.run import RunHeader
+from chalicelib.core.timing.agenda import Agenda, PlannedStart
 from chalicelib.core.timing.fire_parameters import event_fire, fire_parameters
-from chalicelib.core.timing.standing import PlannedStart, Standing
 from chalicelib.core.timing.trigger import Http, Trigger
 from chalicelib.core.timing.waiting import ready_at
 from chalicelib.errors import ConflictError, InvalidInputError, NotFoundError
 from chalicelib.ports import Ports, StoredSchedule
-from chalicelib.services import runs, standings
+from chalicelib.services import agendas, runs
 from chalicelib.services.starting import Asked, make, settle
 
 
@@ -29,31 +29,31 @@ def ask(ports: Ports, stored: StoredSchedule, request: runs.StartRequest) -> Run
     `request.at` must be given. Raises InvalidInputError, and ConflictError for a schedule that is
     paused and for a start that its policies refuse.
     """
-    standing = standings.find_standing(ports, stored.schedule_id)
-    if standing is not None and standing.pause is not None:
+    agenda = agendas.find_agenda(ports, stored.schedule_id)
+    if agenda is not None and agenda.pause is not None:
         raise ConflictError(
-            f"Schedule {stored.schedule_id!r} is paused by {standing.pause.actor}; resume it.",
+            f"Schedule {stored.schedule_id!r} is paused by {agenda.pause.actor}; resume it.",
             status="paused",
             event="start",
         )
-    trigger = _http_trigger(standing)
-    if standing is None or trigger is None:
+    trigger = _http_trigger(agenda)
+    if agenda is None or trigger is None:
         return runs.start(ports, stored, replace(request, again=True))
-    if stored.version != standing.version:
+    if stored.version != agenda.version:
         reason = f"can't be chosen: trigger {trigger.name!r} starts the newest version"
-        raise InvalidInputError.at("$.version", reason, allowed=str(standing.version))
+        raise InvalidInputError.at("$.version", reason, allowed=str(agenda.version))
     start = _planned(ports, trigger, stored.schedule_id, request)
     runs.check(ports, stored, start.parameters)
     decided = settle(ports, stored.schedule_id, lambda it: Asked(it, [start]))
-    made = make(ports, decided, standings.next_fire_of(ports, decided.standing))
+    made = make(ports, decided, agendas.next_fire_of(ports, decided.agenda))
     failed = {each.start.started_at: each.error for each in (*made.unmade, *made.postponed)}
     if start.started_at in failed:
         raise failed[start.started_at]
-    return _outcome(ports, start, made.standing)
+    return _outcome(ports, start, made.agenda)
 
 
-def _http_trigger(standing: Standing | None) -> Trigger | None:
-    triggers = standing.triggers if standing else ()
+def _http_trigger(agenda: Agenda | None) -> Trigger | None:
+    triggers = agenda.triggers if agenda else ()
     return next((each for each in triggers if each.enabled and isinstance(each.kind, Http)), None)
 
 
@@ -62,7 +62,7 @@ def _planned(
 ) -> PlannedStart:
     now = request.at or ports.clock()
     days = trigger.days
-    calendar = standings.calendars_of(ports, [trigger]).get(days.calendar) if days else None
+    calendar = agendas.calendars_of(ports, [trigger]).get(days.calendar) if days else None
     given = fire_parameters(schedule_id, trigger, event_fire(trigger, now), calendar)
     return PlannedStart(
         trigger=trigger.name,
@@ -77,16 +77,16 @@ def _planned(
     )
 
 
-def _outcome(ports: Ports, start: PlannedStart, standing: Standing) -> RunHeader | Waiting:
+def _outcome(ports: Ports, start: PlannedStart, agenda: Agenda) -> RunHeader | Waiting:
     """The run, or what it waits for; a start that is neither was refused, now or before."""
-    wanted = run_id(standing.schedule_id, start.started_at)
-    if any(each.started_at == start.started_at for each in standing.queued):
+    wanted = run_id(agenda.schedule_id, start.started_at)
+    if any(each.started_at == start.started_at for each in agenda.queued):
         return Waiting(wanted, start.not_before)
     try:
         return ports.runs.get_header(wanted)
     except NotFoundError as error:
         raise ConflictError(
-            f"Schedule {standing.schedule_id!r} has a run that still goes on, and its trigger"
+            f"Schedule {agenda.schedule_id!r} has a run that still goes on, and its trigger"
             f" {start.trigger!r} starts no other beside it: wait for its end, or cancel it.",
             status="RUNNING",
             event="start",

@@ -276,7 +276,7 @@ class NextShape(TypedDict):
     fireTimes: list[FireTimeShape]
 
 
-class StandingShape(TypedDict):
+class PausedShape(TypedDict):
     """Whether triggers start runs of a schedule."""
 
     scheduleId: str

@@ -14,11 +14,11 @@ from chalicelib.core.lifecycle import Act, RunStatus
 from chalicelib.core.naming import run_id
 from chalicelib.core.operating import Order
 from chalicelib.core.run import RunHeader
-from chalicelib.core.timing.standing import (
+from chalicelib.core.timing.agenda import (
+    Agenda,
     PlannedStart,
     Refusal,
     Refused,
-    Standing,
     admit,
     dropped,
     made,
@@ -32,7 +32,7 @@ from chalicelib.errors import (
     SchedulerError,
 )
 from chalicelib.ports import Ports, StoredTriggers
-from chalicelib.services import operations, runs, standings
+from chalicelib.services import agendas, operations, runs
 
 logger = logging.getLogger(__name__)
 
@@ -55,9 +55,9 @@ class Unmade:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What was written down: the standing with its planned starts, and those that are refused."""
+    """What was written down: the agenda with its planned starts, and those that are refused."""
 
-    standing: Standing
+    agenda: Agenda
     stored: StoredTriggers | None = None
     refused: Sequence[Refused] = ()
 
@@ -66,7 +66,7 @@ class Decided:
 class Made:
     """What became of the planned starts of one schedule."""
 
-    standing: Standing
+    agenda: Agenda
     started: list[RunHeader] = field(default_factory=list)
     unmade: list[Unmade] = field(default_factory=list)
     postponed: list[Unmade] = field(default_factory=list)  # made again by the next tick
@@ -74,13 +74,13 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Starts that are asked for, and the standing that is to be written with them."""
+    """Starts that are asked for, and the agenda that is to be written with them."""
 
-    standing: Standing
+    agenda: Agenda
     starts: Sequence[PlannedStart]
 
 
-def settle(ports: Ports, schedule_id: str, ask: Callable[[Standing], Asked]) -> Decided:
+def settle(ports: Ports, schedule_id: str, ask: Callable[[Agenda], Asked]) -> Decided:
     """Decide about starts of a schedule, again for as long as others decide meanwhile.
 
     Of a paused schedule nothing starts. What may go now is made by whoever calls `make`, which
@@ -88,14 +88,14 @@ def settle(ports: Ports, schedule_id: str, ask: Callable[[Standing], Asked]) -> 
     """
     for tries_left in reversed(range(_TRIES)):
         stored = ports.triggers.get_triggers(schedule_id)
-        standing = standings.standing_in(stored) if stored else None
-        if stored is None or standing is None or standing.pause is not None:
+        agenda = agendas.agenda_in(stored) if stored else None
+        if stored is None or agenda is None or agenda.pause is not None:
             logger.info("%s is paused: nothing starts", schedule_id)
-            return Decided(standing or Standing(schedule_id=schedule_id, version=0), stored)
-        asked = ask(standing)
-        next_fire = standings.next_fire_of(ports, standing)
+            return Decided(agenda or Agenda(schedule_id=schedule_id, version=0), stored)
+        asked = ask(agenda)
+        next_fire = agendas.next_fire_of(ports, agenda)
         try:
-            return decide(ports, stored, asked.standing, asked.starts, next_fire)
+            return decide(ports, stored, asked.agenda, asked.starts, next_fire)
         except ConflictError:
             if not tries_left:
                 raise
@@ -105,81 +105,81 @@ def settle(ports: Ports, schedule_id: str, ask: Callable[[Standing], Asked]) -> 
 def decide(
     ports: Ports,
     stored: StoredTriggers,
-    standing: Standing,
+    agenda: Agenda,
     starts: Sequence[PlannedStart],
     next_fire: datetime | None,
 ) -> Decided:
     """Let starts in, and write that down; a run that has to make room for them is cancelled.
 
-    `standing` is what is to be written of it besides. Raises ConflictError, with nothing done, if
+    `agenda` is what is to be written of it besides. Raises ConflictError, with nothing done, if
     somebody else has decided since `stored` was read.
     """
-    waits = bool(starts or standing.queued)
-    busy = _goes_on(ports, standing) if waits else ""
-    admission = admit(standing, starts, busy=bool(busy), now=ports.clock())
-    stored = standings.save(ports, stored, admission.standing, next_fire)
+    waits = bool(starts or agenda.queued)
+    busy = _goes_on(ports, agenda) if waits else ""
+    admission = admit(agenda, starts, busy=bool(busy), now=ports.clock())
+    stored = agendas.save(ports, stored, admission.agenda, next_fire)
     if admission.cancels:
-        _cancel(ports, busy, admission.standing)
-    return Decided(admission.standing, stored, admission.refused)
+        _cancel(ports, busy, admission.agenda)
+    return Decided(admission.agenda, stored, admission.refused)
 
 
 def make(ports: Ports, decided: Decided, next_fire: datetime | None) -> Made:
     """Make the runs of all planned starts, or find those that were made of them before."""
-    result = Made(decided.standing)
-    for start in decided.standing.planned:
+    result = Made(decided.agenda)
+    for start in decided.agenda.planned:
         _make_one(ports, start, result)
-    if result.standing is not decided.standing:
+    if result.agenda is not decided.agenda:
         # Another tick that makes the same starts has written the same.
         with suppress(ConflictError):
-            standings.save(ports, decided.stored, result.standing, next_fire)
+            agendas.save(ports, decided.stored, result.agenda, next_fire)
     return result
 
 
-def _goes_on(ports: Ports, standing: Standing) -> str:
+def _goes_on(ports: Ports, agenda: Agenda) -> str:
     """The run of the schedule that goes on: whoever started it, if it is one of the newest."""
-    recent = ports.runs.find_headers(schedule_id=standing.schedule_id, limit=_RECENT)
+    recent = ports.runs.find_headers(schedule_id=agenda.schedule_id, limit=_RECENT)
     for header in recent:
         if header.status is RunStatus.RUNNING:
             return header.run_id
-    if not standing.last_run or any(each.run_id == standing.last_run for each in recent):
+    if not agenda.last_run or any(each.run_id == agenda.last_run for each in recent):
         return ""
     with suppress(NotFoundError):
-        if ports.runs.get_header(standing.last_run).status is RunStatus.RUNNING:
-            return standing.last_run
+        if ports.runs.get_header(agenda.last_run).status is RunStatus.RUNNING:
+            return agenda.last_run
     return ""
 
 
-def _cancel(ports: Ports, run: str, standing: Standing) -> None:
+def _cancel(ports: Ports, run: str, agenda: Agenda) -> None:
     """Cancel the run that a newer start waits for; one that is being cancelled is let be."""
     reason = "a newer start takes its place"
     order = Order(act=Act.CANCEL, actor="trigger", reason=reason, at=ports.clock())
     try:
         operations.cancel(ports, run, order)
     except (ConflictError, NotFoundError) as error:
-        about = {"action": "cancel", "schedule_id": standing.schedule_id}
+        about = {"action": "cancel", "schedule_id": agenda.schedule_id}
         logger.info("%s is not cancelled: %s", run, error, extra=about)
 
 
 def _make_one(ports: Ports, start: PlannedStart, result: Made) -> None:
     try:
-        header = _start(ports, result.standing, start)
+        header = _start(ports, result.agenda, start)
     except BackendError as error:
         result.postponed.append(Unmade(start, error))
     except (InvalidInputError, NotFoundError, ConflictError) as error:
         result.unmade.append(Unmade(start, error))
-        result.standing = dropped(result.standing, start)
+        result.agenda = dropped(result.agenda, start)
     else:
         result.started.append(header)
-        result.standing = made(result.standing, start)
+        result.agenda = made(result.agenda, start)
 
 
-def _start(ports: Ports, standing: Standing, start: PlannedStart) -> RunHeader:
+def _start(ports: Ports, agenda: Agenda, start: PlannedStart) -> RunHeader:
     """Make the run of a planned start, or find the one that was made of it before."""
-    if start.is_late(ports.clock()) and not _is_there(ports, standing, start):
+    if start.is_late(ports.clock()) and not _is_there(ports, agenda, start):
         raise ConflictError(f"{Refusal.LATE}: {start.latest}", event="start")
-    stored = ports.schedules.get_schedule(standing.schedule_id)
-    if stored.version != standing.version:  # it was put and is not followed yet
-        stored = ports.schedules.get_schedule(standing.schedule_id, standing.version)
+    stored = ports.schedules.get_schedule(agenda.schedule_id)
+    if stored.version != agenda.version:  # it was put and is not followed yet
+        stored = ports.schedules.get_schedule(agenda.schedule_id, agenda.version)
     request = runs.StartRequest(
         actor=start.actor,
         parameters=start.parameters,
@@ -190,9 +190,9 @@ def _start(ports: Ports, standing: Standing, start: PlannedStart) -> RunHeader:
     return runs.start(ports, stored, request)
 
 
-def _is_there(ports: Ports, standing: Standing, start: PlannedStart) -> bool:
+def _is_there(ports: Ports, agenda: Agenda, start: PlannedStart) -> bool:
     try:
-        ports.runs.get_header(run_id(standing.schedule_id, start.started_at))
+        ports.runs.get_header(run_id(agenda.schedule_id, start.started_at))
     except NotFoundError:
         return False
     return True

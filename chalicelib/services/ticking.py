@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from chalicelib.core.timing.agenda import PlannedStart
 from chalicelib.core.timing.calendars import Calendar
 from chalicelib.core.timing.due import Start, due
 from chalicelib.core.timing.fire_parameters import fire_parameters
 from chalicelib.core.timing.run_starts import run_start
-from chalicelib.core.timing.standing import PlannedStart
 from chalicelib.errors import ConflictError, InvalidInputError, NotFoundError
 from chalicelib.ports import Ports, StoredTriggers
-from chalicelib.services import standings, starting, triggers
+from chalicelib.services import agendas, starting, triggers
 from chalicelib.services.dispatch import IsLate, in_no_hurry
 from chalicelib.services.starting import Unmade, actor_of
 
@@ -54,13 +54,13 @@ def tick(ports: Ports, is_late: IsLate = in_no_hurry) -> Ticked:
 
 
 def _look_at(ports: Ports, stored: StoredTriggers, ticked: Ticked) -> None:
-    standing, now = standings.standing_in(stored), ports.clock()
-    if standing.pause is not None:
+    agenda, now = agendas.agenda_in(stored), ports.clock()
+    if agenda.pause is not None:
         return
-    calendars = standings.calendars_of(ports, standing.triggers)
-    found = due(standing.schedule_id, standing.triggers, calendars, standing.marks, now)
-    starts, unmade = _plan(standing.schedule_id, found.starts, calendars)
-    marked = replace(standing, marks={**standing.marks, **found.marks})
+    calendars = agendas.calendars_of(ports, agenda.triggers)
+    found = due(agenda.schedule_id, agenda.triggers, calendars, agenda.marks, now)
+    starts, unmade = _plan(agenda.schedule_id, found.starts, calendars)
+    marked = replace(agenda, marks={**agenda.marks, **found.marks})
     decided = starting.decide(ports, stored, marked, starts, found.next_at)
     made = starting.make(ports, decided, found.next_at)
     if any(isinstance(each.error, NotFoundError) for each in made.unmade):

@@ -4,14 +4,14 @@ import json
 from collections.abc import Sequence
 
 from chalicelib.core.naming import start_text
-from chalicelib.core.timing.standing import Pause
+from chalicelib.core.timing.agenda import Pause
 from chalicelib.ports import StoredCalendar
 from chalicelib.services.shape_types import (
     CalendarShape,
     FireTimeShape,
     NextShape,
+    PausedShape,
     PauseShape,
-    StandingShape,
 )
 from chalicelib.services.triggers import Upcoming
 
@@ -37,7 +37,7 @@ def next_shape(schedule_id: str, pause: Pause | None, found: Sequence[Upcoming])
     }
 
 
-def standing_shape(schedule_id: str, pause: Pause | None) -> StandingShape:
+def paused_shape(schedule_id: str, pause: Pause | None) -> PausedShape:
     """Whether a schedule is paused."""
     return {"scheduleId": schedule_id, "paused": pause_shape(pause)}
 

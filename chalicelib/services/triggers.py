@@ -8,15 +8,16 @@ from itertools import islice
 
 from chalicelib.core.document import ScheduleDocument
 from chalicelib.core.loading import read
+from chalicelib.core.timing.agenda import Agenda, Pause
 from chalicelib.core.timing.due import carried_over
 from chalicelib.core.timing.fire_times import fire_times
-from chalicelib.core.timing.standing import Pause, Standing
 from chalicelib.core.timing.trigger import FireTime, Trigger
 from chalicelib.core.timing.trigger_reading import triggers_of
 from chalicelib.core.timing.waiting import ready_at
-from chalicelib.errors import ConflictError
+from chalicelib.core.timing.warnings import trigger_warnings
+from chalicelib.errors import ConflictError, Problem
 from chalicelib.ports import Ports, StoredSchedule
-from chalicelib.services import standings
+from chalicelib.services import agendas
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Upcoming:
     ready_at: datetime
 
 
-def follow(ports: Ports, stored: StoredSchedule, document: ScheduleDocument) -> Standing | None:
+def follow(ports: Ports, stored: StoredSchedule, document: ScheduleDocument) -> Agenda | None:
     """Let the triggers be those of this version; None where there are none, and never were.
 
     A trigger that is new or fires otherwise begins now. A version that is not the newest which was
@@ -40,9 +41,9 @@ def follow(ports: Ports, stored: StoredSchedule, document: ScheduleDocument) -> 
     if known is None and not triggers:
         return None
 
-    def decide(standing: Standing | None) -> Standing:
+    def decide(agenda: Agenda | None) -> Agenda:
         now = ports.clock()
-        before = standing or Standing(schedule_id=stored.schedule_id, version=0)
+        before = agenda or Agenda(schedule_id=stored.schedule_id, version=0)
         if before.version >= stored.version:
             return before
         names = {each.name for each in triggers}
@@ -54,10 +55,10 @@ def follow(ports: Ports, stored: StoredSchedule, document: ScheduleDocument) -> 
             queued=tuple(each for each in before.queued if each.trigger in names),
         )
 
-    return standings.change(ports, stored.schedule_id, decide)
+    return agendas.change(ports, stored.schedule_id, decide)
 
 
-def _marks(before: Standing, triggers: Sequence[Trigger], now: datetime) -> dict[str, datetime]:
+def _marks(before: Agenda, triggers: Sequence[Trigger], now: datetime) -> dict[str, datetime]:
     """How far the triggers have come: those that wait for the same as before go on from there."""
     marks = carried_over(before.triggers, triggers, before.marks, now)
     kinds = {each.name: each.kind for each in before.triggers}
@@ -72,19 +73,19 @@ def forget(ports: Ports, schedule_id: str) -> None:
     if ports.triggers.get_triggers(schedule_id) is None:
         return
 
-    def decide(standing: Standing | None) -> Standing:
-        version = standing.version if standing else 0
-        return Standing(schedule_id=schedule_id, version=version)
+    def decide(agenda: Agenda | None) -> Agenda:
+        version = agenda.version if agenda else 0
+        return Agenda(schedule_id=schedule_id, version=version)
 
-    standings.change(ports, schedule_id, decide)
+    agendas.change(ports, schedule_id, decide)
 
 
 def follow_all(ports: Ports) -> int:
     """Follow every schedule whose newest version is not followed, as one cut off leaves it."""
     mended = 0
     for listed in ports.schedules.list_schedules():
-        standing = standings.find_standing(ports, listed.schedule_id)
-        if standing is not None and standing.version >= listed.version:
+        agenda = agendas.find_agenda(ports, listed.schedule_id)
+        if agenda is not None and agenda.version >= listed.version:
             continue
         stored = ports.schedules.get_schedule(listed.schedule_id)
         document = read(stored.document.encode(), "schedule.json")
@@ -92,14 +93,20 @@ def follow_all(ports: Ports) -> int:
     return mended
 
 
-def pause(ports: Ports, schedule_id: str, wanted: Pause) -> Standing:
+def warnings(ports: Ports, document: ScheduleDocument) -> list[Problem]:
+    """What is allowed in the document's triggers, and yet is hardly meant."""
+    triggers = triggers_of(document.triggers)
+    return trigger_warnings(triggers, agendas.calendars_of(ports, triggers), ports.clock())
+
+
+def pause(ports: Ports, schedule_id: str, wanted: Pause) -> Agenda:
     """Let no trigger of the schedule start a run until it is resumed; again is the same pause.
 
     Raises NotFoundError, and ConflictError for one that is paused otherwise.
     """
 
-    def decide(standing: Standing | None) -> Standing:
-        before = standing or Standing(schedule_id=schedule_id, version=0)
+    def decide(agenda: Agenda | None) -> Agenda:
+        before = agenda or Agenda(schedule_id=schedule_id, version=0)
         if before.pause == wanted:
             return before
         if before.pause is not None:
@@ -111,36 +118,36 @@ def pause(ports: Ports, schedule_id: str, wanted: Pause) -> Standing:
         return replace(before, pause=wanted)
 
     ports.schedules.get_schedule(schedule_id)
-    return standings.change(ports, schedule_id, decide)
+    return agendas.change(ports, schedule_id, decide)
 
 
-def resume(ports: Ports, schedule_id: str, *, again: bool = False) -> Standing:
+def resume(ports: Ports, schedule_id: str, *, again: bool = False) -> Agenda:
     """Let the triggers start runs again, from now on: fire times of the pause are gone.
 
     Raises NotFoundError, and ConflictError for one that is not paused unless the same may have
     been asked `again`.
     """
 
-    def decide(standing: Standing | None) -> Standing:
-        if again and standing is not None and standing.pause is None:
-            return standing
-        if standing is None or standing.pause is None:
+    def decide(agenda: Agenda | None) -> Agenda:
+        if again and agenda is not None and agenda.pause is None:
+            return agenda
+        if agenda is None or agenda.pause is None:
             raise ConflictError(
                 f"Schedule {schedule_id!r} is not paused.", status="active", event="resume"
             )
         now = ports.clock()
-        marks = {each.name: now for each in standing.triggers if each.clock is not None}
-        return replace(standing, pause=None, marks=marks)
+        marks = {each.name: now for each in agenda.triggers if each.clock is not None}
+        return replace(agenda, pause=None, marks=marks)
 
     ports.schedules.get_schedule(schedule_id)
-    return standings.change(ports, schedule_id, decide)
+    return agendas.change(ports, schedule_id, decide)
 
 
 def next_fire_times(ports: Ports, schedule_id: str, count: int, after: datetime) -> list[Upcoming]:
     """The next fire times of a schedule's triggers, in their order. Raises NotFoundError."""
     ports.schedules.get_schedule(schedule_id)
-    standing = standings.find_standing(ports, schedule_id)
-    return list(islice(_upcoming(ports, standing, after, None), count)) if standing else []
+    agenda = agendas.find_agenda(ports, schedule_id)
+    return list(islice(_upcoming(ports, agenda, after, None), count)) if agenda else []
 
 
 def preview(
@@ -158,27 +165,27 @@ def preview(
     for listed in ports.schedules.list_schedules():
         if not sees(listed.schedule_id):
             continue
-        standing = standings.find_standing(ports, listed.schedule_id)
-        if standing is not None and standing.pause is None:
-            found.append(_upcoming(ports, standing, begin, end))
+        agenda = agendas.find_agenda(ports, listed.schedule_id)
+        if agenda is not None and agenda.pause is None:
+            found.append(_upcoming(ports, agenda, begin, end))
     return list(islice(merge(*found, key=_moment), limit))
 
 
 def _upcoming(
-    ports: Ports, standing: Standing, after: datetime, until: datetime | None
+    ports: Ports, agenda: Agenda, after: datetime, until: datetime | None
 ) -> Iterator[Upcoming]:
-    calendars = standings.calendars_of(ports, standing.triggers)
+    calendars = agendas.calendars_of(ports, agenda.triggers)
 
     def of(index: int) -> Iterator[Upcoming]:
-        trigger = standing.triggers[index]
+        trigger = agenda.triggers[index]
         calendar = calendars.get(trigger.days.calendar) if trigger.days else None
         for fire in fire_times(trigger, calendar, after, until):
-            ready = ready_at(standing.schedule_id, trigger, fire.at)
-            yield Upcoming(standing.schedule_id, trigger.name, fire, ready)
+            ready = ready_at(agenda.schedule_id, trigger, fire.at)
+            yield Upcoming(agenda.schedule_id, trigger.name, fire, ready)
 
     firing = [
         index
-        for index, each in enumerate(standing.triggers)
+        for index, each in enumerate(agenda.triggers)
         if each.enabled and each.clock is not None
     ]
     return merge(*map(of, firing), key=_moment)

@@ -39,31 +39,55 @@ def printed(desk: Desk, directory: Path) -> dict[str, Mapping[str, object]]:
     explanation, graph = desk.json("explain"), desk.json("graph", str(path))
     token = desk.json("token", "create", "ann", "--role", "viewer")
     failure = json.loads(desk.type("runs", "--status", "x", "--json")[2])["error"]
+    return (
+        timed(desk, directory)
+        | {
+            "Validation": desk.json("validate", str(path)),
+            "Schedule": desk.json("put", str(path)),
+            "Shown schedule": desk.json("show", "nightly"),
+            "Graph": graph,
+            "Graph job": graph["jobs"][1],
+            "Run": desk.json("runs")[0],
+            "Event": desk.json("history")[0],
+            "Status": status,
+            "Job": status["failed"][0],
+            "Waiting job": status["waiting"][0],
+            "Possible": status["possible"][0],
+            "Explanation": explanation,
+            "Cause": explanation["cause"],
+            "Log": desk.json("logs", "load"),
+            "Followed line": desk.json("logs", "load", "--follow"),
+            "Export": export,
+            "Exported job": without_request(export["jobList"][3]),
+            "Error": failure,
+            "Problem": failure["problems"][0],
+            "Token": desk.json("token", "list")[0],
+            "New token": token,
+            "Migration": (migration := desk.json("migrate", "--from-files", str(directory))),
+            "Migrated item": migration["items"][0],
+        }
+        | operated()
+    )
+
+
+def timed(desk: Desk, directory: Path) -> dict[str, Mapping[str, object]]:
+    """What verbs about triggers print."""
+    path, calendar = directory / "timed.json", directory / "calendars" / "de.json"
+    calendar.parent.mkdir()
+    triggers = [{"cron": "0 2 * * *"}]
+    about = {"scheduleId": "timed", "triggers": triggers}
+    path.write_text(json.dumps(document(job("a")) | about), encoding="utf-8")
+    calendar.write_text(json.dumps({"name": "de"}), encoding="utf-8")
+    desk.json("put", str(path))
+    paused = desk.json("pause", "timed")
+    following = desk.json("next", "timed")
     return {
-        "Validation": desk.json("validate", str(path)),
-        "Schedule": desk.json("put", str(path)),
-        "Shown schedule": desk.json("show", "nightly"),
-        "Graph": graph,
-        "Graph job": graph["jobs"][1],
-        "Run": desk.json("runs")[0],
-        "Event": desk.json("history")[0],
-        "Status": status,
-        "Job": status["failed"][0],
-        "Waiting job": status["waiting"][0],
-        "Possible": status["possible"][0],
-        "Explanation": explanation,
-        "Cause": explanation["cause"],
-        "Log": desk.json("logs", "load"),
-        "Followed line": desk.json("logs", "load", "--follow"),
-        "Export": export,
-        "Exported job": without_request(export["jobList"][3]),
-        "Error": failure,
-        "Problem": failure["problems"][0],
-        "Token": desk.json("token", "list")[0],
-        "New token": token,
-        "Migration": (migration := desk.json("migrate", "--from-files", str(directory))),
-        "Migrated item": migration["items"][0],
-    } | operated()
+        "Paused": paused,
+        "Pause": paused["paused"],
+        "Next fire times": following,
+        "Fire time": following["fireTimes"][0],
+        "Calendar": desk.json("calendar", "put", str(calendar)),
+    }
 
 
 def without_request(exported: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +124,7 @@ def test_every_documented_key_is_printed_and_every_printed_key_documented(
 def test_every_verb_is_in_the_table_of_the_document() -> None:
     table = DOCUMENT.read_text(encoding="utf-8").partition("## ")[0]
     cells = "\n".join(re.findall(r"^\| (.*?) \|", table, re.M))
-    named = set(re.findall(r"`((?:token )?[a-z]+)[^`]*`", cells))
+    named = set(re.findall(r"`((?:(?:token|calendar) )?[a-z]+)[^`]*`", cells))
     assert set(generate.verbs()) == named
 
 

@@ -28,12 +28,12 @@ from tests.unit.triggered import (
     MINUTE,
     START,
     TappedTriggers,
+    agenda,
     end,
     move,
     paused,
     put,
     runs,
-    standing,
 )
 
 NIGHTLY = {"name": "nightly", "cron": "0 2 * * *", "timezone": "Europe/Berlin"}
@@ -140,7 +140,7 @@ def test_a_start_that_can_t_be_made_is_dropped_and_the_next_one_is_made() -> Non
     move(ports, START)
     put(ports, "etl", HOURLY)
     assert ticks(ports, START + HOUR) == [Ticked(refused=1)]
-    assert standing(ports).planned == ()
+    assert agenda(ports).planned == ()
     queue.needs = ""
     assert ticks(ports, START + 2 * HOUR) == [Ticked(started=1)]
 
@@ -262,7 +262,7 @@ def test_f18_a_start_that_was_written_down_and_not_made_is_made_by_the_next_tick
     for number in range(3):
         ticks(ports, TWO + number * MINUTE)
     assert starts(ports) == [TWO]
-    assert standing(ports).planned == ()
+    assert agenda(ports).planned == ()
 
 
 def test_a_start_that_was_made_in_time_is_found_after_its_deadline(ports: Ports) -> None:
@@ -274,7 +274,7 @@ def test_a_start_that_was_made_in_time_is_found_after_its_deadline(ports: Ports)
             raise CutError
 
     ticks(replace(ports, triggers=TappedTriggers(ports.triggers, cut)), TWO)
-    assert len(standing(ports).planned) == 1
+    assert len(agenda(ports).planned) == 1
     assert ticks(ports, TWO + 2 * MINUTE) == [Ticked(started=1)]
     assert starts(ports) == [TWO]
 
@@ -309,7 +309,7 @@ def test_f44_a_tick_that_is_cut_off_at_a_write_is_made_good_by_the_next(
         tick(replace(ports, triggers=cutting))
     tick(ports)
     assert starts(ports) == [START + each * HOUR for each in (1, 2, 3)]
-    assert standing(ports).planned == ()
+    assert agenda(ports).planned == ()
 
 
 @pytest.mark.parametrize("policy", ["skip", "queue", "allow", "cancel"])
@@ -326,7 +326,7 @@ def test_f13_ticks_that_meet_at_any_call_start_one_run(ports: Ports, policy: str
     tick(replace(ports, triggers=TappedTriggers(ports.triggers, meet)))
     tick(ports)
     assert starts(ports) == [TWO]
-    assert standing(ports).planned == ()
+    assert agenda(ports).planned == ()
 
 
 def test_f15_two_triggers_at_one_fire_time_start_one_run_where_overlap_is_forbidden(

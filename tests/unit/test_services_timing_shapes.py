@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 
-from chalicelib.core.timing.standing import Pause
+from chalicelib.core.timing.agenda import Pause
 from chalicelib.core.timing.trigger import FireTime
 from chalicelib.ports import StoredCalendar
-from chalicelib.services.timing_shapes import calendar_shape, next_shape, standing_shape
+from chalicelib.services.timing_shapes import calendar_shape, next_shape, paused_shape
 from chalicelib.services.triggers import Upcoming
 
 AT = datetime(2026, 11, 23, 1, tzinfo=UTC)
@@ -34,7 +34,7 @@ def test_fire_times_are_told_in_utc_and_on_the_wall_clock() -> None:
 
 
 def test_a_pause_is_told_with_who_when_and_why() -> None:
-    told = standing_shape("etl", Pause(actor="ann", at=AT))
+    told = paused_shape("etl", Pause(actor="ann", at=AT))
     at = "2026-11-23T01:00:00.000000Z"
     assert told == {"scheduleId": "etl", "paused": {"actor": "ann", "at": at, "reason": None}}
 

@@ -19,10 +19,10 @@ from tests.unit.triggered import (
     MINUTE,
     START,
     TappedTriggers,
+    agenda,
     move,
     paused,
     put,
-    standing,
 )
 
 NIGHTLY = {"name": "nightly", "cron": "0 2 * * *"}
@@ -59,7 +59,7 @@ def test_f42_a_version_that_was_stored_and_not_followed_is_followed_later(ports:
     assert ports.triggers.get_triggers("etl") is None
     assert triggers.follow_all(ports) == 1
     assert triggers.follow_all(ports) == 0
-    assert standing(ports).version == 1
+    assert agenda(ports).version == 1
 
 
 def test_f42_the_same_document_put_again_makes_that_good_too(ports: Ports) -> None:
@@ -69,7 +69,7 @@ def test_f42_the_same_document_put_again_makes_that_good_too(ports: Ports) -> No
     with pytest.raises(ConnectionError):
         put(replace(ports, triggers=TappedTriggers(ports.triggers, cut)), "etl", NIGHTLY)
     assert put(ports, "etl", NIGHTLY).version == 1
-    assert standing(ports).version == 1
+    assert agenda(ports).version == 1
 
 
 def test_an_older_version_that_comes_late_changes_nothing(ports: Ports) -> None:
@@ -78,7 +78,7 @@ def test_an_older_version_that_comes_late_changes_nothing(ports: Ports) -> None:
     old = put(ports, "etl", NIGHTLY)
     put(ports, "etl", {**NIGHTLY, "name": "other"})
     triggers.follow(ports, old, read(old.document.encode(), "schedule.json"))
-    assert [each.name for each in standing(ports).triggers] == ["other"]
+    assert [each.name for each in agenda(ports).triggers] == ["other"]
 
 
 def test_f42_starts_that_wait_for_a_trigger_that_is_gone_are_forgotten(ports: Ports) -> None:
@@ -86,9 +86,9 @@ def test_f42_starts_that_wait_for_a_trigger_that_is_gone_are_forgotten(ports: Po
     for hour in (1, 2):
         move(ports, START + hour * HOUR)
         tick(ports)
-    assert len(standing(ports).queued) == 1
+    assert len(agenda(ports).queued) == 1
     put(ports, "etl", NIGHTLY)
-    assert standing(ports).queued == ()
+    assert agenda(ports).queued == ()
 
 
 # Pausing
@@ -238,7 +238,7 @@ def test_triggers_that_always_move_say_so(ports: Ports) -> None:
 
     with pytest.raises(ConflictError):
         paused(replace(ports, triggers=TappedTriggers(ports.triggers, busy)), "etl", "ann")
-    assert standing(ports).pause is None
+    assert agenda(ports).pause is None
     move(ports, START + timedelta(days=1))
 
 
@@ -279,10 +279,10 @@ def test_f42_a_schedule_that_was_deleted_by_halves_starts_nothing_either(ports: 
 
     with pytest.raises(ConnectionError):
         schedules.delete(replace(ports, triggers=TappedTriggers(ports.triggers, cut)), "etl", "ann")
-    assert standing(ports).triggers
+    assert agenda(ports).triggers
     move(ports, START + 2 * HOUR)
     assert tick(ports) == Ticked(refused=1)
-    assert not standing(ports).triggers
+    assert not agenda(ports).triggers
 
 
 def test_what_is_out_of_sight_is_not_previewed(ports: Ports) -> None:

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.loading import load
 from chalicelib.core.run import RunHeader
-from chalicelib.core.timing.standing import Pause, Standing
+from chalicelib.core.timing.agenda import Agenda, Pause
 from chalicelib.local.memory_queue import VirtualClock
 from chalicelib.ports import Ports, RunChange, StoredSchedule, StoredTriggers, TriggerStore
-from chalicelib.services import schedules, standings, triggers
+from chalicelib.services import agendas, schedules, triggers
 
 Result = TypeVar("Result")
 
@@ -44,13 +44,13 @@ def runs(ports: Ports, schedule_id: str = "etl") -> list[RunHeader]:
     return list(reversed(ports.runs.find_headers(schedule_id=schedule_id, limit=1000)))
 
 
-def standing(ports: Ports, schedule_id: str = "etl") -> Standing:
-    found = standings.find_standing(ports, schedule_id)
+def agenda(ports: Ports, schedule_id: str = "etl") -> Agenda:
+    found = agendas.find_agenda(ports, schedule_id)
     assert found is not None
     return found
 
 
-def paused(ports: Ports, schedule_id: str, actor: str, reason: str = "") -> Standing:
+def paused(ports: Ports, schedule_id: str, actor: str, reason: str = "") -> Agenda:
     """Pause a schedule now."""
     return triggers.pause(ports, schedule_id, Pause(actor=actor, at=ports.clock(), reason=reason))
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
 
+from chalicelib.core.timing.agenda import Agenda, next_look
+from chalicelib.core.timing.agenda_record import decode_agenda, encode_agenda
 from chalicelib.core.timing.calendar_document import calendar_of, load_calendar
 from chalicelib.core.timing.calendars import Calendar
 from chalicelib.core.timing.due import due
-from chalicelib.core.timing.standing import Standing, next_look
-from chalicelib.core.timing.standing_record import decode_standing, encode_standing
 from chalicelib.core.timing.trigger import OnFile, OnRun, Trigger
 from chalicelib.errors import ConflictError, NotFoundError
 from chalicelib.ports import Ports, StoredTriggers
@@ -22,20 +22,20 @@ ON_BUCKET = "bucket/"  # before the name of one: an object that arrives there
 ON_PATH = "path"  # files of this machine, which somebody has to look for
 
 
-def standing_in(stored: StoredTriggers) -> Standing:
-    return decode_standing(json.loads(stored.record))
+def agenda_in(stored: StoredTriggers) -> Agenda:
+    return decode_agenda(json.loads(stored.record))
 
 
-def find_standing(ports: Ports, schedule_id: str) -> Standing | None:
+def find_agenda(ports: Ports, schedule_id: str) -> Agenda | None:
     """None for a schedule that never had triggers."""
     stored = ports.triggers.get_triggers(schedule_id)
-    return standing_in(stored) if stored else None
+    return agenda_in(stored) if stored else None
 
 
 def save(
-    ports: Ports, before: StoredTriggers | None, after: Standing, next_fire: datetime | None
+    ports: Ports, before: StoredTriggers | None, after: Agenda, next_fire: datetime | None
 ) -> StoredTriggers:
-    """Write the standing, unless it has moved since `before` was read: then ConflictError.
+    """Write the agenda, unless it has moved since `before` was read: then ConflictError.
 
     `next_fire` is when the clock makes something due the next time. What would change nothing is
     not written.
@@ -45,7 +45,7 @@ def save(
         revision=(before.revision if before else 0) + 1,
         next_at=next_look(after, next_fire, ports.clock()),
         listens=_events(after),
-        record=json.dumps(encode_standing(after), ensure_ascii=False),
+        record=json.dumps(encode_agenda(after), ensure_ascii=False),
     )
     if before is not None and _is_as_before(before, stored, ports.clock()):
         return before
@@ -60,13 +60,11 @@ def _is_as_before(before: StoredTriggers, after: StoredTriggers, now: datetime) 
     return bool(same_time) and before.record == after.record and before.listens == after.listens
 
 
-def change(
-    ports: Ports, schedule_id: str, decide: Callable[[Standing | None], Standing]
-) -> Standing:
+def change(ports: Ports, schedule_id: str, decide: Callable[[Agenda | None], Agenda]) -> Agenda:
     """Replace what is stored by what is decided on it, again for as long as it moves under us."""
     for tries_left in reversed(range(_TRIES)):
         before = ports.triggers.get_triggers(schedule_id)
-        after = decide(standing_in(before) if before else None)
+        after = decide(agenda_in(before) if before else None)
         try:
             save(ports, before, after, next_fire_of(ports, after))
         except ConflictError:
@@ -83,15 +81,15 @@ def reckon_all(ports: Ports, calendar: str) -> None:
         change(ports, schedule_id, partial(_as_it_is, schedule_id))
 
 
-def _as_it_is(schedule_id: str, standing: Standing | None) -> Standing:
-    return standing or Standing(schedule_id=schedule_id, version=0)
+def _as_it_is(schedule_id: str, agenda: Agenda | None) -> Agenda:
+    return agenda or Agenda(schedule_id=schedule_id, version=0)
 
 
-def next_fire_of(ports: Ports, standing: Standing) -> datetime | None:
+def next_fire_of(ports: Ports, agenda: Agenda) -> datetime | None:
     """When the clock makes something due: now, if it has already."""
     now = ports.clock()
-    calendars = calendars_of(ports, standing.triggers)
-    found = due(standing.schedule_id, standing.triggers, calendars, standing.marks, now)
+    calendars = calendars_of(ports, agenda.triggers)
+    found = due(agenda.schedule_id, agenda.triggers, calendars, agenda.marks, now)
     return now if found.starts or found.missed else found.next_at
 
 
@@ -107,9 +105,9 @@ def calendars_of(ports: Ports, triggers: Iterable[Trigger]) -> dict[str, Calenda
     return found
 
 
-def _events(standing: Standing) -> tuple[str, ...]:
+def _events(agenda: Agenda) -> tuple[str, ...]:
     """What the schedule's triggers listen to besides the clock."""
-    return tuple(sorted({event for each in standing.triggers for event in _events_of(each)}))
+    return tuple(sorted({event for each in agenda.triggers for event in _events_of(each)}))
 
 
 def _events_of(trigger: Trigger) -> Iterable[str]:

@@ -44,7 +44,7 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Agenda:
     """Where the triggers of one schedule stand.
 
     `marks` are how far the clock's triggers have come, `planned` is decided and not made yet,
@@ -82,53 +82,53 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What becomes of starts: the standing after it, and what people are told of.
+    """What becomes of starts: the agenda after it, and what people are told of.
 
     `cancels` says that the run before is to be cancelled, for a newer start waits for its end.
     """
 
-    standing: Standing
+    agenda: Agenda
     refused: tuple[Refused, ...] = ()
     cancels: bool = False
 
 
-def made(standing: Standing, start: PlannedStart) -> Standing:
-    """The standing when the run of a planned start is there."""
-    after = dropped(standing, start)
+def made(agenda: Agenda, start: PlannedStart) -> Agenda:
+    """The agenda when the run of a planned start is there."""
+    after = dropped(agenda, start)
     if start.overlap is Overlap.ALLOW:
         return after
-    return replace(after, last_run=run_id(standing.schedule_id, start.started_at))
+    return replace(after, last_run=run_id(agenda.schedule_id, start.started_at))
 
 
-def dropped(standing: Standing, start: PlannedStart) -> Standing:
-    """The standing when it has turned out that the run of a planned start can't be made."""
-    planned = tuple(each for each in standing.planned if each.started_at != start.started_at)
-    return replace(standing, planned=planned)
+def dropped(agenda: Agenda, start: PlannedStart) -> Agenda:
+    """The agenda when it has turned out that the run of a planned start can't be made."""
+    planned = tuple(each for each in agenda.planned if each.started_at != start.started_at)
+    return replace(agenda, planned=planned)
 
 
-def next_look(standing: Standing, next_fire: datetime | None, now: datetime) -> datetime | None:
+def next_look(agenda: Agenda, next_fire: datetime | None, now: datetime) -> datetime | None:
     """When a tick has something to do for the schedule; None for never.
 
     What waits for another run is looked at by every tick: so its time is now.
     """
-    if standing.pause is not None:
+    if agenda.pause is not None:
         return None
-    moments = [max(each.not_before, now) for each in standing.queued]
-    moments += [now for _ in standing.planned] + ([next_fire] if next_fire else [])
+    moments = [max(each.not_before, now) for each in agenda.queued]
+    moments += [now for _ in agenda.planned] + ([next_fire] if next_fire else [])
     return min(moments, default=None)
 
 
 def admit(
-    standing: Standing, starts: Iterable[PlannedStart], *, busy: bool, now: datetime
+    agenda: Agenda, starts: Iterable[PlannedStart], *, busy: bool, now: datetime
 ) -> Admission:
     """Let starts through as the overlap policies of their triggers say, the earliest first.
 
     `busy` says that a run of the schedule goes on. A start that was decided before, or waits
     already, is let be: the same starts asked for again change nothing.
     """
-    new = _unknown(standing, starts)
-    planned, waiting, refused = list(standing.planned), list[PlannedStart](), list[Refused]()
-    for start in (*standing.queued, *new):
+    new = _unknown(agenda, starts)
+    planned, waiting, refused = list(agenda.planned), list[PlannedStart](), list[Refused]()
+    for start in (*agenda.queued, *new):
         is_free = not (busy or planned)
         if start.is_late(now):
             refused.append(Refused(start, Refusal.LATE))
@@ -143,18 +143,18 @@ def admit(
             waiting.append(start)
     refused += [Refused(each, Refusal.FULL) for each in waiting[MAX_QUEUED:]]
     queued = tuple(waiting[:MAX_QUEUED])
-    handled = (*standing.handled, *(start_text(each.started_at) for each in new))
-    after = replace(standing, planned=tuple(planned), queued=queued, handled=handled[-MAX_HANDLED:])
+    handled = (*agenda.handled, *(start_text(each.started_at) for each in new))
+    after = replace(agenda, planned=tuple(planned), queued=queued, handled=handled[-MAX_HANDLED:])
     cancels = busy and any(_replaces(each, now) for each in queued)
     return Admission(after, tuple(refused), cancels)
 
 
-def _unknown(standing: Standing, starts: Iterable[PlannedStart]) -> list[PlannedStart]:
+def _unknown(agenda: Agenda, starts: Iterable[PlannedStart]) -> list[PlannedStart]:
     """The starts that were not decided yet, each once, the earliest first."""
     new: dict[str, PlannedStart] = {}
     for start in sorted(starts, key=lambda each: (each.fire_at, each.trigger)):
         text = start_text(start.started_at)
-        if text not in standing.handled:
+        if text not in agenda.handled:
             new.setdefault(text, start)
     return list(new.values())
 

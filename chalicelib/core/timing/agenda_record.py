@@ -4,32 +4,32 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.core.records import decode_time, encode_time
-from chalicelib.core.timing.standing import Pause, PlannedStart, Standing
+from chalicelib.core.timing.agenda import Agenda, Pause, PlannedStart
 from chalicelib.core.timing.trigger import Overlap
 from chalicelib.core.timing.trigger_json import of_json, to_json
 
 Row = dict[str, Any]
 
 
-def encode_standing(standing: Standing) -> Row:
+def encode_agenda(agenda: Agenda) -> Row:
     """Every member that is not empty."""
     row = {
-        "scheduleId": standing.schedule_id,
-        "version": standing.version,
-        "triggers": [to_json(each) for each in standing.triggers],
-        "marks": {name: encode_time(mark) for name, mark in sorted(standing.marks.items())},
-        "pause": _of_pause(standing.pause),
-        "planned": [_of_start(each) for each in standing.planned],
-        "queued": [_of_start(each) for each in standing.queued],
-        "handled": list(standing.handled),
-        "lastRun": standing.last_run,
+        "scheduleId": agenda.schedule_id,
+        "version": agenda.version,
+        "triggers": [to_json(each) for each in agenda.triggers],
+        "marks": {name: encode_time(mark) for name, mark in sorted(agenda.marks.items())},
+        "pause": _of_pause(agenda.pause),
+        "planned": [_of_start(each) for each in agenda.planned],
+        "queued": [_of_start(each) for each in agenda.queued],
+        "handled": list(agenda.handled),
+        "lastRun": agenda.last_run,
     }
     return {key: value for key, value in row.items() if value not in (None, "", [], {})}
 
 
-def decode_standing(row: Mapping[str, Any]) -> Standing:
-    """The standing of a row. Raises ValueError or KeyError for what was never one."""
-    return Standing(
+def decode_agenda(row: Mapping[str, Any]) -> Agenda:
+    """The agenda of a row. Raises ValueError or KeyError for what was never one."""
+    return Agenda(
         schedule_id=row["scheduleId"],
         version=int(row.get("version", 0)),
         triggers=tuple(of_json(each) for each in row.get("triggers", ())),

@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.timing.standing import (
+from chalicelib.core.timing.agenda import (
     MAX_HANDLED,
     MAX_QUEUED,
     Admission,
+    Agenda,
     PlannedStart,
     Refusal,
-    Standing,
     admit,
 )
 from chalicelib.core.timing.trigger import Overlap
 from tests.unit.runs import NOW
 
-EMPTY = Standing(schedule_id="etl", version=1)
+EMPTY = Agenda(schedule_id="etl", version=1)
 
 
 def start(number: int = 1, overlap: Overlap = Overlap.SKIP, **members: Any) -> PlannedStart:
@@ -38,8 +38,8 @@ def refused(admission: Admission) -> list[tuple[PlannedStart, Refusal]]:
 @pytest.mark.parametrize("overlap", Overlap)
 def test_a_start_goes_through_at_once_while_no_run_goes_on(overlap: Overlap) -> None:
     admission = admit(EMPTY, [start(overlap=overlap)], busy=False, now=NOW)
-    assert admission.standing.planned == (start(overlap=overlap),)
-    assert not admission.standing.queued
+    assert admission.agenda.planned == (start(overlap=overlap),)
+    assert not admission.agenda.queued
     assert not admission.refused
     assert not admission.cancels
 
@@ -52,8 +52,8 @@ def test_beside_a_run_that_goes_on_each_policy_does_what_it_says() -> None:
         )
     )
     admission = admit(EMPTY, [allowed, skipped, queued, replacing], busy=True, now=NOW)
-    assert admission.standing.planned == (allowed,)
-    assert admission.standing.queued == (queued, replacing)
+    assert admission.agenda.planned == (allowed,)
+    assert admission.agenda.queued == (queued, replacing)
     assert refused(admission) == [(skipped, Refusal.OVERLAP)]
     assert admission.cancels
 
@@ -61,30 +61,30 @@ def test_beside_a_run_that_goes_on_each_policy_does_what_it_says() -> None:
 @pytest.mark.parametrize("overlap", [Overlap.SKIP, Overlap.QUEUE, Overlap.CANCEL])
 def test_of_two_starts_at_once_only_the_earlier_goes_through(overlap: Overlap) -> None:
     later, earlier = start(2, overlap), start(1, overlap)
-    assert admit(EMPTY, [later, earlier], busy=False, now=NOW).standing.planned == (earlier,)
+    assert admit(EMPTY, [later, earlier], busy=False, now=NOW).agenda.planned == (earlier,)
 
 
 def test_a_start_that_is_decided_and_not_made_counts_as_a_run() -> None:
-    first = admit(EMPTY, [start(1)], busy=False, now=NOW).standing
+    first = admit(EMPTY, [start(1)], busy=False, now=NOW).agenda
     admission = admit(first, [start(2)], busy=False, now=NOW)
     assert refused(admission) == [(start(2), Refusal.OVERLAP)]
 
 
 def test_what_waits_goes_one_after_the_other_in_its_order() -> None:
     three = [start(number, Overlap.QUEUE) for number in range(3)]
-    standing = admit(EMPTY, reversed(three), busy=True, now=NOW).standing
+    agenda = admit(EMPTY, reversed(three), busy=True, now=NOW).agenda
     for each in three:
-        assert admit(standing, [], busy=True, now=NOW).standing == standing
-        standing = admit(standing, [], busy=False, now=NOW).standing
-        assert standing.planned == (each,)
-        standing = replace(standing, planned=())
-    assert not standing.queued
+        assert admit(agenda, [], busy=True, now=NOW).agenda == agenda
+        agenda = admit(agenda, [], busy=False, now=NOW).agenda
+        assert agenda.planned == (each,)
+        agenda = replace(agenda, planned=())
+    assert not agenda.queued
 
 
 def test_of_starts_that_cancel_the_run_before_only_the_newest_waits() -> None:
     old, new, polite = start(1, Overlap.CANCEL), start(3, Overlap.CANCEL), start(2, Overlap.QUEUE)
     admission = admit(EMPTY, [old, polite, new], busy=True, now=NOW)
-    assert admission.standing.queued == (polite, new)
+    assert admission.agenda.queued == (polite, new)
     assert refused(admission) == [(old, Refusal.REPLACED)]
     assert admission.cancels
 
@@ -93,7 +93,7 @@ def test_nothing_is_cancelled_for_a_start_whose_time_has_not_come() -> None:
     later = NOW + timedelta(minutes=1)
     waiting = start(1, Overlap.CANCEL, not_before=later)
     admission = admit(EMPTY, [waiting, start(2, Overlap.CANCEL)], busy=True, now=NOW)
-    assert admission.standing.queued == (waiting, start(2, Overlap.CANCEL))
+    assert admission.agenda.queued == (waiting, start(2, Overlap.CANCEL))
     assert admit(EMPTY, [waiting], busy=True, now=NOW).cancels is False
     assert admit(EMPTY, [waiting], busy=True, now=later).cancels is True
 
@@ -101,40 +101,40 @@ def test_nothing_is_cancelled_for_a_start_whose_time_has_not_come() -> None:
 def test_a_start_waits_for_its_window_and_is_judged_when_it_opens() -> None:
     later = NOW + timedelta(hours=1)
     waiting = start(1, not_before=later)
-    standing = admit(EMPTY, [waiting], busy=False, now=NOW).standing
-    assert (standing.planned, standing.queued) == ((), (waiting,))
-    assert admit(standing, [], busy=False, now=later).standing.planned == (waiting,)
-    assert refused(admit(standing, [], busy=True, now=later)) == [(waiting, Refusal.OVERLAP)]
+    agenda = admit(EMPTY, [waiting], busy=False, now=NOW).agenda
+    assert (agenda.planned, agenda.queued) == ((), (waiting,))
+    assert admit(agenda, [], busy=False, now=later).agenda.planned == (waiting,)
+    assert refused(admit(agenda, [], busy=True, now=later)) == [(waiting, Refusal.OVERLAP)]
 
 
 def test_a_start_past_its_deadline_is_refused_wherever_it_waited() -> None:
     waiting = start(1, Overlap.QUEUE, latest=NOW)
-    standing = admit(EMPTY, [waiting], busy=True, now=NOW).standing
-    assert standing.queued == (waiting,)
-    admission = admit(standing, [], busy=False, now=NOW + timedelta(microseconds=1))
+    agenda = admit(EMPTY, [waiting], busy=True, now=NOW).agenda
+    assert agenda.queued == (waiting,)
+    admission = admit(agenda, [], busy=False, now=NOW + timedelta(microseconds=1))
     assert refused(admission) == [(waiting, Refusal.LATE)]
-    assert not admission.standing.queued
+    assert not admission.agenda.queued
 
 
 def test_only_so_many_starts_wait_and_the_newest_are_refused() -> None:
     many = [start(number, Overlap.QUEUE) for number in range(MAX_QUEUED + 2)]
     admission = admit(EMPTY, many, busy=True, now=NOW)
-    assert admission.standing.queued == tuple(many[:MAX_QUEUED])
+    assert admission.agenda.queued == tuple(many[:MAX_QUEUED])
     assert refused(admission) == [(each, Refusal.FULL) for each in many[MAX_QUEUED:]]
 
 
 def test_a_start_that_was_refused_is_not_asked_for_again_by_the_same_event() -> None:
-    standing = admit(EMPTY, [start(1)], busy=True, now=NOW).standing
-    again = admit(standing, [start(1)], busy=False, now=NOW)
-    assert (again.standing.planned, again.refused) == ((), ())
+    agenda = admit(EMPTY, [start(1)], busy=True, now=NOW).agenda
+    again = admit(agenda, [start(1)], busy=False, now=NOW)
+    assert (again.agenda.planned, again.refused) == ((), ())
 
 
 def test_the_newest_decisions_are_remembered() -> None:
     many = [start(number) for number in range(MAX_HANDLED + 1)]
-    standing = admit(EMPTY, many, busy=True, now=NOW).standing
-    assert len(standing.handled) == MAX_HANDLED
-    assert admit(standing, many[1:], busy=False, now=NOW).standing.planned == ()
-    assert admit(standing, many[:1], busy=False, now=NOW).standing.planned == (many[0],)
+    agenda = admit(EMPTY, many, busy=True, now=NOW).agenda
+    assert len(agenda.handled) == MAX_HANDLED
+    assert admit(agenda, many[1:], busy=False, now=NOW).agenda.planned == ()
+    assert admit(agenda, many[:1], busy=False, now=NOW).agenda.planned == (many[0],)
 
 
 STARTS = st.lists(
@@ -155,7 +155,7 @@ def test_every_start_is_planned_or_waits_or_is_refused_and_only_one_of_these(
     starts: Sequence[PlannedStart], busy: bool
 ) -> None:
     admission = admit(EMPTY, starts, busy=busy, now=NOW)
-    where = [*admission.standing.planned, *admission.standing.queued]
+    where = [*admission.agenda.planned, *admission.agenda.queued]
     where += [each.start for each in admission.refused]
     assert sorted(each.started_at for each in where) == sorted(each.started_at for each in starts)
 
@@ -163,14 +163,14 @@ def test_every_start_is_planned_or_waits_or_is_refused_and_only_one_of_these(
 @given(STARTS, st.booleans())
 def test_the_same_starts_again_change_nothing(starts: Sequence[PlannedStart], busy: bool) -> None:
     once = admit(EMPTY, starts, busy=busy, now=NOW)
-    assert admit(once.standing, starts, busy=busy, now=NOW).standing == once.standing
+    assert admit(once.agenda, starts, busy=busy, now=NOW).agenda == once.agenda
 
 
 @given(STARTS, st.integers(0, 12), st.booleans())
 def test_two_runs_go_on_at_once_only_where_that_is_allowed(
     starts: Sequence[PlannedStart], cut: int, busy: bool
 ) -> None:
-    first = admit(EMPTY, starts[:cut], busy=busy, now=NOW).standing
-    planned = admit(first, starts[cut:], busy=busy, now=NOW).standing.planned
+    first = admit(EMPTY, starts[:cut], busy=busy, now=NOW).agenda
+    planned = admit(first, starts[cut:], busy=busy, now=NOW).agenda.planned
     alone = [each for each in planned if each.overlap is not Overlap.ALLOW]
     assert len(alone) <= (0 if busy else 1)
