@@ -57,7 +57,7 @@ def describe(error: ValidationError, speller: Speller) -> Iterator[Problem]:
 def _describe(detail: ErrorDetails, speller: Speller) -> Problem:
     kind, location, facts = detail["type"], detail["loc"], detail.get("ctx", {})
     reason, allowed = _WORDS.get(kind, (detail["msg"], ""))
-    found = "" if kind == "missing" else shown(detail["input"])
+    found = "" if kind == "missing" or _is_secret(detail) else shown(detail["input"])
     suggestion = ""
     if kind == "extra_forbidden":
         fields = fields_at(location[:-1])
@@ -70,6 +70,12 @@ def _describe(detail: ErrorDetails, speller: Speller) -> Problem:
         allowed = allowed.replace("'", "")
     path = json_path(part for part in location if part not in _MARKS)
     return Problem(path, reason, found, allowed, suggestion)
+
+
+def _is_secret(detail: ErrorDetails) -> bool:
+    """Whether the value may hold a token: a webhook's URL, wherever in `notify` it was put."""
+    is_word = detail["type"] == "literal_error" and "/" not in str(detail["input"])
+    return detail["loc"][:1] == ("notify",) and not is_word
 
 
 def _fill_in(template: str, facts: Mapping[str, Any]) -> str:
