@@ -12,6 +12,7 @@ from chalicelib.core.batch import JobDetail, Outcome, QueueLimits, Submission
 from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.run import Change, Event, JobState, Run, RunHeader
 from chalicelib.core.schedule import JobSpec
+from chalicelib.notice_ports import NoOutbox, NoWebhooks, Outbox, Webhooks
 
 
 class Clock(Protocol):
@@ -232,6 +233,8 @@ class Ports:
     queue: JobQueue
     clock: Clock
     drivers: Drivers = field(default_factory=WatchingDrivers)
+    outbox: Outbox = field(default_factory=NoOutbox)
+    where: tuple[str, ...] = ()  # the options by which a command means what is driven here
 
 
 class WakeMarks(Protocol):
@@ -351,4 +354,4 @@ class DrivingPorts(Ports):
     uploads: Uploads
     retention: Retention
     keep: timedelta | None  # from the archiving of a run until its details expire; None: for ever
-    where: tuple[str, ...] = ()  # the options by which a command means what is driven here
+    webhooks: Webhooks = field(default_factory=NoWebhooks)

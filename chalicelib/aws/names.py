@@ -22,6 +22,11 @@ class Tables:
     def jobs(self) -> str:
         return f"BatchScheduleJobs-{self.stage}"
 
+    @property
+    def state(self) -> str:
+        """What the scheduler itself remembers: triggers, calendars, requests, notices."""
+        return f"BatchScheduleState-{self.stage}"
+
 
 def bucket_of(stage: str, account: str, region: str) -> str:
     """Where schedules are uploaded to, and documents are kept."""

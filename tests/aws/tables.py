@@ -33,7 +33,7 @@ OPEN_JOBS = [
 ]
 
 # TimeToLive is a call of its own in the API and a member of the template's resource.
-TTL = {TABLES.jobs: "expiresAt"}
+TTL = {TABLES.jobs: "expiresAt", TABLES.state: "expiresAt"}
 
 DEFINITIONS: list[dict[str, Any]] = [
     {
@@ -95,6 +95,30 @@ DEFINITIONS: list[dict[str, Any]] = [
                     {"AttributeName": "open", "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": OPEN_JOBS},
+            }
+        ],
+    },
+    {
+        "TableName": TABLES.state,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [
+            {"AttributeName": "part", "AttributeType": "S"},
+            {"AttributeName": "id", "AttributeType": "S"},
+            {"AttributeName": "shard", "AttributeType": "S"},
+            {"AttributeName": "nextAt", "AttributeType": "S"},
+        ],
+        "KeySchema": [
+            {"AttributeName": "part", "KeyType": "HASH"},
+            {"AttributeName": "id", "KeyType": "RANGE"},
+        ],
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": "due",
+                "KeySchema": [
+                    {"AttributeName": "shard", "KeyType": "HASH"},
+                    {"AttributeName": "nextAt", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
             }
         ],
     },
