@@ -1,8 +1,11 @@
 """The edition of one machine: SQLite, the host's processes, an engine that anyone may start."""
 
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING
 from chalicelib.config import Settings
 from chalicelib.core.batch import JobDetail
 from chalicelib.core.run import RunHeader
-from chalicelib.errors import InvalidInputError
+from chalicelib.errors import BackendError, InvalidInputError
 from chalicelib.local.clock import SystemClock
 from chalicelib.local.host_client import HostClient
 from chalicelib.local.host_logs import HostLogs
@@ -22,10 +25,15 @@ from chalicelib.services.migrating import OldItem
 
 # What drives is imported when something is to be driven: by then the host is coming up.
 if TYPE_CHECKING:
-    from chalicelib.local.driving import Driver
-    from chalicelib.local.engine import Engine
-    from chalicelib.local.lease import Lease
+    from chalicelib.local.driving import Driver, Driving
+    from chalicelib.local.heralding import Herald
+    from chalicelib.notice_ports import Webhooks
+    from chalicelib.services.delivering import Couriers
+    from chalicelib.services.posting import Poster
 
+logger = logging.getLogger(__name__)
+
+_MANY = 1000  # ended runs that are looked for at once
 _ENDURANCE = timedelta(seconds=10)  # of a full disk, say: then a person is told, and may resume
 
 
@@ -38,7 +46,12 @@ class LocalEdition:
         self._store = SqliteStore.open(settings.state)
         self._queue = HostClient(settings.state, settings=_host_settings(settings), fence=None)
         self.ports = Ports(
-            schedules=self._store, runs=self._store, queue=self._queue, clock=SystemClock()
+            schedules=self._store,
+            runs=self._store,
+            queue=self._queue,
+            clock=SystemClock(),
+            outbox=self._store.outbox,
+            where=("--state", str(settings.state)),
         )
         self.logs: JobLogs = HostLogs(settings.state)
         self.actor = settings.actor
@@ -68,6 +81,10 @@ class LocalEdition:
         """Nothing drives elsewhere: an engine sees to all runs of the directory."""
         return 0
 
+    def undelivered(self) -> int:
+        """How many notices, and ends of runs to be told, wait for an engine."""
+        return self._store.outbox.left() + len(self._store.untold(_MANY))
+
     def old_items(self, schedules: str, history: str) -> Iterator[OldItem]:
         """There are no tables here."""
         del schedules, history
@@ -93,7 +110,8 @@ class LocalEdition:
         self._queue.close()
         self._store.close()
 
-    def _engine(self, doing: str) -> "tuple[Engine, Lease, HostClient] | None":
+    def _engine(self, doing: str) -> "Driving | None":
+        from chalicelib.local.driving import Driving
         from chalicelib.local.engine import Engine
         from chalicelib.local.lease import Lease
 
@@ -102,8 +120,70 @@ class LocalEdition:
             return None
         queue = self._queue.fenced(lease.epoch)
         store = self._store.fenced(lease.epoch)
-        ports = Ports(schedules=store, runs=store, queue=queue, clock=self.ports.clock)
-        return Engine(ports, queue, store.data_version, _ENDURANCE), lease, queue
+        ports = replace(self.ports, schedules=store, runs=store, queue=queue, outbox=store.outbox)
+        telling = _Telling(self._settings, ports, store)
+        engine = Engine(ports, queue, store.data_version, _ENDURANCE, telling.poster)
+        telling.take_up()
+        return Driving(engine, lease, queue, telling.herald)
+
+
+class _Telling:
+    """What tells people, made when there is something to tell: most schedules have no rules."""
+
+    def __init__(self, settings: Settings, ports: Ports, store: SqliteStore) -> None:
+        self._settings = settings
+        self._ports = ports
+        self._store = store
+        self._herald: Herald | None = None
+        self._poster: Poster | None = None
+
+    def herald(self) -> "Herald | None":
+        return self._herald
+
+    def poster(self) -> "Poster":
+        if self._poster is None:
+            from chalicelib.services.posting import Poster
+
+            self._poster = Poster(self._ports, self._store, self._wake)
+        return self._poster
+
+    def _wake(self) -> None:
+        if self._herald is None:
+            from chalicelib.local.heralding import Herald
+
+            self._herald = Herald(self._ports.outbox, self._ports.clock, self._couriers)
+        self._herald.wake()
+
+    def take_up(self) -> None:
+        """Tell what an engine before this one has left; that it can't be is no reason to stop."""
+        try:
+            if self._store.untold(1):
+                self.poster().tell_ends()
+            if self._ports.outbox.left():
+                self._wake()
+        except BackendError as error:
+            logger.warning("can't look for notices now: %s", error)
+
+    @contextmanager
+    def _couriers(self) -> "Iterator[Couriers]":
+        from chalicelib.local.notice_log import log_in
+        from chalicelib.services.delivering import Couriers
+
+        with closing(SqliteStore.open(self._settings.state)) as store:
+            yield Couriers(
+                outbox=store.outbox,
+                clock=self._ports.clock,
+                webhooks=self._webhooks(),
+                log=log_in(self._settings.state),
+            )
+
+    def _webhooks(self) -> "Webhooks":
+        from chalicelib.local.webhooks import HttpWebhooks, post_from_here
+
+        environment = self._settings.environment
+        return HttpWebhooks(
+            lambda name: environment.get(name, ""), self._ports.clock, post_from_here
+        )
 
 
 def _host_settings(settings: Settings) -> HostSettings:
