@@ -122,9 +122,8 @@ class LocalEdition:
         store = self._store.fenced(lease.epoch)
         ports = replace(self.ports, schedules=store, runs=store, queue=queue, outbox=store.outbox)
         telling = _Telling(self._settings, ports, store)
-        engine = Engine(ports, queue, store.data_version, _ENDURANCE, telling.poster)
-        telling.take_up()
-        return Driving(engine, lease, queue, telling.herald)
+        engine = Engine(ports, queue, store.data_version, _ENDURANCE, telling)
+        return Driving(engine, lease, queue, telling)
 
 
 class _Telling:
@@ -136,9 +135,6 @@ class _Telling:
         self._store = store
         self._herald: Herald | None = None
         self._poster: Poster | None = None
-
-    def herald(self) -> "Herald | None":
-        return self._herald
 
     def poster(self) -> "Poster":
         if self._poster is None:
@@ -155,14 +151,24 @@ class _Telling:
         self._herald.wake()
 
     def take_up(self) -> None:
-        """Tell what an engine before this one has left; that it can't be is no reason to stop."""
+        """Tell what an engine before this one has left, and what others have posted."""
+        if self._store.untold(1):
+            self.poster().tell_ends()
+        if self._ports.outbox.left():
+            self._wake()
+
+    def deliver(self, seconds: float) -> int:
+        """Give notices that long to be delivered; how many are left."""
         try:
-            if self._store.untold(1):
-                self.poster().tell_ends()
-            if self._ports.outbox.left():
-                self._wake()
+            self.take_up()
+            return self._herald.finish(seconds) if self._herald else 0
         except BackendError as error:
             logger.warning("can't look for notices now: %s", error)
+            return 0
+
+    def close(self) -> None:
+        if self._herald is not None:
+            self._herald.close()
 
     @contextmanager
     def _couriers(self) -> "Iterator[Couriers]":

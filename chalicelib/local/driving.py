@@ -16,23 +16,23 @@ from chalicelib.local.host_client import HostClient
 from chalicelib.local.lease import Lease
 
 
-class Herald(Protocol):
+class Delivering(Protocol):
     """What delivers notices beside the engine."""
 
-    def finish(self, seconds: float) -> int:
-        """Wait at most that long until nothing is due; how many notices are left."""
+    def deliver(self, seconds: float) -> int:
+        """Give notices that long to be delivered; how many are left."""
 
     def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Driving:
-    """An engine and all that it holds; `herald` gives what tells people, None while nobody does."""
+    """An engine and all that it holds."""
 
     engine: Engine
     lease: Lease
     queue: HostClient
-    herald: Callable[[], Herald | None]
+    delivering: Delivering
 
 
 class Driver:
@@ -79,15 +79,13 @@ class Driver:
 
     def deliver(self, seconds: float) -> int:
         """Give notices that long to be delivered; how many are left, 0 where another drives."""
-        herald = self._held.herald() if self._held else None
-        return herald.finish(seconds) if herald else 0
+        return self._held.delivering.deliver(seconds) if self._held else 0
 
     def close(self) -> None:
         """Give the lease back; what the queue has goes on."""
         if self._held is not None:
             held, self._held = self._held, None
-            if herald := held.herald():
-                herald.close()
+            held.delivering.close()
             held.queue.close()
             held.lease.close()
 

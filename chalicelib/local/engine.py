@@ -39,12 +39,22 @@ class Teller(Protocol):
         """Tell of ended runs."""
 
 
+class Telling(Protocol):
+    """What tells people, made when there is something to tell."""
+
+    def poster(self) -> Teller:
+        """What posts; asked for only of a run that has rules about who is told."""
+
+    def take_up(self) -> None:
+        """See to what others have posted, or left untold."""
+
+
 class Engine:
     """Drives every unfinished run of a state directory.
 
     `data_version` gives a number that moves when another process has written to the store.
-    `endurance` is how long failures that may pass are waited out; None: for ever. `teller` is
-    called when a run has rules about who is told of it, and gives what tells them.
+    `endurance` is how long failures that may pass are waited out; None: for ever. `telling`
+    tells people; None: nobody.
     """
 
     def __init__(
@@ -53,7 +63,7 @@ class Engine:
         wakes: Wakes,
         data_version: Callable[[], int],
         endurance: timedelta | None = None,
-        teller: Callable[[], Teller] | None = None,
+        telling: Telling | None = None,
     ) -> None:
         self._ports = ports
         self._wakes = wakes
@@ -62,7 +72,7 @@ class Engine:
         self._failing_since: datetime | None = None
         self._seen_version: int | None = None
         self._held: dict[str, _Held] = {}
-        self._teller = teller
+        self._telling = telling
         self._owes_an_end = False  # to those whom the rules of an ended run name
 
     @property
@@ -109,6 +119,8 @@ class Engine:
             held = self._held.get(header.run_id)
             if held is None or held.driven.run.header.revision != header.revision:
                 self._take_up(header, held)
+        if self._telling is not None:
+            _without_harm(self._telling.take_up)
         self._seen_version = version
 
     def _take_up(self, header: RunHeader, held: _Held | None) -> None:
@@ -124,16 +136,16 @@ class Engine:
         elif self._has_work(driven, changed, now):
             take_turn(self._ports, driven, changed)
         header = driven.run.header
-        if header.policy.notify and self._teller is not None:
-            teller = self._teller()
-            _without_harm(lambda: teller.look_at(driven.run))
+        if header.policy.notify and self._telling is not None:
+            poster = self._telling.poster()
+            _without_harm(lambda: poster.look_at(driven.run))
         if header.status is not RunStatus.RUNNING:
             del self._held[run_id]
             self._owes_an_end |= bool(header.policy.notify)
 
     def _tell_ends(self) -> None:
-        if self._owes_an_end and self._teller is not None:
-            self._owes_an_end = not _without_harm(self._teller().tell_ends)
+        if self._owes_an_end and self._telling is not None:
+            self._owes_an_end = not _without_harm(self._telling.poster().tell_ends)
 
     def _has_work(self, driven: Driven, changed: frozenset[str], now: datetime) -> bool:
         due = driven.wake_at is not None and driven.wake_at <= now

@@ -141,6 +141,26 @@ def test_an_end_that_an_engine_left_untold_is_told_by_the_next(desk: Desk) -> No
     assert desk.by_hand("SELECT untold FROM runs") == [(0,)]
 
 
+def test_what_others_post_is_delivered_by_the_engine_that_lives(desk: Desk) -> None:
+    post = (
+        "from pathlib import Path; from chalicelib.config import read_settings;"
+        "from chalicelib.bootstrap import open_edition;"
+        "from chalicelib.services.announcing import tell_missed\n"
+        "with open_edition(read_settings()) as edition:\n"
+        "    at = edition.ports.clock()\n"
+        "    tell_missed(edition.ports, 'etl', 'cron', at, 'nothing ran')"
+    )
+    environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "HOME": str(desk.folder),
+                   "BATCH_SCHEDULER_STATE": str(desk.state)}  # fmt: skip
+    command = [sys.executable, "-c", post]
+    jobs = [{"jobName": "other", "command": command, "environment": environment}]
+    code, said = desk.type("run", desk.schedule("missed", jobs=jobs))
+    assert code == Exit.DONE, said
+    [got] = desk.receiver.received
+    assert got.json["subject"].startswith("etl: the run of")
+    assert got.json["commands"] == [f"batch-scheduler start etl --state {desk.state}"]
+
+
 def test_runs_from_before_there_were_notices_are_not_told(desk: Desk) -> None:
     version_1 = Path(__file__).with_name("version_1.sql").read_text()
     desk.state.mkdir(mode=0o700)

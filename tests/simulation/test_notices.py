@@ -12,7 +12,6 @@ from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.notice_rules import Means, NoticeRule, Occasion, Receiver
 from chalicelib.core.notices import Letter, Posted
 from chalicelib.errors import BackendError
-from chalicelib.local.engine import Teller
 from chalicelib.local.memory_outbox import MemoryOutbox, MemoryWebhooks
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.notice_ports import Flow
@@ -113,6 +112,19 @@ class Telling:
         return {f"{letter.id.split('/')[-2]} {letter.kind}" for letter in self.webhooks.posted}
 
 
+class Teller:
+    """local.engine.Telling, which delivers nothing by itself."""
+
+    def __init__(self, poster: Poster) -> None:
+        self._poster = poster
+
+    def poster(self) -> Poster:
+        return self._poster
+
+    def take_up(self) -> None:
+        self._poster.tell_ends()
+
+
 class ToldWorld(World):
     """One machine whose engines tell people; what they posted is delivered between their steps."""
 
@@ -120,9 +132,9 @@ class ToldWorld(World):
         self.telling = Telling()
         super().__init__(scenario, faults)
 
-    def teller(self, ports: Ports, view: MemoryStore) -> Teller | None:
+    def telling_of(self, ports: Ports, view: MemoryStore) -> Teller:
         ports = replace(ports, outbox=self.telling.outbox(self.tap))
-        return Poster(ports, view, lambda: None)
+        return Teller(Poster(ports, view, lambda: None))
 
     def watch(self) -> None:
         super().watch()
@@ -141,10 +153,8 @@ class ToldWorld(World):
         """After the end: whoever drives next tells what is untold, then all is delivered."""
         for _ in range(4):
             ports = replace(self.raw, runs=TappedStore(self.tap, self.store))
-            teller = self.teller(ports, self.store)
-            assert teller is not None
             with suppress(Crash, BackendError):
-                teller.tell_ends()
+                self.telling_of(ports, self.store).take_up()
             self.deliver()
             self.queue.advance(_HOUR)
 

@@ -10,7 +10,7 @@ from chalicelib.core.lifecycle import Act, RunStatus
 from chalicelib.core.operating import Order
 from chalicelib.core.run import Event, JobState, RunHeader, initial_states
 from chalicelib.errors import ConflictError, NotFoundError
-from chalicelib.local.engine import Engine, Teller
+from chalicelib.local.engine import Engine, Telling
 from chalicelib.local.memory_queue import FakeSettings, MemoryQueue, VirtualClock
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.local.slots import Capacity
@@ -128,14 +128,13 @@ class World:
         ports = Ports(
             schedules=self.store, runs=TappedStore(self.tap, view), queue=queue, clock=self.clock
         )
-        teller = self.teller(ports, view)
-        give = None if teller is None else lambda: teller
+        telling = self.telling_of(ports, view)
         if self._is_fenced:
-            return Engine(ports, self, view.data_version, teller=give)
+            return Engine(ports, self, view.data_version, telling=telling)
         # A view that is shared can't tell its writers apart: always look.
-        return Engine(ports, self, count().__next__, teller=give)
+        return Engine(ports, self, count().__next__, telling=telling)
 
-    def teller(self, ports: Ports, view: MemoryStore) -> Teller | None:
+    def telling_of(self, ports: Ports, view: MemoryStore) -> Telling | None:
         """What tells people; nobody, unless a world says otherwise."""
         del ports, view
         return None
