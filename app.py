@@ -72,13 +72,17 @@ def poll_jobs(event: Json, context: Any) -> Json:
 @app.lambda_function()
 def record_history(event: Json, context: Any) -> Json:
     """Close the turn; hand over in time."""
-    return steps.record_history(driving_ports(), Leg.of_json(event)).to_json()
+    return steps.record_history(
+        driving_ports(), Leg.of_json(event), context.get_remaining_time_in_millis
+    ).to_json()
 
 
 @app.lambda_function()
 def notify(event: Json, context: Any) -> Json:
     """Tell of the end of the run, or of its driver's."""
-    return steps.notify(driving_ports(), Leg.of_json(event), event.get("error")).to_json()
+    remaining = context.get_remaining_time_in_millis
+    leg, error = Leg.of_json(event), event.get("error")
+    return steps.notify(driving_ports(), leg, error, remaining).to_json()
 
 
 @app.on_cw_event(_JOBS)

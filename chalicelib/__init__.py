@@ -2,7 +2,7 @@
 
 errors     every error raised on purpose, drawn as a tree
 core       DECIDES: statuses, documents, graphs, plans; pure, no clock, no I/O
-ports      what the services ask of the world
+ports      what the services ask of the world; for telling people: notice_ports
 services   DOES: load (ports), decide (core), act (ports); one function a verb
 local      ANSWERS on one machine: SQLite, the host process; and the honest fakes of the tests
 aws        ANSWERS on AWS: DynamoDB, Batch, Step Functions, SNS, S3; alone in importing boto3

@@ -13,6 +13,7 @@ from chalicelib.core.granting import TokenRecord
 from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.run import Change, Event, JobState, Run, RunHeader
 from chalicelib.core.schedule import JobSpec
+from chalicelib.notice_ports import NoOutbox, NoWebhooks, Outbox, Webhooks
 
 
 class Clock(Protocol):
@@ -361,6 +362,8 @@ class Ports:
     triggers: TriggerStore
     calendars: CalendarStore
     drivers: Drivers = field(default_factory=WatchingDrivers)
+    outbox: Outbox = field(default_factory=NoOutbox)
+    where: tuple[str, ...] = ()  # the options by which a command means what is driven here
 
 
 class TokenStore(Protocol):
@@ -510,4 +513,4 @@ class DrivingPorts(Ports):
     uploads: Uploads
     retention: Retention
     keep: timedelta | None  # from the archiving of a run until its details expire; None: for ever
-    where: tuple[str, ...] = ()  # the options by which a command means what is driven here
+    webhooks: Webhooks = field(default_factory=NoWebhooks)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.core.granting import TokenRecord
+from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.run import Change, Event, JobState, RunHeader
 from chalicelib.errors import ConflictError, ExpiredError, NotFoundError
 from chalicelib.ports import RunChange, StoredSchedule
@@ -75,6 +76,17 @@ def run_goes_on(header: RunHeader) -> ConflictError:
 def without_seal(header: RunHeader) -> RunHeader:
     """The header of a run that moves: it is neither archived as it is, nor does it expire."""
     return replace(header, archive="", expires_at=None)
+
+
+def untold_after(before: str, after: RunHeader) -> bool | None:
+    """Whether the end of a run is to be told once its header is `after`; None: as it was."""
+    if after.status is RunStatus.RUNNING:
+        return False
+    return bool(after.policy.notify) if after.status != before else None
+
+
+def letter_gone(key: str) -> ConflictError:
+    return ConflictError(f"The notice {key} is not waiting any more.", event="fold")
 
 
 def job_moved(run_id: str) -> ConflictError:

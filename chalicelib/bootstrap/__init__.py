@@ -43,6 +43,9 @@ class Driver(Protocol):
     def step(self, seconds: float) -> None:
         """Drive for about that long, or wait."""
 
+    def deliver(self, seconds: float) -> int:
+        """Give notices that long to be delivered; how many are left, 0 where another drives."""
+
     def __enter__(self) -> "Driver": ...
 
     def __exit__(self, *_: object) -> None: ...
@@ -63,6 +66,9 @@ class Edition(Served, Protocol):
 
     def look_after(self) -> int:
         """See that what drives elsewhere drives every unfinished run; how many it did not."""
+
+    def undelivered(self) -> int:
+        """How many notices wait for somebody who drives, to be delivered."""
 
     def old_items(self, schedules: str, history: str) -> Iterator[OldItem]:
         """What the first version's tables hold. Raises InvalidInputError where there are none."""

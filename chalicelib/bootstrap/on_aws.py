@@ -13,6 +13,7 @@ from chalicelib.aws.batch_logs import BatchLogs
 from chalicelib.aws.batch_queue import BatchQueue
 from chalicelib.aws.clients import ClientFactory, Clients, session_of
 from chalicelib.aws.documents import Documents
+from chalicelib.aws.dynamo_outbox import DynamoOutbox
 from chalicelib.aws.dynamo_requests import DynamoRequests
 from chalicelib.aws.dynamo_runs import DynamoRuns
 from chalicelib.aws.dynamo_schedules import DynamoSchedules
@@ -23,6 +24,7 @@ from chalicelib.aws.executions import StepFunctionsExecutions
 from chalicelib.aws.names import Tables, archive_of, bucket_of
 from chalicelib.aws.notices import SnsNotices
 from chalicelib.aws.old_tables import OldTables
+from chalicelib.aws.parameters import SsmSecrets
 from chalicelib.aws.submit_budget import AccountBudget
 from chalicelib.aws.submitting import Pace, Submitter
 from chalicelib.aws.translation import translated
@@ -33,6 +35,7 @@ from chalicelib.core.guarding import Allowed
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.run import Run, RunHeader
 from chalicelib.local.clock import SystemClock
+from chalicelib.local.webhooks import HttpWebhooks, Transport, post_from_aws
 from chalicelib.ports import AccessPorts, Clock, DrivingPorts, JobLogs
 from chalicelib.services import archiving
 from chalicelib.services.driving import ExecutionDrivers
@@ -67,15 +70,24 @@ class Timing:
 
 
 def stage_ports(
-    settings: Settings, factory: ClientFactory | None = None, timing: Timing | None = None
+    settings: Settings,
+    factory: ClientFactory | None = None,
+    timing: Timing | None = None,
+    transport: Transport = post_from_aws,
 ) -> DrivingPorts:
     """Everything of a stage. Asks AWS once, for the account. Raises BackendError."""
     stage = settings.stage
     clients = Clients(factory or session_of(stage.region, stage.profile))
-    return wire(stage, clients, account_of(clients), timing or Timing())
+    return wire(stage, clients, account_of(clients), timing or Timing(), transport)
 
 
-def wire(stage: Stage, clients: Clients, where: Account, timing: Timing) -> DrivingPorts:
+def wire(
+    stage: Stage,
+    clients: Clients,
+    where: Account,
+    timing: Timing,
+    transport: Transport = post_from_aws,
+) -> DrivingPorts:
     """The adapters of a stage, each with the names of what it talks to."""
     clock = timing.clock
     bucket = stage.bucket or bucket_of(stage.name, where.account, where.region)
@@ -108,6 +120,8 @@ def wire(stage: Stage, clients: Clients, where: Account, timing: Timing) -> Driv
         archive=S3Archive(clients, archive),
         uploads=S3Uploads(clients, bucket),
         retention=runs,
+        outbox=DynamoOutbox(clients, tables),
+        webhooks=HttpWebhooks(SsmSecrets(clients, stage.name), clock, transport),
         keep=timedelta(days=stage.keep_days) if stage.keep_days else None,
         where=("--edition", AWS, "--stage", stage.name),
     )
@@ -183,6 +197,10 @@ class AwsEdition:
         """Give every unfinished run without a driver an execution."""
         return look_after_drivers(self.ports, lambda: _TO_LOOK)
 
+    def undelivered(self) -> int:
+        """None: the functions deliver."""
+        return 0
+
     def old_items(self, schedules: str, history: str) -> Iterator[OldItem]:
         """What the tables of the first version hold, in the same account and region."""
         return OldTables(self._clients, schedules, history).items()
@@ -220,6 +238,11 @@ class Onlooker:
 
     def step(self, seconds: float) -> None:
         time.sleep(seconds)
+
+    def deliver(self, seconds: float) -> int:
+        """The functions deliver."""
+        del seconds
+        return 0
 
     def __enter__(self) -> "Onlooker":
         return self

@@ -1,8 +1,10 @@
 """The edition of one machine: SQLite, the host's processes, an engine that anyone may start."""
 
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING
 from chalicelib.config import Settings
 from chalicelib.core.batch import JobDetail
 from chalicelib.core.run import RunHeader
-from chalicelib.errors import InvalidInputError
+from chalicelib.errors import BackendError, InvalidInputError
 from chalicelib.local.clock import SystemClock
 from chalicelib.local.host_client import HostClient
 from chalicelib.local.host_logs import HostLogs
@@ -25,10 +27,15 @@ from chalicelib.services.repeating import Requests
 
 # What drives is imported when something is to be driven: by then the host is coming up.
 if TYPE_CHECKING:
-    from chalicelib.local.driving import Driver
-    from chalicelib.local.engine import Engine
-    from chalicelib.local.lease import Lease
+    from chalicelib.local.driving import Driver, Driving
+    from chalicelib.local.heralding import Herald
+    from chalicelib.notice_ports import Webhooks
+    from chalicelib.services.delivering import Couriers
+    from chalicelib.services.posting import Poster
 
+logger = logging.getLogger(__name__)
+
+_MANY = 1000  # ended runs that are looked for at once
 _ENDURANCE = timedelta(seconds=10)  # of a full disk, say: then a person is told, and may resume
 
 
@@ -47,6 +54,8 @@ class LocalEdition:
             clock=SystemClock(),
             triggers=self._store,
             calendars=self._store,
+            outbox=self._store.outbox,
+            where=("--state", str(settings.state)),
         )
         self.access = AccessPorts(tokens=self._store.tokens, clock=self.ports.clock)
         self.logs: JobLogs = HostLogs(settings.state)
@@ -82,6 +91,10 @@ class LocalEdition:
         """Nothing drives elsewhere: an engine sees to all runs of the directory."""
         return 0
 
+    def undelivered(self) -> int:
+        """How many notices, and ends of runs to be told, wait for an engine."""
+        return self._store.outbox.left() + len(self._store.untold(_MANY))
+
     def old_items(self, schedules: str, history: str) -> Iterator[OldItem]:
         """There are no tables here."""
         del schedules, history
@@ -107,7 +120,8 @@ class LocalEdition:
         self._queue.close()
         self._store.close()
 
-    def _engine(self, doing: str) -> "tuple[Engine, Lease, HostClient] | None":
+    def _engine(self, doing: str) -> "Driving | None":
+        from chalicelib.local.driving import Driving
         from chalicelib.local.engine import Engine
         from chalicelib.local.lease import Lease
 
@@ -116,8 +130,76 @@ class LocalEdition:
             return None
         queue = self._queue.fenced(lease.epoch)
         store = self._store.fenced(lease.epoch)
-        ports = replace(self.ports, schedules=store, runs=store, queue=queue)
-        return Engine(ports, queue, store.data_version, _ENDURANCE), lease, queue
+        ports = replace(self.ports, schedules=store, runs=store, queue=queue, outbox=store.outbox)
+        telling = _Telling(self._settings, ports, store)
+        engine = Engine(ports, queue, store.data_version, _ENDURANCE, telling)
+        return Driving(engine, lease, queue, telling)
+
+
+class _Telling:
+    """What tells people, made when there is something to tell: most schedules have no rules."""
+
+    def __init__(self, settings: Settings, ports: Ports, store: SqliteStore) -> None:
+        self._settings = settings
+        self._ports = ports
+        self._store = store
+        self._herald: Herald | None = None
+        self._poster: Poster | None = None
+
+    def poster(self) -> "Poster":
+        if self._poster is None:
+            from chalicelib.services.posting import Poster
+
+            self._poster = Poster(self._ports, self._store, self._wake)
+        return self._poster
+
+    def _wake(self) -> None:
+        if self._herald is None:
+            from chalicelib.local.heralding import Herald
+
+            self._herald = Herald(self._ports.outbox, self._ports.clock, self._couriers)
+        self._herald.wake()
+
+    def take_up(self) -> None:
+        """Tell what an engine before this one has left, and what others have posted."""
+        if self._store.untold(1):
+            self.poster().tell_ends()
+        if self._ports.outbox.left():
+            self._wake()
+
+    def deliver(self, seconds: float) -> int:
+        """Give notices that long to be delivered; how many are left."""
+        try:
+            self.take_up()
+            return self._herald.finish(seconds) if self._herald else 0
+        except BackendError as error:
+            logger.warning("can't look for notices now: %s", error)
+            return 0
+
+    def close(self) -> None:
+        if self._herald is not None:
+            self._herald.close()
+
+    @contextmanager
+    def _couriers(self) -> "Iterator[Couriers]":
+        from chalicelib.local.notice_log import log_in
+        from chalicelib.services.delivering import Couriers
+
+        with closing(SqliteStore.open(self._settings.state)) as store:
+            yield Couriers(
+                outbox=store.outbox,
+                clock=self._ports.clock,
+                webhooks=self._webhooks(),
+                log=log_in(self._settings.state),
+            )
+
+    def _webhooks(self) -> "Webhooks":
+        from chalicelib.local.webhooks import HttpWebhooks, post_from_here
+
+        environment = self._settings.environment
+        return HttpWebhooks(
+            lambda name: environment.get(name, ""), self._ports.clock, post_from_here
+        )
 
 
 def _host_settings(settings: Settings) -> HostSettings:

@@ -16,10 +16,12 @@ from chalicelib.cli.progress import Progress, View, progress_for
 from chalicelib.cli.session import Session
 from chalicelib.core.lifecycle import STARTED, Act, RunStatus
 from chalicelib.core.operating import Order
+from chalicelib.core.wording import counted
 from chalicelib.errors import ConflictError
 from chalicelib.services.operations import cancel
 from chalicelib.services.overview import Generation, generation
 
+TO_DELIVER = 3.0  # s that notices get before the program ends
 _STEP = 0.2  # s between looks at the keyboard and at the other engine's work
 _REST = 4  # times as long as a look at another's work took: of a large run it costs
 _SECOND_CHANCE = 3.0  # s in which a second Ctrl-C cancels
@@ -49,10 +51,19 @@ def accompany(session: Session, run_id: str, doing: str, since: int) -> Exit:
             exit_code = _follow(_Lookout(session, driver, run_id), progress, interrupts)
         unfinished = session.edition.ports.runs.find_headers(status=RunStatus.RUNNING, limit=1)
         leaves_work = driver.is_driving and bool(unfinished)
+        undelivered = 0 if leaves_work else driver.deliver(TO_DELIVER)
+    tell_undelivered(session, undelivered)
     if leaves_work:
         left = session.edition.start_background()
         session.say(f"An engine goes on in the background ({left}).")
     return exit_code
+
+
+def tell_undelivered(session: Session, count: int) -> None:
+    """Say that people were not told yet of what there was to tell."""
+    if count:
+        goes_on = f"batch-scheduler delivers {'it' if count == 1 else 'them'} when it drives again"
+        session.say(f"{counted(count, 'notice')} could not be delivered yet; {goes_on}.")
 
 
 def _follow(lookout: "_Lookout", progress: Progress, interrupts: _Interrupts) -> Exit:

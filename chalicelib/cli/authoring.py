@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -68,10 +68,11 @@ def show(
     session: Session, schedule: Named, version: Version = None, document: AsDocument = False
 ) -> Exit:
     """Show a schedule: its jobs, what they wait for and what they run."""
+    from chalicelib.core.notice_rules import with_hosts_alone
     from chalicelib.services.shapes import schedule_shape
 
     stored = session.edition.ports.schedules.get_schedule(schedule, version)
-    content: dict[str, Any] = json.loads(stored.document)
+    content = with_hosts_alone(json.loads(stored.document))
     if document:
         session.write_json(content)
         return Exit.DONE

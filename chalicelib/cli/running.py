@@ -93,6 +93,8 @@ def resume(
     unfinished = edition.ports.runs.find_headers(status=RunStatus.RUNNING, limit=LARGEST)
     ids = [header.run_id for header in unfinished]
     if not ids:
+        if edition.undelivered():
+            _drive_all(session, ids)
         session.answer({"resumed": {}}, lambda: session.say("Nothing is unfinished."))
         return Exit.DONE
     if detach:
@@ -223,6 +225,7 @@ def _stay(session: Session, header: "RunHeader", *, detach: bool, since: int = 0
 
 def _drive_all(session: Session, ids: Sequence[str]) -> None:
     """Drive everything, or wait for these runs while another drives them."""
+    from chalicelib.cli.accompanying import TO_DELIVER, tell_undelivered
     from chalicelib.core.lifecycle import RunStatus
 
     session.edition.look_after()
@@ -236,6 +239,8 @@ def _drive_all(session: Session, ids: Sequence[str]) -> None:
                 left.pop()
             if not left:
                 return
+        undelivered = driver.deliver(TO_DELIVER)
+    tell_undelivered(session, undelivered)
 
 
 def _say_outcomes(session: Session, outcomes: dict[str, str]) -> None:

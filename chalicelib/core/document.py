@@ -7,6 +7,7 @@ from pydantic import Field
 
 from chalicelib.core.fields import SCHEDULE_ID, WHOLE, Scalar
 from chalicelib.core.job_document import Job, JobDefaults, JobDefinition, Model, Tags
+from chalicelib.core.notice_document import NotifyRule
 from chalicelib.core.timing.trigger_document import TriggerDocument
 
 MAX_JOBS = 10_000  # of a run, finally jobs included
@@ -80,6 +81,11 @@ class ScheduleDocument(Model):
     )
     schedule_sns_topic: str | None = Field(
         None, description="ARN of the SNS topic that is told of failures and ends."
+    )
+    notify: list[NotifyRule] | None = Field(
+        None,
+        max_length=20,
+        description="Who is told of what, besides: each entry one receiver and its occasions.",
     )
     tags: Tags | None = Field(None, description="Labels of the schedule.")
     schedule_status: str | None = Field(

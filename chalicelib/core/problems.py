@@ -59,7 +59,7 @@ def describe(
 def _describe(detail: ErrorDetails, speller: Speller, model: type[BaseModel]) -> Problem:
     kind, location, facts = detail["type"], detail["loc"], detail.get("ctx", {})
     reason, allowed = _WORDS.get(kind, (detail["msg"], ""))
-    found = "" if kind == "missing" else shown(detail["input"])
+    found = "" if kind == "missing" or _is_secret(detail) else shown(detail["input"])
     suggestion = str(facts.get("suggestion", ""))
     if kind == "extra_forbidden":
         fields = fields_at(location[:-1], model)
@@ -72,6 +72,12 @@ def _describe(detail: ErrorDetails, speller: Speller, model: type[BaseModel]) ->
         allowed = allowed.replace("'", "")
     path = json_path(part for part in location if part not in _MARKS)
     return Problem(path, reason, found, allowed, suggestion)
+
+
+def _is_secret(detail: ErrorDetails) -> bool:
+    """Whether the value may hold a token: a webhook's URL, wherever in `notify` it was put."""
+    is_word = detail["type"] == "literal_error" and "/" not in str(detail["input"])
+    return detail["loc"][:1] == ("notify",) and not is_word
 
 
 def _fill_in(template: str, facts: Mapping[str, Any]) -> str:

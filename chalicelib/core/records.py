@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from chalicelib.core.lifecycle import JobStatus, RunStatus
+from chalicelib.core.notice_rules import decode_rules, encode_rules
 from chalicelib.core.run import Change, Event, Intent, JobState, RunHeader
 from chalicelib.core.schedule import JobSpec, OnFailure, Policy, RetryPolicy, TriggerRule
 from chalicelib.errors import InvalidInputError
@@ -104,6 +105,7 @@ _POLICY = _members(
         "on_failure": ("onFailure", str, OnFailure),
         "max_concurrency": ("maxConcurrency", int, int),
         "wait_time": ("wait_time", int, int),
+        "notify": ("notify", encode_rules, decode_rules),
     },
 )
 _SPEC = _members(

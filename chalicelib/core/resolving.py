@@ -64,6 +64,7 @@ def resolve(
             on_failure=OnFailure(document.on_failure or OnFailure.CONTINUE),
             max_concurrency=document.max_concurrency,
             wait_time=document.wait_time,
+            notify=tuple(rule.frozen for rule in document.notify or ()),
         ),
         jobs=found.specs,
     )

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from chalicelib.core.notice_rules import NoticeRule
+
 
 class TriggerRule(StrEnum):
     """What a job asks of its upstream jobs before it may run.
@@ -74,6 +76,7 @@ class Policy:
     on_failure: OnFailure = OnFailure.CONTINUE
     max_concurrency: int | None = None  # jobs handed to the queue and not ended
     wait_time: int = 60  # s between polls of last resort
+    notify: tuple[NoticeRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,8 @@ step, so that the death of the engine is made good by any process that still wai
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 from chalicelib.core.run import Run
 from chalicelib.errors import ConflictError
@@ -13,7 +15,24 @@ from chalicelib.local.engine import Engine
 from chalicelib.local.host_client import HostClient
 from chalicelib.local.lease import Lease
 
-_Engine = tuple[Engine, Lease, HostClient]
+
+class Delivering(Protocol):
+    """What delivers notices beside the engine."""
+
+    def deliver(self, seconds: float) -> int:
+        """Give notices that long to be delivered; how many are left."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Driving:
+    """An engine and all that it holds."""
+
+    engine: Engine
+    lease: Lease
+    queue: HostClient
+    delivering: Delivering
 
 
 class Driver:
@@ -22,11 +41,11 @@ class Driver:
     pause = 0.0
 
     def __init__(
-        self, acquire: Callable[[], _Engine | None], holder: Callable[[], str | None]
+        self, acquire: Callable[[], Driving | None], holder: Callable[[], str | None]
     ) -> None:
         self._acquire = acquire
         self._holder = holder
-        self._held: _Engine | None = None
+        self._held: Driving | None = None
 
     @property
     def is_driving(self) -> bool:
@@ -35,7 +54,7 @@ class Driver:
     @property
     def is_idle(self) -> bool:
         """True when this driver drives and nothing is unfinished."""
-        return self._held is not None and self._held[0].is_idle
+        return self._held is not None and self._held.engine.is_idle
 
     def other(self) -> str:
         """Who drives instead, for people."""
@@ -43,7 +62,7 @@ class Driver:
 
     def run(self, run_id: str) -> Run | None:
         """The run as the engine holds it; None when another drives, or the run has ended."""
-        return self._held[0].run(run_id) if self._held else None
+        return self._held.engine.run(run_id) if self._held else None
 
     def step(self, seconds: float) -> None:
         """Drive for about that long, or wait and look for the lease."""
@@ -53,18 +72,22 @@ class Driver:
             time.sleep(seconds)
         else:
             try:
-                self._held[0].step(seconds)
+                self._held.engine.step(seconds)
             except ConflictError:
                 # Another engine has taken over while this one was stopped: follow it.
                 self.close()
 
+    def deliver(self, seconds: float) -> int:
+        """Give notices that long to be delivered; how many are left, 0 where another drives."""
+        return self._held.delivering.deliver(seconds) if self._held else 0
+
     def close(self) -> None:
         """Give the lease back; what the queue has goes on."""
         if self._held is not None:
-            _, lease, queue = self._held
-            self._held = None
-            queue.close()
-            lease.close()
+            held, self._held = self._held, None
+            held.delivering.close()
+            held.queue.close()
+            held.lease.close()
 
     def __enter__(self) -> "Driver":
         return self

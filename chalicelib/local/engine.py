@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.run import Run, RunHeader
@@ -28,11 +29,32 @@ class _Held:
     next_poll: datetime
 
 
+class Teller(Protocol):
+    """Tells people, without ever making the engine wait."""
+
+    def look_at(self, run: Run) -> None:
+        """Tell what is worth telling of a run after a turn."""
+
+    def tell_ends(self) -> None:
+        """Tell of ended runs."""
+
+
+class Telling(Protocol):
+    """What tells people, made when there is something to tell."""
+
+    def poster(self) -> Teller:
+        """What posts; asked for only of a run that has rules about who is told."""
+
+    def take_up(self) -> None:
+        """See to what others have posted, or left untold."""
+
+
 class Engine:
     """Drives every unfinished run of a state directory.
 
     `data_version` gives a number that moves when another process has written to the store.
-    `endurance` is how long failures that may pass are waited out; None: for ever.
+    `endurance` is how long failures that may pass are waited out; None: for ever. `telling`
+    tells people; None: nobody.
     """
 
     def __init__(
@@ -41,6 +63,7 @@ class Engine:
         wakes: Wakes,
         data_version: Callable[[], int],
         endurance: timedelta | None = None,
+        telling: Telling | None = None,
     ) -> None:
         self._ports = ports
         self._wakes = wakes
@@ -49,6 +72,8 @@ class Engine:
         self._failing_since: datetime | None = None
         self._seen_version: int | None = None
         self._held: dict[str, _Held] = {}
+        self._telling = telling
+        self._owes_an_end = False  # to those whom the rules of an ended run name
 
     @property
     def is_idle(self) -> bool:
@@ -72,6 +97,7 @@ class Engine:
             changed = self._wakes.wait(min(longest, self._seconds_to_next()))
             for run_id, held in list(self._held.items()):
                 self._drive(run_id, held, changed)
+            self._tell_ends()
             self._failing_since = None
         except BackendError as error:
             now = self._ports.clock()
@@ -93,6 +119,8 @@ class Engine:
             held = self._held.get(header.run_id)
             if held is None or held.driven.run.header.revision != header.revision:
                 self._take_up(header, held)
+        if self._telling is not None:
+            _without_harm(self._telling.take_up)
         self._seen_version = version
 
     def _take_up(self, header: RunHeader, held: _Held | None) -> None:
@@ -107,8 +135,17 @@ class Engine:
             take_turn(self._ports, driven)
         elif self._has_work(driven, changed, now):
             take_turn(self._ports, driven, changed)
-        if driven.run.header.status is not RunStatus.RUNNING:
+        header = driven.run.header
+        if header.policy.notify and self._telling is not None:
+            poster = self._telling.poster()
+            _without_harm(lambda: poster.look_at(driven.run))
+        if header.status is not RunStatus.RUNNING:
             del self._held[run_id]
+            self._owes_an_end |= bool(header.policy.notify)
+
+    def _tell_ends(self) -> None:
+        if self._owes_an_end and self._telling is not None:
+            self._owes_an_end = not _without_harm(self._telling.poster().tell_ends)
 
     def _has_work(self, driven: Driven, changed: frozenset[str], now: datetime) -> bool:
         due = driven.wake_at is not None and driven.wake_at <= now
@@ -122,3 +159,13 @@ class Engine:
         if not moments:
             return _LOOK_ROUND
         return max(0.0, (min(moments) - now).total_seconds())
+
+
+def _without_harm(tell: Callable[[], None]) -> bool:
+    """Whether it could be told; that it could not is no reason to stop a run."""
+    try:
+        tell()
+    except BackendError as error:
+        logger.warning("can't post a notice now: %s", error, extra={"action": "tell"})
+        return False
+    return True

@@ -25,6 +25,7 @@ from chalicelib.store_words import (
     schedule_moved,
     start_of,
     storable,
+    untold_after,
     version_exists,
     without_seal,
 )
@@ -36,6 +37,7 @@ class _StoredRun:
     specs: dict[str, str]  # JSON, as other stores have it: nothing of a text is ever shared
     states: dict[str, JobState]
     events: list[Event] = field(default_factory=list)
+    is_untold: bool = False
 
 
 @dataclass(slots=True)
@@ -51,7 +53,7 @@ class _Contents:
 
 
 class MemoryStore:
-    """ports.ScheduleStore, RunStore and Retention at once; what goes in and out is never shared."""
+    """ports.ScheduleStore, RunStore, Retention and Untold; what goes in and out is never shared."""
 
     def __init__(
         self,
@@ -251,6 +253,9 @@ class MemoryStore:
         self._check_kept(stored)
         moved = _moved_states(stored, changes)
         counts = counts_after(stored.header.counts, changes)
+        if after is not None:
+            is_untold = untold_after(stored.header.status, after)
+            stored.is_untold = stored.is_untold if is_untold is None else is_untold
         stored.header = _own(stored.header if after is None else without_seal(after), counts)
         stored.states.update(moved)
         for change in changes:
@@ -284,6 +289,19 @@ class MemoryStore:
         sealed = replace(header, archive=archive, expires_at=expires_at)
         stored.header = _own(replace(sealed, revision=header.revision + 1), stored.header.counts)
         self._count_write()
+
+    def untold(self, limit: int) -> list[RunHeader]:
+        """Ended runs whose end was not told yet, and that somebody wants to be told of."""
+        found = [run.header for run in self._contents.runs.values() if run.is_untold]
+        return [_own(header, header.counts) for header in found[:limit]]
+
+    def told(self, header: RunHeader) -> None:
+        """The end of the run was put into the outbox; nothing if it has moved since."""
+        self._check_fence("told")
+        stored = self._stored(header.run_id)
+        if stored.header.revision == header.revision:
+            stored.is_untold = False
+            self._count_write()
 
     def _at(self, header: RunHeader) -> _StoredRun:
         """The run, if it has not moved since the header was read."""

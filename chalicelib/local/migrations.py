@@ -186,7 +186,29 @@ CREATE TABLE requests (
 CREATE INDEX requests_by_end ON requests (expires_at);
 """
 
-STEPS = (_VERSION_1, _TRIGGERS, _TOKENS, _DELETIONS, _REQUESTS)
+# Runs that ended before were told of, or nobody wanted to know. Of a letter that is delivered or
+# given up only its name and its group stay, for some days.
+_NOTICES = """
+ALTER TABLE runs ADD COLUMN untold INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX runs_untold ON runs (run) WHERE untold = 1;
+
+CREATE TABLE outbox (
+    key TEXT NOT NULL PRIMARY KEY,
+    kin TEXT NOT NULL,
+    at TEXT NOT NULL,
+    letter TEXT NOT NULL,
+    next_at TEXT,
+    tries INTEGER NOT NULL,
+    error TEXT NOT NULL,
+    closed_at TEXT,
+    is_told INTEGER NOT NULL
+);
+CREATE INDEX outbox_by_time ON outbox (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX outbox_by_end ON outbox (closed_at) WHERE closed_at IS NOT NULL;
+CREATE INDEX outbox_by_group ON outbox (kin);
+"""
+
+STEPS = (_VERSION_1, _TRIGGERS, _TOKENS, _DELETIONS, _REQUESTS, _NOTICES)
 LATEST = len(STEPS)
 
 

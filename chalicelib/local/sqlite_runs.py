@@ -30,6 +30,7 @@ from chalicelib.store_words import (
     run_exists,
     run_moved,
     start_of,
+    untold_after,
 )
 
 _INSERT_RUN = """
@@ -77,7 +78,12 @@ _OF_PREFIX = "AND substr(run_id, 1, length(:prefix)) = :prefix"
 _BEFORE = "AND (started_at, run_id) < (:start, :before)"
 _NEWEST_FIRST = "ORDER BY started_at DESC, run_id DESC LIMIT :limit"
 _HEADER = "SELECT status, revision, counts, header, run FROM runs WHERE run_id = ?"
-_UPDATE_RUN = "UPDATE runs SET status = ?, revision = ?, counts = ?, header = ? WHERE run = ?"
+_UPDATE_RUN = """
+UPDATE runs SET status = ?, revision = ?, counts = ?, header = ?, untold = coalesce(?, untold)
+WHERE run = ?
+"""
+_UNTOLD = "SELECT status, revision, counts, header FROM runs WHERE untold = 1 LIMIT ?"
+_TOLD = "UPDATE runs SET untold = 0 WHERE run_id = ? AND revision = ?"
 _UPDATE_COUNTS = "UPDATE runs SET counts = ? WHERE run = ?"
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _LAST_EVENT = "SELECT coalesce(max(sequence), 0) FROM events WHERE run = ?"
@@ -92,7 +98,7 @@ _Jobs = tuple[Sequence[JobSpec], Mapping[str, JobState]]
 
 
 class SqliteRuns:
-    """ports.RunStore on a database."""
+    """ports.RunStore and Untold on a database."""
 
     def __init__(self, database: Database) -> None:
         self._runs = database
@@ -218,7 +224,7 @@ class SqliteRuns:
                 connection.execute(_UPDATE_COUNTS, (moved, run))
             else:
                 about = (str(after.status), after.revision, moved, to_json(encode_header(after)))
-                connection.execute(_UPDATE_RUN, (*about, run))
+                connection.execute(_UPDATE_RUN, (*about, untold_after(status, after), run))
 
     def events(self, run_id: str, *, job: str | None = None, after: int = 0) -> list[Event]:
         """Events with a sequence above `after`, oldest first, of one job unless None."""
@@ -226,6 +232,16 @@ class SqliteRuns:
         values = {"run_id": run_id, "after": after, "job": job}
         with self._runs.reading("events") as connection:
             return [event_of(row) for row in connection.execute("\n".join(query), values)]
+
+    def untold(self, limit: int) -> list[RunHeader]:
+        """Ended runs whose end was not told yet, and that somebody wants to be told of."""
+        with self._runs.reading("find untold runs") as connection:
+            return [header_of(row) for row in connection.execute(_UNTOLD, (limit,))]
+
+    def told(self, header: RunHeader) -> None:
+        """The end of the run was put into the outbox; nothing if it has moved since."""
+        with self._runs.writing("told") as connection:
+            connection.execute(_TOLD, (header.run_id, header.revision))
 
     def _job_records(self, query: str, values: Mapping[str, Any]) -> list[JobRecord]:
         with self._runs.reading("find jobs") as connection:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from chalicelib.local.database import Database
+from chalicelib.local.sqlite_outbox import SqliteOutbox
 from chalicelib.local.sqlite_requests import SqliteRequests
 from chalicelib.local.sqlite_runs import SqliteRuns
 from chalicelib.local.sqlite_schedules import SqliteSchedules
@@ -43,6 +44,11 @@ class SqliteStore(SqliteSchedules, SqliteRuns, SqliteTriggers):
     def data_version(self) -> int:
         """Another number than before when anyone but this view has written in between."""
         return self._database.data_version()
+
+    @property
+    def outbox(self) -> SqliteOutbox:
+        """The letters to people, behind the same fence."""
+        return SqliteOutbox(self._database)
 
     def close(self) -> None:
         self._database.close()

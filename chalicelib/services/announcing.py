@@ -1,102 +1,133 @@
-"""What people are told of a run: what failed, why, and the command that repairs it."""
+"""What people are told: on AWS by the topic of the stage or of the schedule, and by its rules.
+
+The topic is told directly, as from the first version on; whoever could not tell it tries again.
+What rules want goes into the outbox first.
+"""
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
-from chalicelib.core.advising import Advice, command, words_about
-from chalicelib.core.lifecycle import JobStatus, RunStatus
+from chalicelib.core import notice_words
+from chalicelib.core.document import ScheduleDocument
+from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.loading import read
+from chalicelib.core.naming import start_text
+from chalicelib.core.notice_rules import Occasion, digest_of
+from chalicelib.core.notices import Letter, News, Words
 from chalicelib.core.run import Run, RunHeader
-from chalicelib.core.schedule import OnFailure
-from chalicelib.errors import BackendError, InvalidInputError, NotFoundError
-from chalicelib.ports import DrivingPorts, JobRecord, Notice
+from chalicelib.errors import BackendError, InvalidInputError, NotFoundError, SchedulerError
+from chalicelib.ports import DrivingPorts, Notice, Ports
+from chalicelib.services import delivering, posting
 from chalicelib.services.finding import counts_of
 from chalicelib.services.overview import FAILED
 
 logger = logging.getLogger(__name__)
 
-_SHOWN = 10  # failed jobs that one message tells of
-_GOES_ON = {
-    OnFailure.CONTINUE: "The run goes on with what does not depend on it.",
-    OnFailure.STOP: "The run stops, as its onFailure says: what runs is terminated.",
-}
+IsLate = delivering.IsLate
 
 
-def tell_first_failure(ports: DrivingPorts, run: Run) -> bool:
+def in_no_hurry() -> bool:
+    """Never late."""
+    return False
+
+
+def tell_first_failure(ports: DrivingPorts, run: Run, is_late: IsLate = in_no_hurry) -> bool:
     """Tell that a job has failed while the run goes on; False when none has."""
     header = run.header
     if not any(run.counts[status] for status in FAILED):
         return False
-    records = ports.runs.find_jobs(header.run_id, statuses=FAILED, limit=_SHOWN)
-    if not records:
+    failed = posting.failed_jobs(ports, header)
+    if not failed:
         return False
-    first = records[0]
-    lines = [
-        f"Job {first.spec.name} of run {header.run_id} has failed.",
-        _GOES_ON[header.policy.on_failure],
-        *_failures(records),
-        "",
-        f"Why: {_about(ports, header, first, 'explain')}",
-        f"Log: {_about(ports, header, first, 'logs')}",
-    ]
-    _publish(ports, header, "failure", f"{header.schedule_id}: {first.spec.name} failed", lines)
+    words = notice_words.of_first_failure(header, failed, ports.where)
+    try:
+        _publish(ports, header, "failure", words)
+    finally:
+        _tell_rules(ports, header, lambda: _first_failure(ports, header), is_late)
     return True
 
 
-def tell_end(ports: DrivingPorts, header: RunHeader) -> None:
+def _first_failure(ports: DrivingPorts, header: RunHeader) -> list[Letter]:
+    return posting.post_first_failure(ports, header, posting.OWN)
+
+
+def tell_end(ports: DrivingPorts, header: RunHeader, is_late: IsLate = in_no_hurry) -> None:
     """Tell how the run ended."""
-    counts = ", ".join(f"{count} {status}" for status, count in counts_of(header).items())
-    is_ended = header.status is RunStatus.CANCELLED and header.reason
-    why = f": {header.reason}" if is_ended else "."
-    lines = [f"Run {header.run_id} is {header.status}{why}", f"Jobs: {counts or 'none'}."]
-    if header.status is not RunStatus.SUCCEEDED:
-        lines += [*_failures(_blamed(ports, header)), "", *_repairs(ports, header)]
-    _publish(ports, header, "end", f"{header.schedule_id}: run {header.status}", lines)
+    is_failed = header.status is not RunStatus.SUCCEEDED
+    blamed = posting.blamed(ports, header) if is_failed else ()
+    words = notice_words.of_end(header, counts_of(header), blamed, ports.where)
+    try:
+        _publish(ports, header, "end", words)
+    finally:
+        _tell_rules(ports, header, lambda: posting.post_end(ports, header, posting.OWN), is_late)
 
 
-def tell_driver_failed(ports: DrivingPorts, header: RunHeader, reason: str) -> None:
-    """Tell that nobody drives the run for now."""
-    lines = [
-        f"The driver of run {header.run_id} has failed: {reason}",
-        "What is on AWS Batch goes on. The next reconciliation gives the run to another driver;",
-        "after several failures in a row one does within an hour.",
-        "",
-        f"What happened before: {command(('history', header.run_id), ports.where)}",
-        f"Repair, then at once:  {command(('resume', '--detach'), ports.where)}",
-    ]
-    _publish(ports, header, f"driver-{header.handovers}", f"{header.schedule_id}: driver failed",
-             lines)  # fmt: skip
-
-
-def _blamed(ports: DrivingPorts, header: RunHeader) -> list[JobRecord]:
-    """The jobs that failed; where none did, those that somebody or a policy ended."""
-    find, run_id = ports.runs.find_jobs, header.run_id
-    failed = find(run_id, statuses=FAILED, limit=_SHOWN)
-    return failed or find(run_id, statuses=[JobStatus.CANCELLED], limit=_SHOWN)
-
-
-def _about(ports: DrivingPorts, header: RunHeader, record: JobRecord, verb: str) -> str:
-    name = record.spec.name
-    return command(Advice(words_about(name, (verb,)), "", name, header.run_id).in_full, ports.where)
-
-
-def _failures(records: list[JobRecord]) -> list[str]:
-    lines = [f"- {each.spec.name}: {each.state.reason or each.state.status}" for each in records]
-    return [*lines, "- and perhaps more"] if len(records) == _SHOWN else lines
-
-
-def _repairs(ports: DrivingPorts, header: RunHeader) -> list[str]:
-    run = header.run_id
-    return [
-        f"Why:                  {command(('explain', run), ports.where)}",
-        f"What would run again: {command(('restart', run, '--plan'), ports.where)}",
-        f"Repair, then go on:   {command(('restart', run), ports.where)}",
-    ]
-
-
-def _publish(
-    ports: DrivingPorts, header: RunHeader, what: str, subject: str, lines: list[str]
+def tell_driver_failed(
+    ports: DrivingPorts, header: RunHeader, reason: str, is_late: IsLate = in_no_hurry
 ) -> None:
+    """Tell that nobody drives the run for now."""
+    words = notice_words.of_driver_failed(header, reason, ports.where)
+    try:
+        _publish(ports, header, f"driver-{header.handovers}", words)
+    finally:
+        _tell_rules(
+            ports,
+            header,
+            lambda: posting.post_driver_failed(ports, header, reason, posting.OWN),
+            is_late,
+        )
+
+
+def tell_missed(
+    ports: Ports, schedule_id: str, trigger: str, fire_time: datetime, reason: str
+) -> list[Letter]:
+    """Post that no run was started for a fire time; `trigger` is what people call what fired."""
+    words = notice_words.of_missed(schedule_id, trigger, fire_time, reason, ports.where)
+    return _post_of_schedule(ports, schedule_id, Occasion.MISSED, (trigger, fire_time), words)
+
+
+def tell_overlap_skipped(
+    ports: Ports, schedule_id: str, trigger: str, fire_time: datetime, reason: str
+) -> list[Letter]:
+    """Post that no run was started for a fire time because another run of the schedule goes on."""
+    words = notice_words.of_overlap_skipped(schedule_id, trigger, fire_time, reason, ports.where)
+    kind = Occasion.OVERLAP_SKIPPED
+    return _post_of_schedule(ports, schedule_id, kind, (trigger, fire_time), words)
+
+
+def _post_of_schedule(
+    ports: Ports, schedule_id: str, kind: Occasion, fired: tuple[str, datetime], words: Words
+) -> list[Letter]:
+    """Post by the rules of the schedule as it is today."""
+    document = _document(ports, schedule_id, None)
+    rules = [rule.frozen for rule in document.notify or ()] if document else []
+    trigger, fire_time = fired
+    news = News(
+        id=f"{schedule_id}/{start_text(fire_time)}/{digest_of(trigger)}/{kind}",
+        kind=kind,
+        schedule_id=schedule_id,
+        words=words,
+        at=fire_time,
+    )
+    return posting.post(ports, rules, [news])
+
+
+def _tell_rules(
+    ports: DrivingPorts, header: RunHeader, post: Callable[[], list[Letter]], is_late: IsLate
+) -> None:
+    """Post what the run's rules want, and deliver it; what can't be is left to `reconcile`."""
+    if not header.policy.notify:
+        return
+    letters = post()
+    try:
+        delivering.deliver_own(delivering.couriers_of(ports), letters, is_late)
+    except SchedulerError as error:
+        logger.warning("can't deliver notices of %s now: %s", header.run_id, error)
+
+
+def _publish(ports: DrivingPorts, header: RunHeader, what: str, words: Words) -> None:
     """Publish under an id that is the same when the same is told again.
 
     A topic of the schedule that is gone, or that we may not use, is no reason to tell nobody: then
@@ -104,8 +135,8 @@ def _publish(
     """
     notice = Notice(
         id=f"{header.run_id}/{header.generation}/{what}",
-        subject=subject,
-        message="\n".join(lines),
+        subject=words.subject,
+        message=words.message,
         topic=_topic(ports, header),
     )
     try:
@@ -121,9 +152,14 @@ def _publish(
 
 def _topic(ports: DrivingPorts, header: RunHeader) -> str:
     """The topic that the schedule's document names; empty for the default one."""
+    document = _document(ports, header.schedule_id, header.schedule_version or None)
+    return (document.schedule_sns_topic or "") if document else ""
+
+
+def _document(ports: Ports, schedule_id: str, version: int | None) -> ScheduleDocument | None:
+    """None for a run of older times, whose schedule is gone or would be refused today."""
     try:
-        stored = ports.schedules.get_schedule(header.schedule_id, header.schedule_version or None)
-        document = read(stored.document.encode(), "schedule.json")
+        stored = ports.schedules.get_schedule(schedule_id, version)
+        return read(stored.document.encode(), "schedule.json")
     except (NotFoundError, InvalidInputError):
-        return ""  # a run of older times, whose schedule is gone or would be refused today
-    return document.schedule_sns_topic or ""
+        return None

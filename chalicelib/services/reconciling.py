@@ -14,7 +14,7 @@ from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.run import RunHeader
 from chalicelib.errors import BackendError, ConflictError, SchedulerError
 from chalicelib.ports import DrivingPorts
-from chalicelib.services import announcing, archiving, driving
+from chalicelib.services import announcing, archiving, delivering, driving
 from chalicelib.services.steps import Remaining
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,18 @@ def reconcile(ports: DrivingPorts, remaining: Remaining) -> int:
     """Make good what was lost, for as long as there is time; how many runs needed it."""
     found = _each(ports, _unfinished(ports), _look_after_in_time, remaining)
     ended = ports.retention.unsealed(ports.clock() - _TO_ARCHIVE)
-    return found + _each(ports, ended, _put_away, remaining)
+    found += _each(ports, ended, _put_away, remaining)
+    _deliver(ports, remaining)
+    return found
+
+
+def _deliver(ports: DrivingPorts, remaining: Remaining) -> None:
+    """Deliver what is due; what can't be is no run in need of help, and is tried again."""
+    couriers = delivering.couriers_of(ports)
+    try:
+        delivering.deliver_due(couriers, lambda: remaining() < _LEAVE)
+    except SchedulerError as error:
+        logger.warning("can't deliver notices now: %s", error)
 
 
 def look_after_drivers(ports: DrivingPorts, remaining: Remaining) -> int:

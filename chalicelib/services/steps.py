@@ -21,7 +21,7 @@ from chalicelib.core.operating import Order, words
 from chalicelib.core.run import Run, RunHeader
 from chalicelib.errors import BackendError, ConflictError, InvalidInputError
 from chalicelib.ports import DrivingPorts
-from chalicelib.services import announcing, archiving, dispatch, driving, operations, runs
+from chalicelib.services import announcing, archiving, dispatch, driving, operations, posting, runs
 from chalicelib.services.turn import AT_ONCE, Driven, advance, poll
 
 logger = logging.getLogger(__name__)
@@ -36,6 +36,11 @@ _LONGEST_SETTLE = 60  # s
 _LIVE_A_SECOND = 20  # live jobs that make it a second longer: a turn asks about each of them
 
 Remaining = Callable[[], int]  # the milliseconds that the function may still take
+
+
+def _as_ever() -> int:
+    """The milliseconds of a function that is given none: all that a function has."""
+    return 300_000
 
 
 class Next(StrEnum):
@@ -60,6 +65,7 @@ class Leg:
     wait: int = 60  # s until the poll of last resort
     settle: int = _SETTLE  # s from a wake to the poll
     told: bool = False  # of the first failure
+    stuck: bool = False  # told that jobs are
     next: Next = Next.SUBMIT
 
     def to_json(self) -> dict[str, Any]:
@@ -125,6 +131,7 @@ def submit_jobs(ports: DrivingPorts, leg: Leg, remaining: Remaining) -> Leg:
         dispatch.recover(ports, driven.run, is_late)
         done = advance(ports, driven, is_late)
         header = driven.run.header
+        leg = replace(leg, stuck=leg.stuck or _tell_stuck(ports, driven.run))
         if header.status is not RunStatus.RUNNING:
             return replace(leg, status=header.status, next=Next.NOTIFY)
         if not done:
@@ -152,13 +159,13 @@ def poll_jobs(ports: DrivingPorts, leg: Leg, remaining: Remaining) -> Leg:
     return _on_run(ports, leg, act)
 
 
-def record_history(ports: DrivingPorts, leg: Leg) -> Leg:
+def record_history(ports: DrivingPorts, leg: Leg, remaining: Remaining = _as_ever) -> Leg:
     """Close the turn: write what it left open, tell of a first failure, hand over in time."""
 
     def act(driven: Driven, leg: Leg) -> Leg:
         run = driven.run
         ports.runs.close_turn(run)
-        told = leg.told or _tell_first_failure(ports, run)
+        told = leg.told or _tell_first_failure(ports, run, _lateness(remaining))
         following = replace(leg, turn=leg.turn + 1, told=told, next=Next.SUBMIT)
         if following.turn < ports.executions.max_turns:
             return following
@@ -168,17 +175,22 @@ def record_history(ports: DrivingPorts, leg: Leg) -> Leg:
     return _on_run(ports, leg, act)
 
 
-def notify(ports: DrivingPorts, leg: Leg, error: Mapping[str, Any] | None = None) -> Leg:
+def notify(
+    ports: DrivingPorts,
+    leg: Leg,
+    error: Mapping[str, Any] | None = None,
+    remaining: Remaining = _as_ever,
+) -> Leg:
     """Tell of the end of the run, and archive it; with an `error`, tell of the end of its driver.
 
     The second leaves the run to another driver, which `reconcile` finds.
     """
-    header = ports.runs.get_header(leg.run_id)
+    header, is_late = ports.runs.get_header(leg.run_id), _lateness(remaining)
     if error is not None:
-        _give_up(ports, header, leg.driver, error)
+        _give_up(ports, header, leg.driver, error, is_late)
     elif header.status is not RunStatus.RUNNING and header.generation == leg.generation:
         try:
-            announcing.tell_end(ports, header)
+            announcing.tell_end(ports, header, is_late)
         except BackendError:
             # No reason to lose the history. Unsealed: `reconcile` tells people if nobody else does.
             _or_later(archiving.archive, ports, header)
@@ -189,14 +201,20 @@ def notify(ports: DrivingPorts, leg: Leg, error: Mapping[str, Any] | None = None
     return replace(leg, status=status, next=Next.END)
 
 
-def _give_up(ports: DrivingPorts, header: RunHeader, driver: str, error: Mapping[str, Any]) -> None:
+def _give_up(
+    ports: DrivingPorts,
+    header: RunHeader,
+    driver: str,
+    error: Mapping[str, Any],
+    is_late: dispatch.IsLate,
+) -> None:
     # Without any driver: an earlier try gave up, and perhaps could not tell.
     if header.status is not RunStatus.RUNNING or header.driver not in (driver, ""):
         return
     reason = f"{error.get('Error', 'an error')}: {_told_by(error)}"[:_LONGEST_REASON]
     if header.driver:
         header = driving.give_up(ports, header, reason)
-    announcing.tell_driver_failed(ports, header, reason)
+    announcing.tell_driver_failed(ports, header, reason, is_late)
 
 
 def _told_by(error: Mapping[str, Any]) -> str:
@@ -222,10 +240,19 @@ def _or_later(
         logger.warning("can't archive %s now: %s", header.run_id, error)
 
 
-def _tell_first_failure(ports: DrivingPorts, run: Run) -> bool:
+def _tell_stuck(ports: DrivingPorts, run: Run) -> bool:
+    """Post that jobs are stuck, for `reconcile` to deliver; the next turn tries again."""
+    try:
+        return posting.post_stuck(ports, run) is not None
+    except BackendError as error:
+        logger.warning("can't tell of stuck jobs in %s: %s", run.header.run_id, error)
+        return False
+
+
+def _tell_first_failure(ports: DrivingPorts, run: Run, is_late: dispatch.IsLate) -> bool:
     """The next turn tries again: people who can't be told are no reason to stop a run."""
     try:
-        return announcing.tell_first_failure(ports, run)
+        return announcing.tell_first_failure(ports, run, is_late)
     except BackendError as error:
         logger.warning("can't tell of a failure in %s: %s", run.header.run_id, error)
         return False
@@ -265,6 +292,7 @@ def _known(leg: Leg, header: RunHeader) -> Leg:
         leg,
         generation=header.generation,
         told=leg.told and leg.generation == header.generation,
+        stuck=leg.stuck and leg.generation == header.generation,
         wait=header.policy.wait_time,
     )
 

@@ -130,9 +130,6 @@ DEFINITIONS: list[dict[str, Any]] = [
     },
 ]
 
-# The other one is that of the HTTP API, which is not deployed yet.
-IN_THE_TEMPLATE = [each for each in DEFINITIONS if each["TableName"] != TABLES.state]
-
 
 def make(clients: Clients, region: str = REGION) -> None:
     """Make them, empty."""

@@ -10,7 +10,7 @@ from chalicelib.core.lifecycle import Act, RunStatus
 from chalicelib.core.operating import Order
 from chalicelib.core.run import Event, JobState, RunHeader, initial_states
 from chalicelib.errors import ConflictError, NotFoundError
-from chalicelib.local.engine import Engine
+from chalicelib.local.engine import Engine, Telling
 from chalicelib.local.memory_queue import FakeSettings, MemoryQueue, VirtualClock
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.local.memory_triggers import MemoryTriggers
@@ -130,10 +130,16 @@ class World:
 
         queue = TappedQueue(self.tap, self.queue, self._limits, is_current, self._take)
         ports = replace(self.raw, runs=TappedStore(self.tap, view), queue=queue)
+        telling = self.telling_of(ports, view)
         if self._is_fenced:
-            return Engine(ports, self, view.data_version)
+            return Engine(ports, self, view.data_version, telling=telling)
         # A view that is shared can't tell its writers apart: always look.
-        return Engine(ports, self, count().__next__)
+        return Engine(ports, self, count().__next__, telling=telling)
+
+    def telling_of(self, ports: Ports, view: MemoryStore) -> Telling | None:
+        """What tells people; nobody, unless a world says otherwise."""
+        del ports, view
+        return None
 
     def engines(self, *engines: Engine) -> None:
         """Let engines take turns by turns until all is over; one that is replaced leaves."""

@@ -7,6 +7,7 @@ from functools import partial
 from chalicelib.core.batch import Submission
 from chalicelib.core.lifecycle import Act
 from chalicelib.local.slots import Capacity
+from chalicelib.local.webhooks import Request
 from tests.simulation.faults import Crash
 from tests.strict.acting import (
     BUCKET,
@@ -33,9 +34,15 @@ from tests.strict.acting import (
     until,
     wide,
 )
-from tests.strict.answers import Fault
-from tests.strict.resources import QUEUE
+from tests.strict.answers import ACCOUNT, REGION, Fault
+from tests.strict.resources import QUEUE, TOPIC
 from tests.strict.stage import Setup, StrictStage
+
+HOOK = "https://hooks.example.com/services/T0CANARY9"
+RULES = [
+    {"on": ["jobFailed", "failed", "stuck"], "webhook": {"url": HOOK, "secret": "HOOK"}},
+    {"on": ["failed"], "topic": f"arn:aws:sns:{REGION}:{ACCOUNT}:{TOPIC}"},
+]
 
 # Nothing is unusual
 
@@ -164,6 +171,70 @@ def takes_over_an_old_record(started: str) -> StrictStage:
     message = {"scheduleId": "etl", "startDateTime": started, "scheduleStatus": "RESTART"}
     by_hand(stage, "again", message)
     stage.drive()
+    return stage
+
+
+def tells_by_rules() -> StrictStage:
+    """A job fails while the run goes on, and then the run: a webhook and a topic are told."""
+    stage, _ = begun(CHAIN, Setup(script=ends("a")), notify=RULES)
+    stage.drive()
+    return stage
+
+
+def tells_of_stuck_jobs() -> StrictStage:
+    """A job waits in RUNNABLE for longer than it may."""
+    setup = Setup(script=ends(seconds=1200.0), capacity=Capacity(1, 4096))
+    listed = document(TWO, notify=RULES)
+    listed["jobList"] = [{**each, "runnableTimeout": 300} for each in listed["jobList"]]
+    stage = StrictStage(setup)
+    stage.put(listed)
+    stage.start("etl")
+    stage.drive()
+    stage.advance(600.0)
+    return stage
+
+
+def tells_later() -> StrictStage:
+    """Nobody answers the first notices; reconcile delivers them."""
+    stage, _ = begun(CHAIN, Setup(script=ends("a")), notify=RULES)
+    answers = iter([503] * 3)
+
+    def hook(request: Request) -> int:
+        stage.hooked.append(request)
+        return next(answers, 200)
+
+    stage.hook = hook
+    stage.drive()
+    stage.advance(1500.0)
+    return stage
+
+
+def is_aborted_before_it_tells_by_rules() -> StrictStage:
+    """Reconcile posts the end, and delivers it."""
+    stage, _ = begun(TWO, Setup(script=ends("a")), notify=RULES)
+    until(stage, "Notify")
+    abort(stage)
+    stage.advance(1500.0)
+    return stage
+
+
+def recovers(*, is_told_late: bool) -> StrictStage:
+    """In the next run, and by a restart; the driver tells of it, or reconcile does."""
+    failing = {"b"}
+
+    def script(submission: Submission, _attempt: int) -> tuple[float, int]:
+        return 60.0, int(submission.tags["batch-scheduler:job"] in failing)
+
+    stage, header = begun(CHAIN, Setup(script=script), notify=[{"webhook": {"url": HOOK}}])
+    stage.drive()
+    failing.clear()
+    for again in (lambda: stage.start("etl"), lambda: act_on(stage, header, Act.RESTART)):
+        again()
+        if is_told_late:
+            until(stage, "Notify")
+            abort(stage)
+        stage.drive()
+        stage.advance(1500.0)
     return stage
 
 
@@ -366,6 +437,11 @@ LIVES: Sequence[Callable[[], StrictStage]] = (
     hands_over,
     takes_uploads,
     takes_uploads_with_triggers,
+    tells_by_rules,
+    tells_of_stuck_jobs,
+    tells_later,
+    *(partial(recovers, is_told_late=late) for late in (False, True)),
+    is_aborted_before_it_tells_by_rules,
     loses_an_answer,
     ends_what_is_not_shown_yet,
     has_no_driver,

@@ -55,6 +55,31 @@ class FakeTopics:
         return {"MessageId": f"00000000-0000-4000-a000-{len(self.published):012x}"}
 
 
+class FakeParameters:
+    """SSM's parameters: those of the stage, decrypted if that is asked for."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self.values = dict(values)
+
+    def service(self) -> Service:
+        return Service(
+            operations={"GetParameter": self.get_parameter},
+            permissions=lambda operation, params: _on(
+                f"ssm:{operation}", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{params['Name']}"
+            ),
+            refusal="ValidationException",
+            throttled=("ThrottlingException", 400),
+            broken="InternalServerError",
+        )
+
+    def get_parameter(self, params: Params) -> Fields:
+        name = params["Name"]
+        if name not in self.values:
+            raise AwsError("ParameterNotFound", "")
+        secret = self.values[name] if params.get("WithDecryption") else "AQICAH…"
+        return {"Parameter": {"Name": name, "Type": "SecureString", "Value": secret}}
+
+
 def _attribute_size(attribute: tuple[str, Mapping[str, str]]) -> int:
     name, value = attribute
     return len((name + value["DataType"] + value.get("StringValue", "")).encode())

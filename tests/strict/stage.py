@@ -21,8 +21,10 @@ from chalicelib.core.run import Run, RunHeader, initial_states
 from chalicelib.core.schedule import JobSpec, Policy
 from chalicelib.local.memory_queue import FakeSettings, Script, VirtualClock, succeeds
 from chalicelib.local.slots import Capacity
+from chalicelib.local.webhooks import Request, Transport
 from chalicelib.ports import DrivingPorts
 from chalicelib.services import runs, schedules
+from tests.aws.tables import DEFINITIONS, TABLES
 from tests.simulation.chance import Chance
 from tests.simulation.faults import Crash
 from tests.simulation.machine import Machine
@@ -31,7 +33,7 @@ from tests.strict.aws import StrictAws
 from tests.strict.batch import FakeBatch
 from tests.strict.bus import Bus
 from tests.strict.dynamodb import FakeDynamo
-from tests.strict.others import FakeLogs, FakeTopics, tokens
+from tests.strict.others import FakeLogs, FakeParameters, FakeTopics, tokens
 from tests.strict.payloads import check_payload
 from tests.strict.resources import (
     DEFINITION,
@@ -94,6 +96,9 @@ class StrictStage:
             self.clock, aws.events, self.machine, STATE_MACHINE, setup.executions_lag
         )
         self.topics = FakeTopics(TOPIC)
+        self.parameters = FakeParameters({f"/batch-scheduler/{resources.STAGE}/HOOK": "s3cret"})
+        self.hooked: list[Request] = []  # what webhooks were sent
+        self.hook: Transport = self._take_hook
         self.bus = Bus(self.clock, self.invoke)
         self.crashes = 0  # processes of functions that ended in the middle
         self._setup = setup
@@ -112,12 +117,13 @@ class StrictStage:
             "stepfunctions": self.states.service(),
             "sns": self.topics.service(),
             "logs": FakeLogs(self.batch.streams).service(),
+            "ssm": self.parameters.service(),
             "sts": tokens(),
         }.items():
             self.aws.serve(name, service)
 
     def _deploy(self) -> None:
-        for table in resources.resources("AWS::DynamoDB::Table"):
+        for table in _tables():
             self.dynamodb.create(table)
         for bucket in resources.resources("AWS::S3::Bucket"):
             tells = "EventBridgeConfiguration" in bucket.get("NotificationConfiguration", {})
@@ -137,7 +143,14 @@ class StrictStage:
         settings = resources.settings()
         if self._setup.turns is not None:
             settings = replace(settings, stage=replace(settings.stage, turns=self._setup.turns))
-        return stage_ports(settings, self.aws, timing)
+        return stage_ports(settings, self.aws, timing, self._post)
+
+    def _post(self, request: Request) -> int:
+        return self.hook(request)
+
+    def _take_hook(self, request: Request) -> int:
+        self.hooked.append(request)
+        return 200
 
     def _clock_of_process(self) -> Callable[[], datetime]:
         if not self._setup.skew:
@@ -295,6 +308,16 @@ class StrictStage:
     def _next_at(self) -> datetime:
         times = (self.machine.next_due(), self.batch.next_at(), self.bus.next_at)
         return min(at for at in times if at is not None)
+
+
+def _tables() -> list[Json]:
+    """Those of the template, and the table of states, which comes with what else is kept there."""
+    made = list(resources.resources("AWS::DynamoDB::Table"))
+    expires = {"AttributeName": "expiresAt", "Enabled": True}
+    state = next(each for each in DEFINITIONS if each["TableName"] == TABLES.state)
+    if all(each["TableName"] != TABLES.state for each in made):
+        made.append({**state, "TimeToLiveSpecification": expires})
+    return made
 
 
 def _placed(job: Mapping[str, Any]) -> dict[str, Any]:

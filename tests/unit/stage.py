@@ -17,6 +17,7 @@ from chalicelib.local.memory_driving import (
     MemoryNotices,
     MemoryUploads,
 )
+from chalicelib.local.memory_outbox import MemoryOutbox, MemoryWebhooks
 from chalicelib.local.memory_queue import FakeSettings, MemoryQueue, VirtualClock
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.local.memory_triggers import MemoryTriggers
@@ -157,6 +158,8 @@ class Stage:
     archive: MemoryArchive = field(default_factory=MemoryArchive)
     uploads: MemoryUploads = field(default_factory=MemoryUploads)
     triggers: MemoryTriggers = field(default_factory=MemoryTriggers)
+    outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
+    webhooks: MemoryWebhooks = field(default_factory=MemoryWebhooks)
 
     def __post_init__(self) -> None:
         self.queue = MoodyQueue(self.clock, self.lag, self.limits)
@@ -175,6 +178,8 @@ class Stage:
             uploads=self.uploads,
             retention=self.store,
             keep=timedelta(days=90),
+            outbox=self.outbox,
+            webhooks=self.webhooks,
         )
 
     def _now(self) -> datetime:

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
+from chalicelib.core.notice_rules import Means, NoticeRule, Occasion, Receiver
 from chalicelib.core.operating import operate
 from chalicelib.core.run import RunHeader
+from chalicelib.core.schedule import Policy
 from chalicelib.errors import BackendError
+from chalicelib.local.memory_outbox import MemoryOutbox
 from chalicelib.ports import Notice
 from chalicelib.services import schedules
 from chalicelib.services.announcing import tell_driver_failed, tell_end, tell_first_failure
@@ -228,3 +231,73 @@ def test_when_nobody_at_all_can_be_told_that_is_an_error(stage: Stage, topic: st
     stage.notices.closed |= {TOPIC, ""}
     with pytest.raises(BackendError, match="AuthorizationError"):
         tell_end(stage.ports, stage.header)
+
+
+# By rules besides
+
+HOOK = Receiver(means=Means.WEBHOOK, address="https://hooks.example.com/x")
+RULES = Policy(notify=(NoticeRule(on=tuple(Occasion), receiver=HOOK),))
+
+
+def hooked(stage: Stage) -> list[str]:
+    return [letter.kind for letter in stage.webhooks.posted]
+
+
+def test_whom_rules_name_is_told_besides_and_at_once(stage: Stage) -> None:
+    stage.record(spec("a"), spec("b"), run=driven(policy=RULES), a=J.FAILED)
+    assert told_of_a_failure(stage) is not None
+    tell_driver_failed(stage.ports, stage.header, "broken")
+    tell_end(stage.ports, replace(stage.header, status=RunStatus.FAILED, ended_at=NOW))
+    assert len(stage.notices.published) == 3
+    assert hooked(stage) == ["jobFailed", "driverFailed", "failed"]
+    assert stage.outbox.left() == 0
+
+
+def test_what_is_told_again_is_not_told_again_by_rules(stage: Stage) -> None:
+    stage.record(run=replace(ended(), policy=RULES), a=J.FAILED)
+    for _ in range(2):
+        tell_end(stage.ports, stage.header)
+    assert len(stage.notices.published) == 2
+    assert hooked(stage) == ["jobFailed", "failed"]
+
+
+def test_f37_a_topic_that_is_busy_keeps_nobody_else_from_being_told(stage: Stage) -> None:
+    stage.record(run=replace(ended(), policy=RULES), a=J.FAILED)
+    stage.notices.is_down = True
+    with pytest.raises(BackendError):
+        tell_end(stage.ports, stage.header)
+    assert hooked(stage) == ["jobFailed", "failed"]
+
+
+def test_f37_a_webhook_that_is_down_keeps_nobody_else_from_being_told(stage: Stage) -> None:
+    stage.record(run=replace(ended(), policy=RULES), a=J.FAILED)
+    stage.webhooks.is_down = True
+    tell_end(stage.ports, stage.header)
+    assert len(stage.notices.published) == 1
+    assert stage.outbox.left() == 2
+    stage.webhooks.is_down = False
+    stage.clock.advance(120.0)
+    stage.reconcile()
+    assert sorted(hooked(stage)) == ["failed", "jobFailed"]
+
+
+class ForgetfulOutbox(MemoryOutbox):
+    """Nothing can be written down of what was delivered."""
+
+    def done(self, key: str, at: object) -> None:
+        raise BackendError("DynamoDB", "UpdateItem", "throttled", retryable=True)
+
+
+def test_f38_what_can_not_be_written_down_is_no_error_of_the_run(stage: Stage) -> None:
+    stage.record(run=replace(ended(), policy=RULES), a=J.FAILED)
+    ports = replace(stage.ports, outbox=ForgetfulOutbox())
+    tell_end(ports, stage.header)
+    assert hooked(stage) == ["jobFailed"]  # the rest is left to reconcile
+    assert ports.outbox.left() == 2
+
+
+def test_who_has_no_time_leaves_it_to_others(stage: Stage) -> None:
+    stage.record(run=replace(ended(), policy=RULES), a=J.FAILED)
+    tell_end(stage.ports, stage.header, lambda: True)
+    assert hooked(stage) == []
+    assert stage.outbox.left() == 2

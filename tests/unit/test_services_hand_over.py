@@ -209,7 +209,7 @@ def test_f21_after_a_hand_over_no_step_of_the_old_execution_does_anything(stage:
     leg = full(stage)
     steps.record_history(stage.ports, leg)
     before = stage.store.load_run(RUN).versions
-    for step in (submit, poll, *map(on_ports, (steps.record_history, steps.notify))):
+    for step in (submit, poll, on_ports(steps.record_history), on_ports(steps.notify)):
         assert step(stage, leg).next is Next.END
     assert stage.store.load_run(RUN).versions == before
     assert (stage.submitted, stage.subjects) == ([], [])

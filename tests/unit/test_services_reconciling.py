@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,9 +12,11 @@ import pytest
 from chalicelib.core.batch import QueueLimits
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.core.naming import execution_name, run_id
+from chalicelib.core.notices import Posted
 from chalicelib.core.run import RunHeader
 from chalicelib.errors import BackendError, ConflictError, InvalidInputError
 from chalicelib.local.memory_driving import MemoryArchive, MemoryExecutions, MemoryNotices
+from chalicelib.local.memory_outbox import MemoryOutbox
 from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
 from chalicelib.ports import DrivingPorts, Notice, WatchingDrivers
 from chalicelib.services import archiving, driving, operations, reconciling
@@ -439,3 +441,19 @@ def test_a_run_that_moves_while_it_is_archived_is_archived_at_its_next_end() -> 
     with pytest.raises(ConflictError, match="has moved on"):
         archiving.put_away(ports, seen)
     assert archive_of(ports).files == {}
+
+
+class BrokenOutbox(MemoryOutbox):
+    """Shows nothing."""
+
+    def pending(self, now: datetime, limit: int) -> list[Posted]:
+        raise BackendError("DynamoDB", "Query", "throttled", retryable=True)
+
+
+def test_f37_notices_that_can_not_be_looked_for_are_no_run_in_need_of_help(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ports = replace(driving_world(), outbox=BrokenOutbox())
+    assert reconciling.reconcile(ports, plenty) == 0
+    assert "can't deliver notices now" in caplog.text
+    assert found(caplog) == []

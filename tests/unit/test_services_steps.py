@@ -3,20 +3,24 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from chalicelib.core.batch import QueueLimits
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.core.naming import execution_name
+from chalicelib.core.notice_rules import Means, NoticeRule, Occasion, Receiver
+from chalicelib.core.notices import Letter
 from chalicelib.core.run import JobState
 from chalicelib.core.schedule import Policy, RetryPolicy
-from chalicelib.errors import InvalidInputError
+from chalicelib.errors import BackendError, InvalidInputError
+from chalicelib.local.memory_outbox import MemoryOutbox
 from chalicelib.services import driving, operations, steps
 from chalicelib.services.operations import Selection
 from chalicelib.services.steps import Leg, Next
 from chalicelib.services.turn import AT_ONCE
-from tests.unit.runs import NOW, gate, order, spec
+from tests.unit.runs import NOW, gate, order, spec, state
 from tests.unit.stage import DRIVER, RUN, Stage, driven, plenty
 
 J = JobStatus
@@ -295,3 +299,47 @@ def test_f37_a_failure_that_nobody_can_be_told_of_stops_no_run_and_is_told_later
     stage.notices.is_down = False
     assert steps.record_history(stage.ports, leg).told
     assert stage.subjects == ["etl: a failed"]
+
+
+# Stuck jobs
+
+RULES = Policy(
+    notify=(NoticeRule(on=tuple(Occasion), receiver=Receiver(means=Means.LOG)),), wait_time=60
+)
+
+
+def stuck(stage: Stage) -> Leg:
+    """A job has been in RUNNABLE for two hours, and another has failed."""
+    old = state("z", J.RUNNABLE, runnable_since=NOW - timedelta(hours=2))
+    return stage.record(spec("z"), spec("a"), run=driven(policy=RULES), z=old, a=J.FAILED)
+
+
+def test_stuck_jobs_are_posted_once_a_generation_for_reconcile_to_deliver(stage: Stage) -> None:
+    leg = submit(stage, stuck(stage))
+    assert leg.stuck
+    assert [each.letter.kind for each in stage.outbox.pending(NOW, 9)] == ["stuck"]
+    assert submit(stage, leg).stuck
+    assert not steps.Leg.of_json({**leg.to_json(), "stuck": False}).stuck
+    run = stage.header
+    stage.store.record(run, [], after=replace(run, generation=2, revision=run.revision + 1))
+    assert submit(stage, leg).stuck
+    assert stage.outbox.left() == 2
+
+
+class BrokenOutbox(MemoryOutbox):
+    """Takes nothing."""
+
+    def add(self, letter: Letter, next_at: datetime) -> bool:
+        raise BackendError("DynamoDB", "PutItem", "throttled", retryable=True)
+
+
+def test_f37_an_outbox_that_is_broken_stops_no_run_and_all_is_told_later(stage: Stage) -> None:
+    leg = stuck(stage)
+    broken = replace(stage.ports, outbox=BrokenOutbox())
+    leg = steps.submit_jobs(broken, leg, plenty)
+    assert (leg.stuck, leg.next) == (False, Next.WAIT)
+    leg = steps.record_history(broken, leg)
+    assert (leg.told, leg.next) == (False, Next.SUBMIT)
+    assert stage.header.status is RunStatus.RUNNING
+    assert steps.record_history(stage.ports, submit(stage, leg)).told
+    assert stage.outbox.left() == 1  # stuck; the failure was told at once

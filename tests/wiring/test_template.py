@@ -122,7 +122,7 @@ def test_the_tables_of_the_tests_are_those_of_the_template() -> None:
         }
         for properties in resources("AWS::DynamoDB::Table").values()
     }
-    for definition in tables.IN_THE_TEMPLATE:
+    for definition in tables.DEFINITIONS:
         assert canonical(made[definition["TableName"]]) == canonical(
             {name: definition.get(name) for name in members}
         )
