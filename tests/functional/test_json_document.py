@@ -9,10 +9,12 @@ import pytest
 
 from chalicelib.cli.main import app
 from chalicelib.core.lifecycle import Act, RunStatus
+from chalicelib.core.notices import payload
 from chalicelib.core.operating import operate
 from chalicelib.core.restarting import plan_restart
 from chalicelib.services.shapes import operation_shape, restart_shape
 from tests.builders import document, job
+from tests.contract.outboxes import letter
 from tests.functional.recorded import JOBS, STATES, Desk
 from tests.unit.runs import header, order, run_of
 
@@ -88,6 +90,7 @@ def test_every_documented_key_is_printed_and_every_printed_key_documented(
     desk: Desk, tmp_path: Path
 ) -> None:
     shapes = {name: list(shape) for name, shape in printed(desk, tmp_path).items()}
+    shapes["Notice"] = list(payload(letter()))  # no verb prints it: it is sent
     told = documented()
     told.pop("Resumed")  # its keys are run ids
     assert shapes == told

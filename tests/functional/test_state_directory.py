@@ -153,8 +153,8 @@ def test_a_damaged_page_is_told_in_words(tmp_path: Path) -> None:
         file.seek(4096)
         file.write(b"\xff" * ((tmp_path / FILE_NAME).stat().st_size - 4096))
     with (
-        closing(SqliteStore.open(tmp_path)) as store,
         pytest.raises(BackendError, match="it is damaged") as caught,
+        closing(SqliteStore.open(tmp_path)) as store,
     ):
         store.load_run(RUN)
     assert not caught.value.retryable
