@@ -281,7 +281,7 @@ def test_folding_loses_no_count_and_names_the_same_letters_alike(some: list[Lett
     assert fold(members[::-1]) == folded
     assert folded.group == group
     assert folded.at == max(each.at for each in members)
-    other = fold([*members, letter(31, to=members[0].receiver)])
+    other = fold([*members, letter(31, to=members[0].receiver, at=100.0)])
     assert other.id != folded.id
     assert fold([folded, letter(31, to=members[0].receiver)]).count == folded.count + 1
 

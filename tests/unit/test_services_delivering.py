@@ -257,6 +257,12 @@ def test_one_s_own_letters_go_out_before_their_time(desk: Desk) -> None:
     assert desk.outbox.left() == 1
 
 
+def test_one_s_own_letters_are_none_of_a_flood_until_there_are_too_many(desk: Desk) -> None:
+    for number in range(FLOOD):
+        assert deliver_own(desk.couriers, [desk.add(number, later=120.0)], in_time) == 1
+    assert deliver_own(desk.couriers, [desk.add(FLOOD, later=120.0)], in_time) == 0
+
+
 def test_one_s_own_letters_are_left_to_others_in_a_flood(desk: Desk) -> None:
     letters = [desk.add(number, later=120.0) for number in range(FLOOD + 1)]
     for letter in letters:
