@@ -63,8 +63,8 @@ FAULTS: Mapping[int, str] = {
     49: "the logs of a job are not there, or not any more",
     50: "nothing answers for hours, and then everything at once",
 }
-# Timers, an HTTP API and what containers fetch don't exist yet.
-NOT_YET = frozenset({13, 14, 15, 16, 17, 41, 42, 43, 48})
+# Timers and what containers fetch don't exist yet.
+NOT_YET = frozenset({13, 14, 15, 41, 42, 43, 48})
 
 
 def tests_of() -> dict[int, list[str]]:

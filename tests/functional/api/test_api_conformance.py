@@ -1,5 +1,7 @@
 """The API does what its description says, whatever is asked."""
 
+from typing import Any
+
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis import Case
@@ -29,5 +31,5 @@ schema.config.phases.coverage.unexpected_methods = set()
 @schema.parametrize()
 @settings(max_examples=8, derandomize=True, deadline=None, database=None,
           suppress_health_check=list(HealthCheck))  # fmt: skip
-def test_every_answer_is_as_described(case: Case) -> None:
+def test_every_answer_is_as_described(case: "Case[Any]") -> None:
     case.call_and_validate(checks=CHECKS)

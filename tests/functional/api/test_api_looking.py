@@ -9,9 +9,10 @@ from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.core.run import Change
 from chalicelib.local.memory_queue import VirtualClock
 from chalicelib.local.memory_store import MemoryStore
-from tests.functional.api.desks import HttpDesk, MemoryEdition, memory_desk
+from tests.functional.api.desks import HttpDesk, memory_desk
 from tests.functional.api.test_api_schedules import pages
 from tests.unit.runs import NOW, after, header, spec, state
+from tests.unit.served import MemoryEdition
 from tests.unit.stores import record_run, world
 
 J = JobStatus
