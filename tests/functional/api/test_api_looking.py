@@ -76,7 +76,8 @@ def test_logs_are_read_from_the_beginning_on_or_from_the_end(desk: HttpDesk) -> 
     none = desk.get(f"{RUN}/logs?job=clean")
     assert (none["exists"], none["lines"], none["nextOffset"]) == (False, [], None)
     desk.get(f"{RUN}/logs?job=load&offset=0&tail=1", 400)
-    desk.get(f"{RUN}/logs?job=load&attempt=x", 400)
+    told = desk.get(f"{RUN}/logs?job=load&attempt=x", 400)
+    assert told["problems"][0]["path"] == "?attempt"
     desk.get(f"{RUN}/logs?job=load&attempt=7", 404)
     desk.get(f"{RUN}/logs", 400)
 
