@@ -14,6 +14,7 @@ from typing import Any
 
 from typer.main import get_command
 
+from chalicelib.api.openapi import description
 from chalicelib.cli.exits import Exit
 from chalicelib.cli.main import app
 from chalicelib.core.access import Role
@@ -43,6 +44,7 @@ def pages() -> dict[Path, str]:
     made = {
         DOCS / "document-reference.md": f"# Document reference\n\n{MADE}\n{_INTRO}\n{reference()}",
         DOCS / "schedule.schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n",
+        DOCS / "openapi.json": json.dumps(description(), indent=2, ensure_ascii=False) + "\n",
         DOCS / "verbs.md": f"# Verbs\n\n{MADE}\n{_verbs()}",
         DOCS / "statuses.md": f"# Statuses\n\n{MADE}\n{_statuses()}",
         DOCS / "access.md": f"# Who may do what over HTTP\n\n{MADE}\n{_access()}",

@@ -14,6 +14,7 @@ MAX_LIMIT = 1000
 MOST_NAMES = 10_000  # as many jobs as a run may have
 LARGEST = 2**31 - 1  # number that may be asked for: no store has to take a larger one
 
+_ATTEMPT = r"^([1-9][0-9]{0,5}(\.[1-9][0-9]{0,5})?)?$"
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="How many at most.")]
 Cursor = Annotated[
     str, Field(max_length=1024, description="`nextCursor` of the page before; empty: the first.")
@@ -29,7 +30,7 @@ class Asked(BaseModel):
     """What all of them share: unknown names are refused, nothing changes."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, allow_inf_nan=False
+        frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel, allow_inf_nan=False
     )
 
 
@@ -116,7 +117,7 @@ class LogsQuery(Asked):
     """Which log, and which part of it."""
 
     job: Name = Field(min_length=1, description="A job; `JOB:3` is child 3 of an array.")
-    attempt: Annotated[str, Field(max_length=32)] = Field(
+    attempt: Annotated[str, Field(pattern=_ATTEMPT)] = Field(
         "", description="Attempt N; `N.M` is the queue's own M-th; the last unless given."
     )
     offset: Annotated[int, Field(ge=0, le=2**53)] | None = Field(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from types import MappingProxyType
+from typing import assert_never
 
 from chalicelib.core.document import ScheduleDocument
 from chalicelib.core.formats import Format
@@ -118,6 +119,7 @@ def draw(nodes: Sequence[Node], title: str, as_format: Format) -> list[str]:
             return dot(nodes, title)
         case Format.MERMAID:
             return mermaid(nodes)
+    assert_never(as_format)
 
 
 def _note(spec: JobSpec) -> str:

@@ -178,3 +178,17 @@ def test_a_graph_that_mermaid_would_not_draw_is_warned_of(desk: Desk, tmp_path: 
     value["jobList"][-1]["jobDependencies"].pop()
     written(tmp_path, value)
     assert desk.type("graph", path, "--format", "mermaid")[2] == ""
+
+
+def test_a_deleted_schedule_is_neither_listed_nor_started_and_comes_back_by_put(
+    desk: Desk, tmp_path: Path
+) -> None:
+    file = tmp_path / "nightly.json"
+    file.write_text(json.dumps(document()), "utf-8")
+    desk.read("put", str(file))
+    assert desk.read("delete", "nightly") == "nightly: deleted; its last version was 1\n"
+    assert desk.json("list") == []
+    for verb in ("start", "delete", "show"):
+        assert desk.type(verb, "nightly")[0] == Exit.NOT_FOUND
+    assert desk.json("show", "nightly", "--version", "1")["version"] == 1
+    assert desk.json("put", str(file))["version"] == 2

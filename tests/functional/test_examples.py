@@ -15,10 +15,11 @@ from chalicelib.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-ON_AWS = {"deploy-on-aws.md", "query-history-with-athena.md"}  # nothing to type on one machine
+# Nothing to type on one machine, or not to a terminal.
+ELSEWHERE = {"deploy-on-aws.md", "query-history-with-athena.md", "use-the-http-api.md"}
 PAPERS = [
     ROOT / "README.md",
-    *sorted(p for p in (ROOT / "docs" / "how-to").glob("*.md") if p.name not in ON_AWS),
+    *sorted(p for p in (ROOT / "docs" / "how-to").glob("*.md") if p.name not in ELSEWHERE),
 ]
 PROGRAMS = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 

@@ -163,6 +163,7 @@ def test_a_damaged_page_is_told_in_words(tmp_path: Path) -> None:
     with (tmp_path / FILE_NAME).open("r+b") as file:
         file.seek(4096)
         file.write(b"\xff" * ((tmp_path / FILE_NAME).stat().st_size - 4096))
+    # The list of tables goes on behind the first page, so that even to open it may fail.
     with (
         pytest.raises(BackendError, match="it is damaged") as caught,
         closing(SqliteStore.open(tmp_path)) as store,

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.core import drawing
 from chalicelib.core.drawing import (
     FILL,
     Measures,
@@ -13,10 +14,13 @@ from chalicelib.core.drawing import (
     measure,
     mermaid,
     nodes_of,
+    nodes_of_document,
     text,
 )
+from chalicelib.core.formats import Format
 from chalicelib.core.lifecycle import JobStatus
 from chalicelib.core.schedule import TriggerRule
+from tests.builders import job, loaded
 from tests.unit.runs import gate, spec
 
 NAMES = st.text(min_size=1, max_size=12).filter(lambda name: "\n" not in name)
@@ -248,3 +252,14 @@ def test_a_node_notes_what_is_unusual_of_its_job() -> None:
     notes = [node.note for node in nodes]
     assert notes == ["", "any failed", "held", "gate", "finally, all succeeded"]
     assert [node.status for node in nodes] == ["FAILED", "", "", "", ""]
+
+
+def test_a_graph_is_drawn_as_it_is_asked_for() -> None:
+    nodes = nodes_of_document(
+        loaded(job("a"), job("b", "a", triggerRule="all done"), finally_jobs=[job("end")])
+    )
+    assert (
+        drawing.draw(nodes, "nightly", Format.TEXT)[0] == "nightly: 3 jobs, 1 dependency, depth 3"
+    )
+    assert drawing.draw(nodes, "nightly", Format.DOT) == dot(nodes, "nightly")
+    assert drawing.draw(nodes, "nightly", Format.MERMAID) == mermaid(nodes)

@@ -2,26 +2,35 @@
 
 from datetime import timedelta, timezone
 
+from pydantic import TypeAdapter
+
 from chalicelib.core.access import Role
+from chalicelib.core.drawing import measure, nodes_of_document
 from chalicelib.core.explaining import Cause
 from chalicelib.core.granting import TokenRecord
 from chalicelib.core.lifecycle import Act, JobStatus
 from chalicelib.core.operating import operate
 from chalicelib.core.restarting import plan_restart
+from chalicelib.core.timeline import Bar
 from chalicelib.services import schedules
+from chalicelib.services.shape_types import JobShape
 from chalicelib.services.shapes import (
     cause_shape,
+    difference_shape,
+    graph_shape,
     job_shape,
     operation_shape,
     restart_shape,
     run_shape,
     schedule_shape,
     seconds_between,
+    timeline_job_shape,
     token_shape,
+    validation_shape,
 )
 from tests.builders import job, loaded
 from tests.unit.runs import NOW, after, header, order, run_of, spec, state
-from tests.unit.stores import world
+from tests.unit.stores import record_run, world
 
 J = JobStatus
 
@@ -117,3 +126,42 @@ def test_a_token_is_told_of_without_its_secret_or_the_digest_of_it() -> None:
         "revokedBy": None,
         "lastUsedAt": None,
     }
+
+
+def test_a_graph_and_its_size_are_told_of() -> None:
+    document = loaded(job("a"), job("b", "a", hold=True))
+    nodes = nodes_of_document(document)
+    [_, second] = graph_shape("nightly", nodes)["jobs"]
+    assert second == {
+        "jobName": "b",
+        "jobDependencies": ["a"],
+        "layer": 2,
+        "jobStatus": None,
+        "note": "held",
+    }
+    size = validation_shape("nightly", measure(nodes))
+    assert (size["jobs"], size["dependencies"], size["depth"]) == (2, 1, 2)
+
+
+def test_an_attempt_that_lasts_has_neither_an_end_nor_a_status() -> None:
+    ports = world()
+    record_run(ports, spec("a"), a=state("a", J.RUNNING))
+    [record] = ports.runs.find_jobs("etl/2026")
+    shape = timeline_job_shape(record, [Bar(attempt=1, handed_over_at=NOW)])
+    assert (shape["jobName"], shape["jobStatus"]) == ("a", "RUNNING")
+    assert shape["attempts"][0]["handedOverAt"] == "2026-11-23T12:00:00.000000Z"
+    assert (shape["attempts"][0]["stoppedAt"], shape["attempts"][0]["status"]) == (None, None)
+
+
+def test_a_difference_is_told_of_with_its_versions() -> None:
+    ports = world()
+    schedules.put(ports, loaded(job("a")), "ada")
+    schedules.put(ports, loaded(job("b")), "ada")
+    shape = difference_shape(schedules.compare(ports, "nightly", None, None))
+    assert (shape["before"], shape["after"]) == (1, 2)
+    assert (shape["added"], shape["removed"], shape["changed"]) == (["b"], ["a"], [])
+
+
+def test_pydantic_is_told_the_words_of_a_status() -> None:
+    described = TypeAdapter(JobShape).json_schema()["properties"]["jobStatus"]
+    assert described["enum"] == list(JobStatus)

@@ -1,9 +1,8 @@
 """The HTTP API without a socket: an app whose authorizer believes what tests say of themselves."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from random import Random
 from typing import Any
 
 from chalice.app import AuthRequest, AuthResponse, Chalice
@@ -12,61 +11,13 @@ from chalice.test import Client, HTTPResponse
 from chalicelib.api.registering import register
 from chalicelib.bootstrap import offering
 from chalicelib.core.access import Principal, Role
-from chalicelib.core.batch import JobDetail
-from chalicelib.local.memory_requests import MemoryRequests
-from chalicelib.local.memory_tokens import MemoryTokens
-from chalicelib.ports import AccessPorts, JobLogs, LogChunk, Ports
 from chalicelib.services import schedules
-from chalicelib.services.repeating import Requests
 from chalicelib.services.served import Served
 from tests.builders import job, loaded
-from tests.unit.stores import world
+from tests.unit.served import MemoryEdition
 
 Json = dict[str, Any]
 ADMIN = Principal(actor="ada", role=Role.ADMIN)
-
-
-class MemoryLogs:
-    """ports.JobLogs: lines by the queue's job id and attempt."""
-
-    def __init__(self) -> None:
-        self.lines: dict[tuple[str, int], list[str]] = {}
-
-    def read(self, job_id: str, attempt: int, offset: int = 0) -> LogChunk:
-        lines = self.lines.get((job_id, attempt))
-        if lines is None:
-            return LogChunk(exists=False)
-        return LogChunk(tuple(lines[offset:]), len(lines))
-
-    def tail(self, job_id: str, attempt: int, lines: int) -> LogChunk:
-        kept = self.lines.get((job_id, attempt))
-        if kept is None:
-            return LogChunk(exists=False)
-        return LogChunk(tuple(kept[-lines:] if lines else ()), len(kept))
-
-
-class MemoryEdition:
-    """bootstrap.Served, all of it in memory."""
-
-    directory = ""
-
-    def __init__(self, ports: Ports | None = None) -> None:
-        self.ports = ports or world()
-        self.written = MemoryLogs()
-        self.logs: JobLogs = self.written
-        self.requests: Requests = MemoryRequests()
-        self.details: dict[str, JobDetail] = {}
-        self.access = AccessPorts(tokens=MemoryTokens(), clock=self.ports.clock)
-        self._chance = Random(7)  # noqa: S311 - tokens of tests
-
-    def chance(self, count: int) -> bytes:
-        return self._chance.randbytes(count)
-
-    def holder(self) -> str | None:
-        return "a test"
-
-    def peek_details(self, job_ids: Sequence[str]) -> list[JobDetail]:
-        return [self.details[job_id] for job_id in job_ids if job_id in self.details]
 
 
 @dataclass

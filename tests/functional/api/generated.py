@@ -7,6 +7,14 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
 from chalicelib.api.openapi import description
 from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.naming import run_id
@@ -18,6 +26,13 @@ from tests.functional.api.desks import ADMIN, HttpDesk, memory_desk
 from tests.unit.runs import NOW, after, header, spec, state
 from tests.unit.stores import record_run
 
+CHECKS = [
+    not_a_server_error,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 SCHEDULES = ("nightly", "weekly")
 FAILED = "2026-11-23T10:00:00.000000Z"

@@ -13,7 +13,8 @@ from chalicelib.core.access import Role
 from chalicelib.core.reading import MAX_BYTES
 from chalicelib.errors import BackendError
 from tests.builders import document, job
-from tests.functional.api.desks import MemoryEdition, desk_with, memory_desk
+from tests.functional.api.desks import desk_with, memory_desk
+from tests.unit.served import MemoryEdition
 
 RUN = "/runs/nightly/2026-11-23T12:00:00Z"
 BAD_BODIES: dict[str, bytes] = {

@@ -9,9 +9,10 @@ from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.core.run import Change
 from chalicelib.local.memory_queue import VirtualClock
 from chalicelib.local.memory_store import MemoryStore
-from tests.functional.api.desks import HttpDesk, MemoryEdition, memory_desk
+from tests.functional.api.desks import HttpDesk, memory_desk
 from tests.functional.api.test_api_schedules import pages
 from tests.unit.runs import NOW, after, header, spec, state
+from tests.unit.served import MemoryEdition
 from tests.unit.stores import record_run, world
 
 J = JobStatus
@@ -75,7 +76,8 @@ def test_logs_are_read_from_the_beginning_on_or_from_the_end(desk: HttpDesk) -> 
     none = desk.get(f"{RUN}/logs?job=clean")
     assert (none["exists"], none["lines"], none["nextOffset"]) == (False, [], None)
     desk.get(f"{RUN}/logs?job=load&offset=0&tail=1", 400)
-    desk.get(f"{RUN}/logs?job=load&attempt=x", 400)
+    told = desk.get(f"{RUN}/logs?job=load&attempt=x", 400)
+    assert told["problems"][0]["path"] == "?attempt"
     desk.get(f"{RUN}/logs?job=load&attempt=7", 404)
     desk.get(f"{RUN}/logs", 400)
 

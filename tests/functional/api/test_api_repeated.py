@@ -18,9 +18,10 @@ from chalicelib.local.memory_store import MemoryStore
 from chalicelib.services import schedules
 from chalicelib.services.repeating import RequestRecord, Requests
 from tests.builders import job, loaded
-from tests.functional.api.desks import HttpDesk, MemoryEdition, memory_desk
+from tests.functional.api.desks import HttpDesk, memory_desk
 from tests.simulation.faults import Crash, Fault, Tap, TappedStore
 from tests.unit.runs import NOW, header, spec, state
+from tests.unit.served import MemoryEdition
 from tests.unit.stores import record_run, world
 
 START = "2026-11-23T11:00:00.000000Z"
@@ -73,22 +74,9 @@ def place(status: RunStatus = RunStatus.FAILED) -> Place:
     )
     record_run(ports, spec("load"), spec("clean", "load"), spec("late", "clean"), run=ended,
                load=state("load", JobStatus.FAILED))  # fmt: skip
-    edition = MemoryEdition(replace(ports, runs=tapped(tap, store)))
+    edition = MemoryEdition(replace(ports, runs=TappedStore(tap, store)))
     edition.requests = TappedRequests(tap, MemoryRequests())
     return Place(memory_desk(edition), tap, store, clock)
-
-
-class _Store(TappedStore):
-    """Besides, what only the API asks."""
-
-    def __init__(self, tap: Tap, store: MemoryStore) -> None:
-        super().__init__(tap, store)
-        self.close_turn = store.close_turn
-        self.load_for_turn = store.load_for_turn
-
-
-def tapped(tap: Tap, store: MemoryStore) -> Any:
-    return _Store(tap, store)
 
 
 def runs_besides(place: Place) -> int:
