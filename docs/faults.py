@@ -63,7 +63,7 @@ FAULTS: Mapping[int, str] = {
     49: "the logs of a job are not there, or not any more",
     50: "nothing answers for hours, and then everything at once",
 }
-# What starts runs by itself is only reckoned yet; an HTTP API and what containers fetch don't exist.
+# What starts runs is only reckoned yet; an HTTP API and what containers fetch don't exist.
 NOT_YET = frozenset({13, 15, 16, 17, 42, 43, 48})
 
 

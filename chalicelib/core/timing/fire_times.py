@@ -26,7 +26,7 @@ from chalicelib.core.timing.wall_time import Dst, day_begin, instant_of
 from chalicelib.core.timing.zones import zone
 from chalicelib.errors import NotFoundError
 
-# The longest pause of an expression without years is 40 years: 29 February on a given weekday.
+# The longest interval of an expression without years is 40 years: 29 February on a given weekday.
 HORIZON = timedelta(days=50 * 365)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
