@@ -126,6 +126,16 @@ def test_f41_an_hour_that_comes_twice_over_midnight_belongs_to_the_day_it_shows(
     assert sundays("0 * * * SUN")[:3] == ["07 00:00-02:30", "07 00:00-03:30", "07 01:00-03:30"]
 
 
+def test_f41_an_interval_may_begin_and_end_while_the_day_before_comes_again() -> None:
+    # At 02:31 UTC clocks go back from 00:01 to 23:01 of the day before.
+    first_midnight, again_half_past_11 = utc(2010, 11, 7, 2, 30), utc(2010, 11, 7, 3)
+    zone = {"timezone": "America/St_Johns"}
+    found = fires("30 * * * SAT", first_midnight, again_half_past_11, **zone)
+    assert walls(found) == ["2010-11-06 23:30-03:30"]
+    found = fires("0 0 * * *", first_midnight - timedelta(minutes=1), again_half_past_11, **zone)
+    assert walls(found) == ["2010-11-07 00:00-02:30"]
+
+
 @pytest.mark.parametrize(("dst", "expected"), [("next", 1), ("skip", 0)])
 @pytest.mark.parametrize(
     "fields", [{"cron": "10,30 2 29 3 *"}, {"cron": None, "at": "2026-03-29T02:30:00"}]
