@@ -1,6 +1,7 @@
 """What a document may say about triggers, and what becomes of it."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
@@ -330,3 +331,48 @@ def test_every_zone_of_the_database_is_there() -> None:
 def test_the_value_of_a_document_with_triggers_is_left_as_it_was() -> None:
     given = document(triggers=[{**CRON, "parameters": {}}])
     assert load(given).model_dump(by_alias=True, exclude_unset=True, mode="json") == given
+
+
+KINDS_GIVEN: list[dict[str, Any]] = [
+    {"cron": "0 1 * * *"}, {"rate": "1 day"}, {"at": "2026-12-24T18:00"}, {"http": {}},
+    {"onRun": {"schedule": "a"}}, {"onFile": {"path": "a"}},
+]  # fmt: skip
+TRIGGER_FIELDS = [
+    "name", "cron", "rate", "at", "onRun", "onFile", "http", "timezone", "dst", "calendar",
+    "startBetween", "jitter", "catchUp", "overlap", "deadline", "parameters", "enabled",
+    "schedule", "status", "bucket", "path", "prefix", "day", "roll",
+]  # fmt: skip
+ODD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.decimals()
+    | st.text()
+    | st.sampled_from(["* * * * *", "1 day", "22:00", "5m", "de", "UTC", "${x", "${fireTime:%}"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(TRIGGER_FIELDS), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+@given(ODD, st.dictionaries(st.sampled_from(TRIGGER_FIELDS), ODD), st.sampled_from(KINDS_GIVEN))
+def test_f34_any_value_of_a_trigger_is_loaded_or_refused(
+    value: object, fields: dict[str, Any], kind: dict[str, Any]
+) -> None:
+    for triggers in (value, [value], [{**kind, **fields}], [kind, {**fields, **kind}]):
+        with suppress(InvalidInputError):
+            made = load(document(triggers=triggers, parameters={"day": {"default": "x"}}))
+            assert load(parse(made.text.encode())) == made
+            assert len(triggers_of(made.triggers)) == len(made.triggers or ())
+
+
+def test_a_wrong_field_below_a_trigger_is_told_with_what_was_meant() -> None:
+    (found,) = problems({**CRON, "calendar": {"name": "de", "rol": "back"}})
+    assert (found.path, found.suggestion) == ("$.triggers[0].calendar.rol", "roll")
+    (found,) = problems({"onFile": {"buckt": "b"}})
+    assert (found.path, found.suggestion) == ("$.triggers[0].onFile.buckt", "bucket")
+    (found,) = problems({**CRON, "timezon": "UTC"})
+    assert (found.path, found.suggestion) == ("$.triggers[0].timezon", "timezone")

@@ -215,7 +215,16 @@ def test_f41_a_window_that_opens_in_an_hour_that_comes_twice_opens_twice() -> No
     assert opening(made, utc(2026, 10, 25, 0)) == utc(2026, 10, 25, 0, 15)
     assert opening(made, utc(2026, 10, 25, 0, 50)) == utc(2026, 10, 25, 1, 15)
     assert opening(made, utc(2026, 10, 25, 1, 50)) == utc(2026, 10, 26, 1, 15)
-    # And where it would open in a gap, it opens at its end.
+    # It opens again when clocks are put back into it.
+    made = trigger("0 * * * *", startBetween=["01:30", "02:30"], timezone="Europe/Berlin")
+    assert opening(made, utc(2026, 10, 25, 0, 45)) == utc(2026, 10, 25, 1)
+
+
+def test_f41_a_window_within_a_gap_does_not_open_on_that_day() -> None:
+    made = trigger("0 * * * *", startBetween=["02:15", "02:45"], timezone="Europe/Berlin")
+    assert opening(made, utc(2026, 3, 29, 0)) == utc(2026, 3, 30, 0, 15)
+    assert opening(made, utc(2026, 3, 28, 2)) == utc(2026, 3, 30, 0, 15)
+    # And where only its beginning is in a gap, it opens at the gap's end.
     made = trigger("0 * * * *", startBetween=["02:15", "03:45"], timezone="Europe/Berlin")
     assert opening(made, utc(2026, 3, 29, 0)) == utc(2026, 3, 29, 1)
 
@@ -305,6 +314,8 @@ def test_a_changed_trigger_begins_when_it_was_changed() -> None:
         "same": NOON - DAY, "moved": NOON, "new": NOON,
     }  # fmt: skip
     assert carried_over([same], [same], {}, NOON) == {"same": NOON}
+    asleep = replace(same, enabled=False)
+    assert carried_over([asleep], [same], marks, NOON) == {"same": NOON}
 
 
 # An engine that ticks as it likes, crashes before or after it stores marks, and comes back.

@@ -20,7 +20,7 @@ from chalicelib.core.timing.run_starts import event_start, run_start
 from chalicelib.core.timing.trigger import Trigger
 from chalicelib.core.timing.trigger_reading import triggers_of
 from chalicelib.core.timing.warnings import trigger_warnings
-from chalicelib.errors import InvalidInputError
+from chalicelib.errors import InvalidInputError, NotFoundError
 from tests.builders import loaded
 from tests.fire_oracle import utc
 from tests.unit.timing import trigger
@@ -31,14 +31,14 @@ ANYTHING = {f"p{count}": {"default": "x"} for count in range(9)}
 
 
 def filled(
-    *texts: str, calendar: Calendar | None = None, event: Any = None, **fields: Any
+    *texts: str, days: Calendar | None = None, event: Any = None, **fields: Any
 ) -> list[str]:
     names = [f"p{count}" for count in range(len(texts))]
     given = {**fields, "parameters": dict(zip(names, texts, strict=True))}
     given.setdefault("timezone", "Europe/Berlin")
     given.setdefault("name", "early")
     (made,) = triggers_of(loaded(triggers=[given], parameters=ANYTHING).triggers)
-    values = fire_parameters("nightly", made, event_fire(made, CHRISTMAS), calendar, event)
+    values = fire_parameters("nightly", made, event_fire(made, CHRISTMAS), days, event)
     return [values[name] for name in names]
 
 
@@ -54,11 +54,17 @@ def test_texts_are_filled_with_the_fire_time_on_the_wall() -> None:
 def test_business_days_are_those_of_the_calendar_before_and_after_the_day() -> None:
     texts = ("${previousBusinessDay}", "${nextBusinessDay:%Y%m%d}")
     assert filled(*texts, cron="30 0 * * *") == ["2026-12-25", "20261229"]
-    assert filled(*texts, cron="30 0 * * *", calendar=DE) == ["2026-12-24", "20261229"]
+    assert filled(*texts, cron="30 0 * * *", days=DE, calendar="de") == ["2026-12-24", "20261229"]
     empty = Calendar("empty", weekdays=frozenset())
     for text in texts:
         with pytest.raises(InvalidInputError, match="'empty' has no business day"):
-            filled(text, cron="30 0 * * *", calendar=empty)
+            filled(text, cron="30 0 * * *", days=empty, calendar="empty")
+
+
+def test_business_days_of_a_calendar_that_is_not_there_are_not_guessed() -> None:
+    for days in (None, DE):
+        with pytest.raises(NotFoundError, match="no calendar 'fr'"):
+            filled("${nextBusinessDay}", onRun={"schedule": "load"}, days=days, calendar="fr")
 
 
 def test_events_say_what_they_are_about() -> None:
@@ -132,6 +138,7 @@ def told_of(made: Trigger, calendars: dict[str, Calendar] | None = None) -> list
          "makes several fire times wait for the same moment"),
         ({"cron": "0 0,6 * * *", "startBetween": ["08:00", "09:00"]}, "startBetween", "several"),
         ({"cron": "0 0 * * *", "calendar": "de"}, "calendar", "there is no such calendar yet"),
+        ({"onRun": {"schedule": "a"}, "calendar": "de"}, "calendar", "no such calendar yet"),
     ],
 )  # fmt: skip
 def test_what_is_hardly_meant_is_told_with_its_place(

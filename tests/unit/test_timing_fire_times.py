@@ -126,6 +126,18 @@ def test_f41_an_hour_that_comes_twice_over_midnight_belongs_to_the_day_it_shows(
     assert sundays("0 * * * SUN")[:3] == ["07 00:00-02:30", "07 00:00-03:30", "07 01:00-03:30"]
 
 
+def test_f41_an_interval_may_begin_and_end_while_the_day_before_comes_again() -> None:
+    # At 02:31 UTC clocks go back from 00:01 to 23:01 of the day before.
+    first_midnight, again_half_past_11 = utc(2010, 11, 7, 2, 30), utc(2010, 11, 7, 3)
+    zone = {"timezone": "America/St_Johns"}
+    found = fires("30 * * * SAT", first_midnight, again_half_past_11, **zone)
+    assert walls(found) == ["2010-11-06 23:30-03:30"]
+    found = fires("30 * * * SAT", first_midnight, utc(2010, 11, 14), **zone)
+    assert walls(found)[:2] == ["2010-11-06 23:30-03:30", "2010-11-13 00:30-03:30"]
+    found = fires("0 0 * * *", first_midnight - timedelta(minutes=1), again_half_past_11, **zone)
+    assert walls(found) == ["2010-11-07 00:00-02:30"]
+
+
 @pytest.mark.parametrize(("dst", "expected"), [("next", 1), ("skip", 0)])
 @pytest.mark.parametrize(
     "fields", [{"cron": "10,30 2 29 3 *"}, {"cron": None, "at": "2026-03-29T02:30:00"}]
@@ -260,8 +272,20 @@ def test_a_note_says_from_where_a_fire_time_was_moved() -> None:
     assert [fire.note for fire in found] == [f"{moved}; {gap}"]
 
 
-def test_a_rate_is_restricted_to_days() -> None:
-    fields = {"rate": "12 hours", "timezone": "Asia/Kathmandu"}
+def test_an_interval_may_begin_and_end_among_the_days_that_fire_times_are_moved_from() -> None:
+    forward = {"calendar": {"name": "weekdays", "roll": "forward"}}
+    (monday,) = fires("0 6 * * SAT", utc(2026, 11, 22), utc(2026, 11, 27), **forward)
+    assert monday.note.startswith("moved from Sat 2026-11-21")
+    assert monday.local.day == 23
+    back = {"calendar": {"name": "weekdays", "roll": "back"}}
+    (friday,) = fires("0 6 * * SUN", utc(2026, 11, 16), utc(2026, 11, 20, 12), **back)
+    assert friday.note.startswith("moved from Sun 2026-11-22")
+    assert friday.local.day == 20
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kathmandu", "UTC", "America/New_York"])
+def test_a_rate_is_restricted_to_days(zone: str) -> None:
+    fields = {"rate": "12 hours", "timezone": zone}
     all_days = fires("", utc(2026, 1, 1), utc(2027, 1, 1), **fields)
     some = fires("", utc(2026, 1, 1), utc(2027, 1, 1), DE, **fields, calendar="de")
     assert some == [fire for fire in all_days if DE.is_business_day(fire.local.date())]

@@ -150,13 +150,13 @@ def _due(tick: _Tick, mark: datetime | None) -> Due:
 
 def _decided(tick: _Tick, mark: datetime) -> Due:
     ledger = _Ledger(tick.trigger)
-    open_at = opening(tick.trigger, tick.now)
+    open_at = opening(tick.trigger, tick.now)  # not before now
     held = mark  # the latest instant that one of those decided had to wait for
     for fire in tick.fires(mark):
         ready = tick.ready(fire)
         if fire.at > tick.now:
             return ledger.closed(next_at=fire.at if ledger.is_past(fire, ready) else ready)
-        possible = max(ready, held, open_at)
+        possible = max(ready, open_at)
         if ledger.is_past(fire, possible):
             ledger.miss(fire, MissReason.DEADLINE)
         elif possible > tick.now:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import assert_never
 
-from chalicelib.core.timing.calendars import WEEKDAYS_ONLY, Calendar
+from chalicelib.core.timing.calendars import Calendar
+from chalicelib.core.timing.fire_times import calendar_for
 from chalicelib.core.timing.trigger import FireTime, Kind, OnFile, OnRun, Trigger
 from chalicelib.core.timing.zones import zone
 from chalicelib.core.wording import Speller, quoted
@@ -57,11 +58,11 @@ def fire_parameters(
 ) -> dict[str, str]:
     """The values of the trigger's parameters for one fire time; its texts must have been checked.
 
-    Business days are those of `calendar`, of Monday to Friday without one. Raises
-    InvalidInputError when a calendar has no business day within a year.
+    `calendar` is the one that the trigger names. Raises NotFoundError when it is another, and
+    InvalidInputError when it has no business day within a year.
     """
     known = {"schedule": schedule_id, "trigger": trigger.name, **_of_event(event)}
-    days = calendar or WEEKDAYS_ONLY
+    days = calendar_for(trigger, calendar)
 
     def replacement(found: re.Match[str]) -> str:
         if found[1]:

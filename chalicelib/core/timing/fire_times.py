@@ -26,7 +26,7 @@ from chalicelib.core.timing.wall_time import Dst, day_begin, instant_of
 from chalicelib.core.timing.zones import zone
 from chalicelib.errors import NotFoundError
 
-# The longest pause of an expression without years is 40 years: 29 February on a given weekday.
+# The longest interval of an expression without years is 40 years: 29 February on a given weekday.
 HORIZON = timedelta(days=50 * 365)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
@@ -61,7 +61,7 @@ def fire_times(
     if clock is None or begin >= end:
         return
     last = begin
-    for fire in _fires(clock, trigger, _calendar_of(trigger, calendar), (begin, end)):
+    for fire in _fires(clock, trigger, calendar_for(trigger, calendar), (begin, end)):
         if fire.at > end:
             return
         if fire.at > last:
@@ -69,7 +69,11 @@ def fire_times(
             last = fire.at
 
 
-def _calendar_of(trigger: Trigger, calendar: Calendar | None) -> Calendar:
+def calendar_for(trigger: Trigger, calendar: Calendar | None) -> Calendar:
+    """The calendar that a trigger goes by; Monday to Friday if it names none.
+
+    Raises NotFoundError when `calendar` is not the one that it names.
+    """
     wanted = trigger.days.calendar if trigger.days else BUILT_IN
     found = WEEKDAYS_ONLY if wanted == BUILT_IN else calendar
     if found is None or found.name != wanted:

@@ -154,6 +154,7 @@ def _as_known_now(parameter: Parameter, trigger: Trigger, name: str) -> Paramete
 
 
 def _example(trigger: Trigger, schedule_id: str) -> dict[str, str]:
+    trigger = replace(trigger, days=None)  # its calendar may come later
     fire = event_fire(trigger, _EXAMPLE)
     event: RunEnd | FileArrival | None = None
     match trigger.kind:

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import islice, pairwise
 
-from chalicelib.core.timing.calendars import BUILT_IN, WEEKDAYS_ONLY, Calendar
+from chalicelib.core.timing.calendars import Calendar
 from chalicelib.core.timing.durations import spoken
-from chalicelib.core.timing.fire_times import fire_times
+from chalicelib.core.timing.fire_times import calendar_for, fire_times
 from chalicelib.core.timing.trigger import (
     At,
     CatchUp,
@@ -18,7 +18,7 @@ from chalicelib.core.timing.trigger import (
 from chalicelib.core.timing.wall_time import Dst
 from chalicelib.core.timing.zones import zone
 from chalicelib.core.wording import json_path, quoted
-from chalicelib.errors import Problem
+from chalicelib.errors import NotFoundError, Problem
 
 _GAPS_AHEAD = timedelta(days=2 * 365)
 _WITH_CALENDAR = timedelta(days=10 * 366)  # farther, holidays are guesses
@@ -33,7 +33,6 @@ def trigger_warnings(
     return [
         problem
         for index, trigger in enumerate(triggers)
-        if trigger.clock is not None
         for problem in _warnings(json_path(("triggers", index)), trigger, calendars, now)
     ]
 
@@ -42,11 +41,14 @@ def _warnings(
     path: str, trigger: Trigger, calendars: Mapping[str, Calendar], now: datetime
 ) -> Iterator[Problem]:
     yield from _of_policies(path, trigger)
-    wanted = trigger.days.calendar if trigger.days else BUILT_IN
-    calendar = WEEKDAYS_ONLY if wanted == BUILT_IN else calendars.get(wanted)
-    if calendar is None:
+    calendar = calendars.get(trigger.days.calendar) if trigger.days else None
+    try:
+        calendar = calendar_for(trigger, calendar)
+    except NotFoundError as error:
         reason = "there is no such calendar yet: it does not fire until there is"
-        yield Problem(f"{path}.calendar", reason, quoted(wanted))
+        yield Problem(f"{path}.calendar", reason, quoted(error.id))
+        return
+    if trigger.clock is None:
         return
     until = now + _WITH_CALENDAR if trigger.days else None
     soon = list(islice(fire_times(trigger, calendar, now, until), _LOOKED_AT))
