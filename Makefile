@@ -1,4 +1,4 @@
-# What you can ask for: make demo, test, check, prove, rehearse, bench, cost, docs, lock, build, clean.
+# What you can ask for: make demo, serve, test, check, prove, rehearse, bench, cost, docs, lock, build, clean.
 # On AWS, with STAGE=dev or another: make deploy, diff, package, destroy, smoke; and make lint-aws.
 # Only Python 3.11 or newer is needed; everything else is installed into .venv.
 
@@ -21,7 +21,7 @@ comma := ,
 # Puts a first line, a comment, above a file.
 head = @(echo '\# $(subst ','\'',$(2))'; cat $(1)) > $(1).new && mv $(1).new $(1)
 
-.PHONY: help demo test check prove rehearse bench cost docs lock build clean
+.PHONY: help demo serve test check prove rehearse bench cost docs lock build clean
 .PHONY: deploy diff package destroy smoke lint-aws needs-stage
 
 help:
@@ -29,6 +29,10 @@ help:
 
 demo: $(VENV)/.installed
 	@PATH="$(abspath $(BIN)):$$PATH" sh examples/etl/demo.sh
+
+# The HTTP API of the state directory, on this machine; make serve PORT=8081
+serve: $(VENV)/.installed
+	@$(BIN)/batch-scheduler serve $(if $(PORT),--port $(PORT))
 
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 # Tests start hundreds of processes: without bytecode each of them compiles what it imports.
@@ -67,6 +71,7 @@ rehearse: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.serving
 
 # Long: what runs of 10 to 10,000 jobs cost on AWS, measured on the strict fake: docs/cost.md
 cost: $(VENV)/.installed-dev

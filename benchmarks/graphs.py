@@ -29,10 +29,10 @@ def fan(width: int) -> Graph:
     return {"first": [], **middle, "last": list(middle)}
 
 
-def write_document(graph: Graph, path: Path) -> None:
-    """The graph as a schedule of `true` jobs."""
+def write_document(graph: Graph, path: Path, command: Sequence[str] = ("true",)) -> None:
+    """The graph as a schedule whose jobs all do the same."""
     jobs = [
-        {"jobName": name, "command": ["true"], "jobDependencies": list(upstream)}
+        {"jobName": name, "command": list(command), "jobDependencies": list(upstream)}
         for name, upstream in graph.items()
     ]
     path.write_text(json.dumps({"scheduleId": "bench", "jobList": jobs}))

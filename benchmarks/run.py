@@ -254,7 +254,8 @@ def main() -> None:
     page = report(results, use_of(GRAPHS[LARGE]()), small_costs(), repeats)
     print(page)
     if not options.quick:
-        RESULTS.write_text(page)
+        _, heading, others = RESULTS.read_text().partition("\n## ")
+        RESULTS.write_text(page + heading + others)
 
 
 if __name__ == "__main__":

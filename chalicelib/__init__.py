@@ -9,6 +9,7 @@ aws        ANSWERS on AWS: DynamoDB, Batch, Step Functions, SNS, S3; alone in im
 config     the only reader of the environment
 bootstrap  settings in, wired ports out
 api        HTTP in: the table of routes, and a Chalice Blueprint for each resource
+serving    the local server: sockets in, what it keeps beside them
 cli        the terminal
 
 Reading order: core.lifecycle, core.run, core.readiness, core.planning, core.folding,

@@ -90,7 +90,7 @@ class NoOutbox:
 
 
 class Untold(Protocol):
-    """Ended runs whose end was not told yet to those whom their rules name.
+    """Ended runs whose end was not told yet: to those whom their rules name, or other schedules.
 
     On AWS they are those that are not sealed (ports.Retention).
     """

@@ -202,6 +202,9 @@ class StoredTriggers:
     record: str = ""  # JSON text
 
 
+ON_RUN = "run/"  # the event of a run's end, before the id of its schedule
+
+
 class TriggerStore(Protocol):
     """Keeps what starts runs, and finds what is due without looking at what is not."""
 
@@ -361,6 +364,7 @@ class Ports:
     clock: Clock
     triggers: TriggerStore
     calendars: CalendarStore
+    directory: str = ""  # where jobs of runs work that nobody starts from a directory of his own
     drivers: Drivers = field(default_factory=WatchingDrivers)
     outbox: Outbox = field(default_factory=NoOutbox)
     where: tuple[str, ...] = ()  # the options by which a command means what is driven here

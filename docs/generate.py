@@ -207,6 +207,8 @@ def verbs() -> dict[str, Any]:
     """Every verb, also those of two words, such as `token create`."""
     found: dict[str, Any] = {}
     for name, command in vars(get_command(app))["commands"].items():
+        if command.hidden:  # only a program types it
+            continue
         group = vars(command).get("commands")
         found |= (
             {f"{name} {each}": verb for each, verb in group.items()} if group else {name: command}

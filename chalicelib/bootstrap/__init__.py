@@ -3,14 +3,15 @@
 `one_machine` and `on_aws` are imported when they are asked for: boto3 alone costs half a second.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Protocol
 
 from chalicelib.config import AWS, Settings, read_settings
 from chalicelib.core.run import Run, RunHeader
+from chalicelib.errors import InvalidInputError
 from chalicelib.ports import AccessPorts, DrivingPorts
 from chalicelib.services.migrating import OldItem
 from chalicelib.services.served import Served
@@ -83,6 +84,30 @@ class Edition(Served, Protocol):
         """Leave something behind that drives everything unfinished, and say what."""
 
     def close(self) -> None: ...
+
+
+class OwnEdition(Edition, Protocol):
+    """The edition that this machine is, which only it can serve and drive for good."""
+
+    def run_counts(self) -> Mapping[str, int]:
+        """How many runs there are of each status."""
+
+    def stand(self, is_over: Callable[[], bool]) -> None:
+        """Drive everything, or follow the engine that does, until it `is_over`.
+
+        Raises BackendError.
+        """
+
+
+@contextmanager
+def open_own_edition(settings: Settings) -> Iterator[OwnEdition]:
+    """The edition of this machine. Raises BackendError, InvalidInputError for settings of AWS."""
+    if settings.edition == AWS:
+        raise InvalidInputError.at("--edition", "a stage on AWS is served by AWS", allowed="local")
+    from chalicelib.bootstrap.one_machine import LocalEdition
+
+    with closing(LocalEdition(settings)) as edition:
+        yield edition
 
 
 @contextmanager

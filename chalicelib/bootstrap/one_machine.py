@@ -3,8 +3,8 @@
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +29,8 @@ from chalicelib.services.repeating import Requests
 if TYPE_CHECKING:
     from chalicelib.local.driving import Driver, Driving
     from chalicelib.local.heralding import Herald
+    from chalicelib.local.standing import MakeCompanion
+    from chalicelib.local.ticker import Ticker
     from chalicelib.notice_ports import Webhooks
     from chalicelib.services.delivering import Couriers
     from chalicelib.services.posting import Poster
@@ -47,6 +49,7 @@ class LocalEdition:
         self._settings = settings
         self._store = SqliteStore.open(settings.state)
         self._queue = HostClient(settings.state, settings=_host_settings(settings), fence=None)
+        self.directory = str(Path.cwd())
         self.ports = Ports(
             schedules=self._store,
             runs=self._store,
@@ -55,13 +58,13 @@ class LocalEdition:
             triggers=self._store,
             calendars=self._store,
             outbox=self._store.outbox,
+            directory=self.directory,
             where=("--state", str(settings.state)),
         )
         self.access = AccessPorts(tokens=self._store.tokens, clock=self.ports.clock)
         self.logs: JobLogs = HostLogs(settings.state)
         self.requests: Requests = self._store.requests
         self.actor = settings.actor
-        self.directory = str(Path.cwd())
 
     def chance(self, count: int) -> bytes:
         """So many bytes that nobody can know."""
@@ -115,6 +118,46 @@ class LocalEdition:
             )
         process.returncode = 0  # it outlives us on purpose: nobody waits for it
         return f"process {process.pid}"
+
+    def run_counts(self) -> Mapping[str, int]:
+        """How many runs there are of each status."""
+        return self._store.run_counts()
+
+    def stand(self, is_over: Callable[[], bool]) -> None:
+        """Drive everything, or follow the engine that does, until it `is_over`.
+
+        Raises BackendError.
+        """
+        from chalicelib.local.standing import stand
+
+        with self.driver("serve") as driver:
+            stand(driver, is_over, self._companions(), self.ports.clock)
+
+    def _companions(self) -> "Sequence[MakeCompanion]":
+        """What works beside an engine that stays."""
+        return (self._ticker,)
+
+    def _ticker(self) -> "Ticker":
+        """What starts runs on time, with connections of its own."""
+        from chalicelib.local.files import LocalFiles
+        from chalicelib.local.ticker import Ticker
+
+        settings = self._settings
+        with ExitStack() as opened:
+            store = opened.enter_context(closing(SqliteStore.open(settings.state)))
+            queue = HostClient(settings.state, settings=_host_settings(settings), fence=None)
+            opened.callback(queue.close)
+            ports = replace(
+                self.ports,
+                schedules=store,
+                runs=store,
+                queue=queue,
+                triggers=store,
+                calendars=store,
+                outbox=store.outbox,
+            )
+            files = LocalFiles(Path(self.directory), ports.clock)
+            return Ticker(ports, store, files, opened.pop_all().close)
 
     def close(self) -> None:
         self._queue.close()

@@ -19,6 +19,7 @@ from chalicelib.cli import (
     migrating,
     operating,
     running,
+    serving,
     timing,
 )
 from chalicelib.cli.exits import Exit
@@ -63,9 +64,11 @@ _VERBS: Mapping[str, Callable[..., Exit]] = {
     "next": timing.next_,
     "preview": timing.preview,
     "migrate": migrating.migrate,
+    "serve": serving.serve,
 }
 for _name, _function in _VERBS.items():
     app.command(_name)(verb(_function))
+app.command("drive", hidden=True)(verb(serving.drive))  # only `serve` types it
 
 # Verbs of two words: what they are about, and what is done.
 _GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., Exit]]]] = {

@@ -21,7 +21,7 @@ from chalicelib.local.sqlite_rows import (
     to_json,
     update_row,
 )
-from chalicelib.ports import JobRecord, RunChange, RunKey
+from chalicelib.ports import ON_RUN, JobRecord, RunChange, RunKey
 from chalicelib.store_words import (
     counts_after,
     counts_of,
@@ -83,8 +83,10 @@ UPDATE runs SET status = ?, revision = ?, counts = ?, header = ?, untold = coale
 WHERE run = ?
 """
 _UNTOLD = "SELECT status, revision, counts, header FROM runs WHERE untold = 1 LIMIT ?"
+_IS_HEARD = "SELECT 1 FROM listeners WHERE event = ? LIMIT 1"
 _TOLD = "UPDATE runs SET untold = 0 WHERE run_id = ? AND revision = ?"
 _UPDATE_COUNTS = "UPDATE runs SET counts = ? WHERE run = ?"
+_COUNT_RUNS = "SELECT status, count(*) FROM runs GROUP BY status"
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _LAST_EVENT = "SELECT coalesce(max(sequence), 0) FROM events WHERE run = ?"
 _EVENTS = """
@@ -148,6 +150,11 @@ class SqliteRuns:
         with self._runs.reading("find headers") as connection:
             rows = connection.execute("\n".join(query), {**values, "limit": limit})
             return [header_of(row) for row in rows]
+
+    def run_counts(self) -> dict[str, int]:
+        """How many runs there are of each status."""
+        with self._runs.reading("count runs") as connection:
+            return dict(connection.execute(_COUNT_RUNS).fetchall())
 
     def load_run(self, run_id: str) -> Run:
         """The whole run. Raises NotFoundError."""
@@ -224,7 +231,8 @@ class SqliteRuns:
                 connection.execute(_UPDATE_COUNTS, (moved, run))
             else:
                 about = (str(after.status), after.revision, moved, to_json(encode_header(after)))
-                connection.execute(_UPDATE_RUN, (*about, untold_after(status, after), run))
+                untold = _untold_after(connection, status, after)
+                connection.execute(_UPDATE_RUN, (*about, untold, run))
 
     def events(self, run_id: str, *, job: str | None = None, after: int = 0) -> list[Event]:
         """Events with a sequence above `after`, oldest first, of one job unless None."""
@@ -246,6 +254,15 @@ class SqliteRuns:
     def _job_records(self, query: str, values: Mapping[str, Any]) -> list[JobRecord]:
         with self._runs.reading("find jobs") as connection:
             return [job_record_of(row) for row in connection.execute(query, values)]
+
+
+def _untold_after(connection: sqlite3.Connection, before: str, after: RunHeader) -> bool | None:
+    """As `untold_after` says; and an end that another schedule waits for is to be told it."""
+    untold = untold_after(before, after)
+    if untold is False and after.status is not RunStatus.RUNNING:
+        event = f"{ON_RUN}{after.schedule_id}"
+        return connection.execute(_IS_HEARD, (event,)).fetchone() is not None
+    return untold
 
 
 def _row_of(connection: sqlite3.Connection, run_id: str) -> Row:

@@ -4,7 +4,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from chalicelib.errors import BackendError
@@ -31,9 +31,14 @@ def make_private(directory: Path) -> None:
 
 
 def make_private_file(path: Path) -> None:
-    """Create an empty file for its owner only, unless it exists. Raises BackendError."""
-    with told_in_words(path, "create"):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    """Create an empty file for its owner only, unless it exists. Raises BackendError.
+
+    One that exists is not even opened: to close it again would drop the locks that other threads
+    have on it through SQLite, and the next to close the database would take its log away from them
+    (sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    with told_in_words(path, "create"), suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 @contextmanager

@@ -12,11 +12,10 @@ from chalicelib.core.timing.calendars import Calendar
 from chalicelib.core.timing.due import due
 from chalicelib.core.timing.trigger import OnFile, OnRun, Trigger
 from chalicelib.errors import ConflictError, NotFoundError
-from chalicelib.ports import Ports, StoredTriggers
+from chalicelib.ports import ON_RUN, Ports, StoredTriggers
 
 _TRIES = 20  # while ticks and people move the same triggers; each time we decide anew
 
-ON_RUN = "run/"  # before the id of a schedule: the end of a run of it
 ON_CALENDAR = "calendar/"  # before the name of one: its change
 ON_BUCKET = "bucket/"  # before the name of one: an object that arrives there
 ON_PATH = "path"  # files of this machine, which somebody has to look for

@@ -22,7 +22,7 @@ from chalicelib.core.timing.fire_parameters import (
 from chalicelib.core.timing.run_starts import event_start
 from chalicelib.core.timing.trigger import OnFile, OnRun, RunResult, Trigger
 from chalicelib.core.timing.waiting import ready_at
-from chalicelib.ports import Files, Ports
+from chalicelib.ports import ON_RUN, Files, Ports
 from chalicelib.services import agendas
 from chalicelib.services.starting import Asked, Decided, actor_of, settle
 
@@ -59,7 +59,7 @@ def run_ended(ports: Ports, header: RunHeader) -> list[Decided]:
             case _:
                 return False
 
-    return _told(ports, f"{agendas.ON_RUN}{header.schedule_id}", is_meant, occurrence)
+    return _told(ports, f"{ON_RUN}{header.schedule_id}", is_meant, occurrence)
 
 
 @dataclass(frozen=True, slots=True)

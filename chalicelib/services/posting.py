@@ -16,6 +16,7 @@ from chalicelib.core.notices import Letter, News, Words, letters
 from chalicelib.core.run import Run, RunHeader
 from chalicelib.notice_ports import Untold
 from chalicelib.ports import Ports
+from chalicelib.services import listening
 from chalicelib.services.finding import counts_of
 from chalicelib.services.overview import FAILED
 
@@ -73,8 +74,9 @@ class Poster:
             told.add(stuck)
 
     def tell_ends(self) -> None:
-        """Post the ends of runs that nobody was told of."""
+        """Post the ends of runs that nobody was told of, and let what waits for them start."""
         for header in self._untold.untold(_AT_ONCE):
+            listening.run_ended(self._ports, header)
             self._after(post_end(self._ports, header))
             self._untold.told(header)
             self._told.pop(header.run_id, None)

@@ -15,6 +15,7 @@ from chalicelib.core.naming import run_id
 from chalicelib.core.operating import Order
 from chalicelib.core.run import RunHeader
 from chalicelib.core.timing.agenda import (
+    Admission,
     Agenda,
     PlannedStart,
     Refusal,
@@ -32,7 +33,7 @@ from chalicelib.errors import (
     SchedulerError,
 )
 from chalicelib.ports import Ports, StoredTriggers
-from chalicelib.services import agendas, operations, runs
+from chalicelib.services import agendas, announcing, operations, runs
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +119,7 @@ def decide(
     busy = _goes_on(ports, agenda) if waits else ""
     admission = admit(agenda, starts, busy=bool(busy), now=ports.clock())
     stored = agendas.save(ports, stored, admission.agenda, next_fire)
+    _tell(ports, admission)
     if admission.cancels:
         _cancel(ports, busy, admission.agenda)
     return Decided(admission.agenda, stored, admission.refused)
@@ -133,6 +135,18 @@ def make(ports: Ports, decided: Decided, next_fire: datetime | None) -> Made:
         with suppress(ConflictError):
             agendas.save(ports, decided.stored, result.agenda, next_fire)
     return result
+
+
+def _tell(ports: Ports, admission: Admission) -> None:
+    """Post that starts are not made; people who can't be told are no reason to start nothing."""
+    schedule_id = admission.agenda.schedule_id
+    for refused in admission.refused:
+        start, is_overlap = refused.start, refused.why is Refusal.OVERLAP
+        tell = announcing.tell_overlap_skipped if is_overlap else announcing.tell_missed
+        try:
+            tell(ports, schedule_id, start.trigger, start.fire_at, refused.why)
+        except SchedulerError as error:
+            logger.warning("can't tell of %s: %s", start.started_at, error)
 
 
 def _goes_on(ports: Ports, agenda: Agenda) -> str:
@@ -184,6 +198,7 @@ def _start(ports: Ports, agenda: Agenda, start: PlannedStart) -> RunHeader:
         actor=start.actor,
         parameters=start.parameters,
         reason=start.reason,
+        working_directory=ports.directory,
         at=start.started_at,
         again=True,
     )

@@ -10,17 +10,26 @@ from datetime import timedelta
 
 from chalicelib.core.timing.agenda import PlannedStart
 from chalicelib.core.timing.calendars import Calendar
-from chalicelib.core.timing.due import Start, due
+from chalicelib.core.timing.due import Due, Missed, MissReason, Start, due
 from chalicelib.core.timing.fire_parameters import fire_parameters
 from chalicelib.core.timing.run_starts import run_start
-from chalicelib.errors import ConflictError, InvalidInputError, NotFoundError
+from chalicelib.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    SchedulerError,
+)
 from chalicelib.ports import Ports, StoredTriggers
-from chalicelib.services import agendas, starting, triggers
+from chalicelib.services import agendas, announcing, starting, triggers
 from chalicelib.services.dispatch import IsLate, in_no_hurry
 from chalicelib.services.starting import Unmade, actor_of
 
 logger = logging.getLogger(__name__)
 
+_WHY = {
+    MissReason.DEADLINE: "its deadline had passed when it could have started",
+    MissReason.CATCH_UP: "nobody looked when it was due, and catchUp does not make up for it",
+}
 _AT_ONCE = 10_000  # schedules that one look finds due
 
 
@@ -58,16 +67,43 @@ def _look_at(ports: Ports, stored: StoredTriggers, ticked: Ticked) -> None:
     if agenda.pause is not None:
         return
     calendars = agendas.calendars_of(ports, agenda.triggers)
-    found = due(agenda.schedule_id, agenda.triggers, calendars, agenda.marks, now)
-    starts, unmade = _plan(agenda.schedule_id, found.starts, calendars)
+    schedule_id = agenda.schedule_id
+    found = due(schedule_id, agenda.triggers, calendars, agenda.marks, now)
+    starts, unmade = _plan(schedule_id, found.starts, calendars)
     marked = replace(agenda, marks={**agenda.marks, **found.marks})
     decided = starting.decide(ports, stored, marked, starts, found.next_at)
     made = starting.make(ports, decided, found.next_at)
     if any(isinstance(each.error, NotFoundError) for each in made.unmade):
         triggers.forget(ports, stored.schedule_id)  # it was deleted by somebody who was cut off
+    _tell(ports, schedule_id, found, (*made.unmade, *unmade))
     ticked.started += len(made.started)
-    ticked.refused += len(decided.refused) + len(made.unmade) + len(unmade)
+    ticked.refused += (
+        sum(each.count for each in found.missed)
+        + len(decided.refused)
+        + len(made.unmade)
+        + len(unmade)
+    )
     ticked.broken += bool(made.postponed)
+
+
+def _tell(ports: Ports, schedule_id: str, found: Due, unmade: Iterable[Unmade]) -> None:
+    """Post what was missed; people who can't be told are no reason to start nothing."""
+    for trigger, reason in found.stuck.items():
+        logger.warning("trigger %s of %s does not fire: %s", trigger, schedule_id, reason)
+    told = [(each.trigger, each.last.at, _missed(each)) for each in found.missed]
+    told += [(each.start.trigger, each.start.fire_at, str(each.error)) for each in unmade]
+    for trigger, fire_time, reason in told:
+        try:
+            announcing.tell_missed(ports, schedule_id, trigger, fire_time, reason)
+        except SchedulerError as error:
+            logger.warning("can't tell of %s of %s: %s", fire_time, schedule_id, error)
+
+
+def _missed(missed: Missed) -> str:
+    why = _WHY[missed.reason]
+    if missed.count == 1:
+        return why
+    return f"{why}; so were {missed.count - 1} more since {missed.first.local:%Y-%m-%d %H:%M %z}"
 
 
 def _plan(

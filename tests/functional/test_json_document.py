@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.cli.serving import server_shape
 from chalicelib.core.lifecycle import Act, RunStatus
 from chalicelib.core.notices import payload
 from chalicelib.core.operating import operate
@@ -65,6 +66,7 @@ def printed(desk: Desk, directory: Path) -> dict[str, Mapping[str, object]]:
             "Problem": failure["problems"][0],
             "Token": desk.json("token", "list")[0],
             "New token": token,
+            "Server": dict(server_shape("http://127.0.0.1:8080", "api-token")),
             "Migration": (migration := desk.json("migrate", "--from-files", str(directory))),
             "Migrated item": migration["items"][0],
         }

@@ -3,6 +3,8 @@
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -68,6 +70,36 @@ def test_many_may_make_it_at_once(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(enter, range(8))) == list(range(1, 9))
+
+
+def test_a_thread_that_opens_it_takes_no_lock_from_another(tmp_path: Path) -> None:
+    program = (
+        "import pathlib, sys; from chalicelib.local.sqlite_store import SqliteStore; "
+        "store = SqliteStore.open(pathlib.Path(sys.argv[1])); print(store.take_epoch('b')); "
+        "store.close()"
+    )
+    other = [sys.executable, "-c", program, str(tmp_path)]
+    with closing(SqliteStore.open(tmp_path)) as first, closing(SqliteStore.open(tmp_path)):
+        epochs = []
+        for _ in range(3):  # without its lock, the other program took its log away in closing
+            epochs.append(first.take_epoch("a"))
+            epochs.append(int(subprocess.run(other, check=True, capture_output=True).stdout))
+    assert epochs == [1, 2, 3, 4, 5, 6]
+
+
+def test_threads_that_write_at_once_all_write(tmp_path: Path) -> None:
+    SqliteStore.open(tmp_path).close()
+
+    def write(thread: int) -> int:
+        with closing(SqliteStore.open(tmp_path)) as store:
+            for number in range(20):
+                begin(store, replace(header(), run_id=f"etl/{thread}-{number}"))
+            return 20
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(write, range(8))) == 160
+    with closing(SqliteStore.open(tmp_path)) as store:
+        assert len(store.find_headers(limit=1000)) == 160
 
 
 def test_commits_are_on_the_disk_and_readers_do_not_wait_for_writers(tmp_path: Path) -> None:
