@@ -7,10 +7,10 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis import Case
 
-from tests.functional.api.generated import CHECKS, busy_desk, narrowed, wsgi_app
+from tests.functional.api.generated import CHECKS, narrowed, wsgi_app
 
 schema = schemathesis.openapi.from_dict(narrowed())
-schema.app = wsgi_app(busy_desk())
+schema.app = wsgi_app()
 schema.config.phases.coverage.unexpected_methods = set()
 
 

@@ -6,10 +6,10 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis import Case
 
-from tests.functional.api.generated import CHECKS, busy_desk, narrowed, wsgi_app
+from tests.functional.api.generated import CHECKS, narrowed, wsgi_app
 
 schema = schemathesis.openapi.from_dict(narrowed())
-schema.app = wsgi_app(busy_desk())
+schema.app = wsgi_app()
 # Methods that a path has not never come to the app: gateways refuse them, and so does ours.
 schema.config.phases.coverage.unexpected_methods = set()
 
