@@ -60,15 +60,18 @@ class Server:
         self._listener.start()
         token_due = time.monotonic() + _TOKEN_LOOK
         try:
+            self._look_after_engine()
             while not wait(_LOOK):
-                now = time.monotonic()
-                if self._engine.look(now):
-                    self._metrics.note_start()
-                if now >= token_due:
-                    token_due = now + _TOKEN_LOOK
+                self._look_after_engine()
+                if time.monotonic() >= token_due:
+                    token_due = time.monotonic() + _TOKEN_LOOK
                     self._renew_token(edition)
         finally:
             self._close()
+
+    def _look_after_engine(self) -> None:
+        if self._engine.look(time.monotonic()):
+            self._metrics.note_start()
 
     def _renew_token(self, edition: OwnEdition) -> None:
         try:
