@@ -64,7 +64,10 @@ CONTRACTS = {
     "resume_schedule": Contract(answer=shapes.PausedShape, body=models.ReasonBody),
     "list_runs": Contract(answer=pages.RunsPage, query=models.RunsQuery),
     "start_run": Contract(
-        answer=shapes.RunShape, statuses=_ACCEPTED, body=models.StartBody, takes_message=True
+        answer=shapes.RunShape | shapes.WaitingShape,
+        statuses=_ACCEPTED,
+        body=models.StartBody,
+        takes_message=True,
     ),
     "get_run": Contract(answer=shapes.RunShape),
     "list_jobs": Contract(answer=pages.JobsPage, query=models.JobsQuery),

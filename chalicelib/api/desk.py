@@ -17,7 +17,7 @@ from chalicelib.api.answering import Answer, sent, text_of
 from chalicelib.api.problems import RefusedError
 from chalicelib.api.routes import OF_OPERATION, Route
 from chalicelib.bootstrap import served
-from chalicelib.core.access import Principal, Role
+from chalicelib.core.access import Decision, Principal, Role, decide
 from chalicelib.core.fields import SCHEDULE_ID
 from chalicelib.core.lifecycle import Act
 from chalicelib.core.naming import parse_start, run_id
@@ -25,6 +25,7 @@ from chalicelib.core.operating import Order
 from chalicelib.core.run import RunHeader
 from chalicelib.errors import InvalidInputError, SchedulerError
 from chalicelib.ports import Ports, StoredSchedule
+from chalicelib.services import tokens
 from chalicelib.services.repeating import Claim, Reply, Turn, once
 from chalicelib.services.served import Served
 from chalicelib.store_words import no_run, no_schedule
@@ -170,21 +171,22 @@ def _admit(request: Request, route: Route, path: Mapping[str, str]) -> Desk:
     if route.role is None:
         return Desk(request, _NOBODY, plain)
     principal = _principal(request)
-    if principal.role < route.role:
+    desk = Desk(request, principal, plain)
+    tokens.note_use(desk.served.access.tokens, principal, desk.now)
+    schedule_id = plain.get("schedule_id")
+    decision = decide(route, principal, schedule_id)
+    if decision is Decision.FORBIDDEN:
         told = f"This needs the role {route.role.word}; {principal.actor} is {principal.role.word}."
         raise RefusedError(HTTPStatus.FORBIDDEN, told)
-    if route.is_scoped and not _may_be_there(principal, plain["schedule_id"]):
+    is_id = schedule_id is None or re.fullmatch(SCHEDULE_ID, schedule_id)
+    if decision is Decision.HIDDEN or not is_id:
         # As what is not there: whoever may not see it must not learn that it is.
         raise (
             no_run(_named(plain))
             if "started_at" in plain
             else no_schedule(plain["schedule_id"], None)
         )
-    return Desk(request, principal, plain)
-
-
-def _may_be_there(principal: Principal, schedule_id: str) -> bool:
-    return bool(re.fullmatch(SCHEDULE_ID, schedule_id)) and principal.sees(schedule_id)
+    return desk
 
 
 def _principal(request: Request) -> Principal:

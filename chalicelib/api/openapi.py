@@ -108,6 +108,9 @@ class _Book:
     def of(self, kind: Any) -> Json:
         """A reference to the schema of a type."""
         made = TypeAdapter(kind).json_schema(ref_template=_REF, by_alias=True)
+        if "anyOf" in made:  # one of several, which have names of their own
+            self.schemas |= made.pop("$defs", {})
+            return made
         return self._keep(kind.__name__, made)
 
     def document(self, name: str) -> Json:

@@ -7,6 +7,8 @@ from chalicelib.api.acting import accepted
 from chalicelib.api.answering import Answer
 from chalicelib.api.desk import Desk, Resource
 from chalicelib.api.models import Nothing, RunsQuery, StartBody
+from chalicelib.api.routes import OF_OPERATION
+from chalicelib.core.access import Decision, decide
 from chalicelib.core.lifecycle import Act
 from chalicelib.core.messages import StartMessage, parse_message
 from chalicelib.core.naming import run_id
@@ -17,6 +19,7 @@ from chalicelib.services.listing import RunFilter
 from chalicelib.services.listing import list_runs as list_visible
 from chalicelib.services.redoing import Wanted
 from chalicelib.services.repeating import Turn
+from chalicelib.services.requesting import Waiting
 from chalicelib.services.runs import StartRequest
 from chalicelib.services.shapes import run_shape
 from chalicelib.store_words import no_schedule
@@ -42,8 +45,10 @@ def start_run(desk: Desk) -> Answer:
     value = asking.json_body(desk.request)
     if isinstance(value, Mapping) and not _OF_MESSAGES.isdisjoint(value):
         message = parse_message(value)
+        _check_scope(desk, message.schedule_id, None)
         return desk.once(lambda turn: accepted(_obey(desk, message, turn)))
     asked = asking.validated(StartBody, value)
+    _check_scope(desk, asked.schedule_id, asked.version)
     return desk.once(lambda turn: accepted(_start(desk, asked, turn)))
 
 
@@ -54,9 +59,13 @@ def get_run(desk: Desk) -> Answer:
     return Answer(body=run_shape(desk.run))
 
 
-def _start(desk: Desk, asked: StartBody, turn: Turn) -> RunHeader:
-    if not desk.principal.sees(asked.schedule_id):
-        raise no_schedule(asked.schedule_id, asked.version)
+def _check_scope(desk: Desk, schedule_id: str, version: int | None) -> None:
+    """Hide what is out of scope, before an answer that was kept for somebody else is told."""
+    if decide(OF_OPERATION["start_run"], desk.principal, schedule_id) is not Decision.ALLOW:
+        raise no_schedule(schedule_id, version)
+
+
+def _start(desk: Desk, asked: StartBody, turn: Turn) -> RunHeader | Waiting:
     request = StartRequest(
         actor=desk.principal.actor,
         parameters=asked.parameters,
@@ -69,7 +78,7 @@ def _start(desk: Desk, asked: StartBody, turn: Turn) -> RunHeader:
     return redoing.start(desk.ports, wanted, request)
 
 
-def _obey(desk: Desk, message: StartMessage, turn: Turn) -> RunHeader:
+def _obey(desk: Desk, message: StartMessage, turn: Turn) -> RunHeader | Waiting:
     if message.started_at is None:
         asked = StartBody(
             scheduleId=message.schedule_id,
@@ -79,8 +88,6 @@ def _obey(desk: Desk, message: StartMessage, turn: Turn) -> RunHeader:
         return _start(desk, asked, turn)
     if not message.restart:
         raise InvalidInputError.at("$.scheduleStatus", "is no order", allowed="RESTART, or a blank")
-    if not desk.principal.sees(message.schedule_id):
-        raise no_schedule(message.schedule_id, None)
     order = desk.order(Act.RESTART, message.reason, turn.at)
     run = run_id(message.schedule_id, message.started_at)
     return redoing.restart(desk.ports, run, order, again=turn.again)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from secrets import token_bytes
 from typing import TYPE_CHECKING
@@ -191,9 +192,11 @@ class _Telling:
 
     def poster(self) -> "Poster":
         if self._poster is None:
+            from chalicelib.services.listening import run_ended
             from chalicelib.services.posting import Poster
 
-            self._poster = Poster(self._ports, self._store, self._wake)
+            hear = partial(run_ended, self._ports)
+            self._poster = Poster(self._ports, self._store, self._wake, hear)
         return self._poster
 
     def _wake(self) -> None:

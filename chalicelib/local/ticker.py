@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from chalicelib.local.files import LocalFiles
 from chalicelib.local.sqlite_store import SqliteStore
@@ -27,7 +28,7 @@ class Ticker:
         self._ports = ports
         self._store = store
         self._files = files
-        self._poster = Poster(ports, store, lambda: None)
+        self._poster = Poster(ports, store, lambda: None, partial(listening.run_ended, ports))
         self._close = close
         self._has_looked = False
 

@@ -16,7 +16,6 @@ from chalicelib.core.notices import Letter, News, Words, letters
 from chalicelib.core.run import Run, RunHeader
 from chalicelib.notice_ports import Untold
 from chalicelib.ports import Ports
-from chalicelib.services import listening
 from chalicelib.services.finding import counts_of
 from chalicelib.services.overview import FAILED
 
@@ -51,11 +50,20 @@ def post_end(ports: Ports, header: RunHeader, later: timedelta = _NOW) -> list[L
 class Poster:
     """Posts what is seen of runs while they are driven; `wake` is called when there is something.
 
+    `hear` is told each end before it is posted: what waits for it starts.
+
     Ends are posted from what the store says is untold: whoever drives next makes good what the one
     before was cut off from.
     """
 
-    def __init__(self, ports: Ports, untold: Untold, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        untold: Untold,
+        wake: Callable[[], None],
+        hear: Callable[[RunHeader], object] = lambda _: None,
+    ) -> None:
+        self._hear = hear
         self._ports = ports
         self._untold = untold
         self._wake = wake
@@ -76,7 +84,7 @@ class Poster:
     def tell_ends(self) -> None:
         """Post the ends of runs that nobody was told of, and let what waits for them start."""
         for header in self._untold.untold(_AT_ONCE):
-            listening.run_ended(self._ports, header)
+            self._hear(header)
             self._after(post_end(self._ports, header))
             self._untold.told(header)
             self._told.pop(header.run_id, None)

@@ -12,6 +12,7 @@ from chalicelib.errors import NotFoundError
 from chalicelib.ports import Ports, StoredSchedule
 from chalicelib.services import operations, runs
 from chalicelib.services.operations import Selection
+from chalicelib.services.requesting import Waiting, ask
 from chalicelib.services.runs import StartRequest
 from chalicelib.services.shape_types import OperationShape
 from chalicelib.services.shapes import operation_shape, refusals_shape
@@ -25,14 +26,14 @@ class Wanted:
     version: int | None = None
 
 
-def start(ports: Ports, wanted: Wanted, request: StartRequest) -> RunHeader:
-    """Start a run, or give the one that the same request has started; see `runs.start`."""
+def start(ports: Ports, wanted: Wanted, request: StartRequest) -> RunHeader | Waiting:
+    """Start a run, or give the one that the same request has started; see `requesting.ask`."""
     before = runs.started_before(ports, wanted.schedule_id, request) if request.again else None
     if before is not None:
         ports.drivers.nudge(before)
         return before
     stored: StoredSchedule = ports.schedules.get_schedule(wanted.schedule_id, wanted.version)
-    return runs.start(ports, stored, request)
+    return ask(ports, stored, request)
 
 
 def restart(ports: Ports, run_id: str, order: Order, *, again: bool) -> RunHeader:

@@ -291,3 +291,12 @@ class CalendarShape(TypedDict):
     storedAt: str
     storedBy: str
     document: dict[str, Any]
+
+
+class WaitingShape(TypedDict):
+    """A start that waits: for its window, or for the end of the run before it."""
+
+    runId: str
+    scheduleId: str
+    waits: Literal[True]
+    notBefore: str

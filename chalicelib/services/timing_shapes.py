@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from chalicelib.core.naming import start_text
 from chalicelib.core.timing.agenda import Pause
 from chalicelib.ports import StoredCalendar
+from chalicelib.services.requesting import Waiting
 from chalicelib.services.shape_types import (
     CalendarShape,
     FireTimeShape,
     NextShape,
     PausedShape,
     PauseShape,
+    WaitingShape,
 )
 from chalicelib.services.triggers import Upcoming
 
@@ -34,6 +36,16 @@ def next_shape(schedule_id: str, pause: Pause | None, found: Sequence[Upcoming])
         "scheduleId": schedule_id,
         "paused": pause_shape(pause),
         "fireTimes": [fire_time_shape(each) for each in found],
+    }
+
+
+def waiting_shape(waiting: Waiting) -> WaitingShape:
+    """A start that waits."""
+    return {
+        "runId": waiting.run_id,
+        "scheduleId": waiting.run_id.partition("/")[0],
+        "waits": True,
+        "notBefore": start_text(waiting.not_before),
     }
 
 

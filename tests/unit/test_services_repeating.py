@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
+from chalicelib.core.naming import run_id
 from chalicelib.errors import BackendError, ConflictError, ContradictionError, NotFoundError
 from chalicelib.local.memory_requests import MemoryRequests
 from chalicelib.ports import Ports
@@ -168,7 +169,7 @@ def test_a_start_that_is_asked_again_gives_its_run() -> None:
     assert runs.started_before(ports, "nightly", replace(again, at=None)) is None
     assert len(ports.runs.find_headers()) == 2
     new = redoing.start(ports, wanted, replace(again, at=after(5)))  # cut off before it began
-    assert new.started_at == after(5)
+    assert new.run_id == run_id("nightly", after(5))
 
 
 def test_a_restart_and_a_cancel_that_are_asked_again_are_not_done_again() -> None:

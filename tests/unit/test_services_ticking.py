@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from chalicelib.core.lifecycle import RunStatus
+from chalicelib.core.notices import Letter
 from chalicelib.core.run import JobState, RunHeader
 from chalicelib.core.schedule import JobSpec
 from chalicelib.core.timing.calendar_document import load_calendar
 from chalicelib.errors import BackendError
+from chalicelib.local.memory_outbox import MemoryOutbox
 from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.ports import Ports
@@ -379,3 +381,62 @@ def test_what_a_version_planned_is_started_of_that_version(ports: Ports) -> None
     ticks(replace(ports, triggers=TappedTriggers(ports.triggers, meet)), TWO)
     assert [each.schedule_version for each in runs(ports)] == [1]
     assert ports.schedules.get_schedule("etl").version == 2
+
+
+# Telling
+
+
+class Jammed(MemoryOutbox):
+    """An outbox that takes nothing."""
+
+    def add(self, letter: Letter, next_at: datetime) -> bool:
+        del letter, next_at
+        raise BackendError("outbox", "add", "jammed", retryable=True)
+
+
+def told(ports: Ports) -> list[tuple[str, str]]:
+    """What people are told: the occasions and the reasons."""
+    posted = ports.outbox.pending(ports.clock() + DAY, 100)
+    return sorted((each.letter.kind, each.letter.message) for each in posted)
+
+
+NOTIFY = [{"on": ["missed", "overlapSkipped"], "log": True}]
+
+
+def test_people_are_told_of_starts_that_are_not_made_and_why(ports: Ports) -> None:
+    ports = replace(ports, outbox=MemoryOutbox())
+    put(ports, "etl", {**HOURLY, "catchUp": "none"}, notify=NOTIFY)
+    ticks(ports, START + 3 * HOUR + HOUR / 2)
+    put(ports, "etl", {**HOURLY, "overlap": "skip"}, notify=NOTIFY)
+    ticks(ports, START + 4 * HOUR, START + 5 * HOUR)
+    (missed, why), (skipped, overlap) = told(ports)
+    assert (missed, skipped) == ("missed", "overlapSkipped")
+    assert "nobody looked when it was due" in why
+    assert "so were 2 more since 2026-11-23 01:00 +0000" in why
+    assert "the run before it still goes on" in overlap
+
+
+def test_people_are_told_of_a_start_that_can_t_be_made_and_of_one_that_is_too_late() -> None:
+    queue = Picky(VirtualClock())
+    ports = replace(world(queue=queue), outbox=MemoryOutbox())
+    move(ports, START)
+    put(ports, "etl", {**HOURLY, "catchUp": "all", "deadline": 600}, notify=NOTIFY)
+    ticks(ports, START + HOUR, START + 2 * HOUR + HOUR / 2)
+    (_, late), (_, unmade) = sorted(told(ports), key=lambda each: "GPU" in each[1])
+    assert "its deadline had passed" in late
+    assert "it needs a GPU" in unmade
+
+
+def test_f37_people_who_can_t_be_told_keep_nothing_from_starting(ports: Ports) -> None:
+    ports = replace(ports, outbox=Jammed())
+    put(ports, "etl", HOURLY, {**HOURLY, "name": "late", "catchUp": "none"}, notify=NOTIFY)
+    assert ticks(ports, START + 2 * HOUR) == [Ticked(started=1, refused=3)]
+
+
+def test_a_trigger_whose_calendar_is_gone_is_logged(
+    ports: Ports, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(ports, "etl", {**HOURLY, "calendar": "gone"}, {**HOURLY, "name": "other"})
+    with caplog.at_level(logging.WARNING):
+        assert ticks(ports, START + HOUR) == [Ticked(started=1)]
+    assert "trigger hourly of etl does not fire" in caplog.text

@@ -5,7 +5,13 @@ from datetime import UTC, datetime
 from chalicelib.core.timing.agenda import Pause
 from chalicelib.core.timing.trigger import FireTime
 from chalicelib.ports import StoredCalendar
-from chalicelib.services.timing_shapes import calendar_shape, next_shape, paused_shape
+from chalicelib.services.requesting import Waiting
+from chalicelib.services.timing_shapes import (
+    calendar_shape,
+    next_shape,
+    paused_shape,
+    waiting_shape,
+)
 from chalicelib.services.triggers import Upcoming
 
 AT = datetime(2026, 11, 23, 1, tzinfo=UTC)
@@ -49,4 +55,13 @@ def test_a_calendar_is_told_with_its_document() -> None:
         "storedAt": "2026-11-23T01:00:00.000000Z",
         "storedBy": "ann",
         "document": {"name": "de"},
+    }
+
+
+def test_a_start_that_waits_tells_its_run_and_until_when() -> None:
+    assert waiting_shape(Waiting("etl/2026-11-23T00:00:00.000000Z", AT)) == {
+        "runId": "etl/2026-11-23T00:00:00.000000Z",
+        "scheduleId": "etl",
+        "waits": True,
+        "notBefore": "2026-11-23T01:00:00.000000Z",
     }

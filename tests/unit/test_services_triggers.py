@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.loading import load
 from chalicelib.core.timing.calendar_document import load_calendar
 from chalicelib.errors import ChangedError, ConflictError, NotFoundError
 from chalicelib.ports import Ports, StoredCalendar
@@ -26,6 +27,7 @@ from tests.unit.triggered import (
 )
 
 NIGHTLY = {"name": "nightly", "cron": "0 2 * * *"}
+JOBS = [{"jobName": "a", "command": ["true"]}]
 WORKDAYS = {"name": "workdays", "cron": "0 6 * * *", "calendar": "ours"}
 
 
@@ -290,3 +292,11 @@ def test_what_is_out_of_sight_is_not_previewed(ports: Ports) -> None:
         put(ports, name, NIGHTLY)
     found = triggers.preview(ports, START, START + DAY, 9, lambda name: name == "b")
     assert [each.schedule_id for each in found] == ["b"]
+
+
+def test_what_is_hardly_meant_is_warned_of(ports: Ports) -> None:
+    document = load({"scheduleId": "etl", "jobList": JOBS, "triggers": [WORKDAYS]})
+    (warning,) = triggers.warnings(ports, document)
+    assert "no such calendar" in warning.reason
+    calendar(ports)
+    assert triggers.warnings(ports, document) == []

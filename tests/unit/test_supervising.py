@@ -111,7 +111,10 @@ class Counting:
         self.is_closed = True
 
 
-def test_companions_step_while_the_engine_drives_and_are_closed_after_it() -> None:
+@pytest.mark.parametrize("is_driving", [True, False])
+def test_companions_step_whichever_engine_drives_and_are_closed_after_it(
+    *, is_driving: bool
+) -> None:
     made: list[Counting] = []
 
     def make() -> Counting:
@@ -119,17 +122,10 @@ def test_companions_step_while_the_engine_drives_and_are_closed_after_it() -> No
         return made[-1]
 
     driver = Turns()
-    driver.is_driving = True
+    driver.is_driving = is_driving
     stand(driver, lambda: bool(made) and made[0].stepped.is_set(), [make], lambda: AT, pause=0.001)
     assert (made[0].steps >= 2, made[0].is_closed) == (True, True)
     assert made[0].thread != threading.get_ident()
-
-
-def test_companions_do_nothing_while_another_engine_drives() -> None:
-    companion = Counting()
-    looks = iter([False] * 20 + [True])
-    stand(Turns(), looks.__next__, [lambda: companion], lambda: AT, pause=0.001)
-    assert (companion.steps, companion.is_closed) == (0, True)
 
 
 def test_a_companion_with_a_bug_ends_the_engine() -> None:

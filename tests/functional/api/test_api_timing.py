@@ -1,11 +1,12 @@
 """When schedules start by themselves, over HTTP."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
 
-from chalicelib.core.access import Role
+from chalicelib.core.access import Principal, Role
 from chalicelib.local.memory_queue import VirtualClock
 from chalicelib.services.ticking import tick
 from tests.functional.api.desks import HttpDesk, memory_desk
@@ -119,3 +120,51 @@ def test_a_calendar_that_schedules_go_by_stays(desk: HttpDesk) -> None:
     triggers = [{"cron": "0 2 * * *", "calendar": "ours"}]
     desk.put("/schedules/other", NIGHTLY | {"scheduleId": "other", "triggers": triggers}, 201)
     assert "other" in desk.delete("/calendars/ours", 409)["detail"]
+
+
+# Starts by HTTP
+
+
+def started(desk: HttpDesk, status: int = 202, **headers: str) -> Any:
+    return desk.post("/runs", {"scheduleId": "api"}, status, **headers)
+
+
+def by_http(desk: HttpDesk, **policies: Any) -> None:
+    triggers = [{"name": "http", "http": {}, **policies}]
+    desk.put("/schedules/api", NIGHTLY | {"scheduleId": "api", "triggers": triggers}, 201)
+
+
+def test_f16_without_a_key_a_schedule_that_forbids_overlap_is_started_once(desk: HttpDesk) -> None:
+    by_http(desk)
+    run = started(desk)
+    clock(desk).advance(1.0)
+    assert "still goes on" in started(desk, 409)["detail"]
+    assert [each["runId"] for each in desk.get("/runs")["runs"]] == [run["runId"]]
+
+
+def test_a_start_that_waits_is_told_with_the_address_that_its_run_will_have(
+    desk: HttpDesk,
+) -> None:
+    by_http(desk, overlap="queue")
+    first = started(desk)
+    clock(desk).advance(1.0)
+    waits = started(desk, Idempotency_Key="two")
+    assert waits["waits"] is True
+    assert started(desk, Idempotency_Key="two") == waits
+    desk.get(f"/runs/{waits['runId']}", 404)
+    desk.post(f"/runs/{first['runId']}/cancel", status=202)
+    assert len(desk.get("/runs")["runs"]) == 1
+
+
+def test_a_paused_schedule_is_not_started_by_http_either(desk: HttpDesk) -> None:
+    by_http(desk)
+    desk.post("/schedules/api/pause")
+    assert "paused by ada" in started(desk, 409)["detail"]
+
+
+def test_an_answer_that_was_kept_is_not_told_to_a_token_of_another_scope(desk: HttpDesk) -> None:
+    by_http(desk)
+    first = started(desk, Idempotency_Key="one")
+    assert started(desk, Idempotency_Key="one") == first
+    other = replace(desk, principal=Principal(actor="ada", role=Role.ADMIN, scopes=("other-",)))
+    assert started(other, 404, Idempotency_Key="one")["status"] == 404
