@@ -116,6 +116,7 @@ def told_of(made: Trigger, calendars: dict[str, Calendar] | None = None) -> list
     ("fields", "path", "said"),
     [
         ({"cron": "0 0 */20 * 1L"}, "cron", "does not fire within 50 years"),
+        ({"cron": "0 0 30 2 *"}, "cron", "does not fire within 50 years"),
         ({"cron": "cron(0 8 1 * ? 2025)"}, "cron", "does not fire within 50 years"),
         ({"at": "2025-01-01T00:00"}, "at", "is past"),
         ({"cron": "30 2 * * 1-5", "calendar": {"name": "off"}}, "calendar", "leaves no day"),

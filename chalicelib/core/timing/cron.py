@@ -109,9 +109,12 @@ _SIX_FIELDS = "minute, hour, day of month, month, day of week, year"
 def _five(fields: list[str], years: frozenset[int] | None) -> CronRule:
     # cronsim reads 5-5/2 as 5/2.
     fields = [_ONE_TO_ITSELF.sub(r"\1", field) for field in fields]
+    minute, hour, day, month, week_day = fields
     try:
-        # Without a zone it only reads the fields and says whether a day matches.
-        rule = CronSim(" ".join(fields), _ANY_DAY)
+        # Without a zone it only reads the fields and says whether a day matches. Days and months
+        # apart, for cronsim refuses 30 February: that is warned of (warnings), as it never fires.
+        rule = CronSim(f"{minute} {hour} {day} * {week_day}", _ANY_DAY)
+        months = CronSim(f"0 0 * {month} *", _ANY_DAY).months
     except (CronSimError, AssertionError) as error:
         reason = str(error).removeprefix("Bad ") or "day"
         raise CronError(f"its {reason} is not one that can be") from error
@@ -119,7 +122,7 @@ def _five(fields: list[str], years: frozenset[int] | None) -> CronRule:
     minutes = tuple(sorted(rule.minutes))
     return CronRule(
         minutes,
-        frozenset(rule.months),
+        frozenset(months),
         years,
         rule.match_day,
         tuple(time(hour, minute) for hour in hours for minute in minutes),
