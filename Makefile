@@ -72,6 +72,7 @@ rehearse: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m benchmarks.ticking
 
 # Long: what runs of 10 to 10,000 jobs cost on AWS, measured on the strict fake: docs/cost.md
 cost: $(VENV)/.installed-dev

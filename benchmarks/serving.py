@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.graphs import layered, write_document
-from benchmarks.run import RESULTS, ROOT, compile_all, place, program
+from benchmarks.results import write_section
+from benchmarks.run import ROOT, compile_all, place, program
 
 HEADING = "## The local server"
 CONNECTIONS = 8
@@ -205,15 +206,6 @@ def _target(words: str, best: float, median: float, least: float) -> str:
     return f"| {words} | {' | '.join(cells)} |"
 
 
-def write(section: str) -> None:
-    """Put the section into the page, in the place of the one before."""
-    page = RESULTS.read_text()
-    before, heading, rest = page.partition(HEADING)
-    following = re.search(r"^## ", rest, re.MULTILINE) if heading else None
-    after = rest[following.start() :] if following else ""
-    RESULTS.write_text(f"{before.rstrip()}\n\n{section}" + (f"\n{after}" if after else ""))
-
-
 def main() -> None:
     """Measure and write the section."""
     parser = argparse.ArgumentParser(description="Times the local server with wrk.")
@@ -230,7 +222,7 @@ def main() -> None:
     section = report(read, start)
     print(section)
     if not options.quick:
-        write(section)
+        write_section(HEADING, section)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What starts runs on time on one machine: a companion of the engine that stays."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from chalicelib.local.files import LocalFiles
@@ -11,6 +11,7 @@ from chalicelib.services import listening, triggers
 from chalicelib.services.posting import Poster
 from chalicelib.services.ticking import tick
 
+_LONGEST = timedelta(seconds=2)  # of one step: whoever ends us waits for its end
 _AT_ONCE = 1  # of the ends that nobody has heard of: whether there are any
 
 
@@ -34,14 +35,14 @@ class Ticker:
 
     def step(self, now: datetime) -> None:
         """Do what is due. Raises SchedulerError for what the next step may do better."""
-        del now  # the services ask the clock of their ports
         if not self._has_looked:
             triggers.follow_all(self._ports)
             self._has_looked = True
         if self._store.untold(_AT_ONCE):
             self._poster.tell_ends()
         listening.files_arrived(self._ports, self._files)
-        tick(self._ports)
+        until = now + _LONGEST
+        tick(self._ports, lambda: self._ports.clock() > until)
 
     def close(self) -> None:
         self._close()
