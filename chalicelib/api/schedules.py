@@ -17,6 +17,7 @@ from chalicelib.api.models import (
 from chalicelib.core.document import ScheduleDocument
 from chalicelib.core.drawing import draw, nodes_of_document
 from chalicelib.core.loading import read
+from chalicelib.core.secrecy import shown_document
 from chalicelib.errors import InvalidInputError
 from chalicelib.ports import StoredSchedule
 from chalicelib.services import schedules as keeping
@@ -47,7 +48,7 @@ def list_schedules(desk: Desk) -> Answer:
 def get_schedule(desk: Desk) -> Answer:
     """A version of a schedule with its document."""
     stored = desk.schedule(desk.query(VersionQuery).version)
-    body = {**schedule_shape(stored), "document": json.loads(stored.document)}
+    body = {**schedule_shape(stored), "document": shown_document(json.loads(stored.document))}
     return Answer(body=body, etag=_etag(stored))
 
 

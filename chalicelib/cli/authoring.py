@@ -68,11 +68,11 @@ def show(
     session: Session, schedule: Named, version: Version = None, document: AsDocument = False
 ) -> Exit:
     """Show a schedule: its jobs, what they wait for and what they run."""
-    from chalicelib.core.notice_rules import with_hosts_alone
+    from chalicelib.core.secrecy import shown_document
     from chalicelib.services.shapes import schedule_shape
 
     stored = session.edition.ports.schedules.get_schedule(schedule, version)
-    content = with_hosts_alone(json.loads(stored.document))
+    content = shown_document(json.loads(stored.document))
     if document:
         session.write_json(content)
         return Exit.DONE

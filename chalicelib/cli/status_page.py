@@ -20,6 +20,7 @@ from chalicelib.core.advising import Advice, advise_job, advise_run, words_about
 from chalicelib.core.facts import telling
 from chalicelib.core.lifecycle import STARTED, JobStatus, RunStatus
 from chalicelib.core.run import RunHeader
+from chalicelib.core.secrecy import hidden_values
 from chalicelib.core.wording import counted
 from chalicelib.errors import ExpiredError
 from chalicelib.ports import JobRecord
@@ -88,7 +89,9 @@ def _print_head(session: Session, seen: Overview, now: datetime, holder: str | N
         f"by {one_line(header.started_by) or 'unknown'}",
     )
     if header.parameters:
-        given = ", ".join(f"{name}={value}" for name, value in header.parameters.items())
+        given = ", ".join(
+            f"{name}={value}" for name, value in hidden_values(header.parameters).items()
+        )
         print_line(console, f"parameters: {one_line(given)}")
     if header.reason:
         print_line(console, one_line(header.reason))

@@ -12,6 +12,7 @@ from chalicelib.core.document import MAX_JOBS, ScheduleDocument
 from chalicelib.core.parameters import check_declarations
 from chalicelib.core.problems import describe, fields_at
 from chalicelib.core.reading import parse
+from chalicelib.core.secrecy import check_secrets, is_suspicious
 from chalicelib.core.soundness import unsound_parts
 from chalicelib.core.timing.trigger_checking import check_triggers
 from chalicelib.core.wording import Speller, quoted, shown
@@ -57,6 +58,8 @@ def _load_sound(value: object) -> ScheduleDocument:
     if model is not None:
         problems.extend(check_declarations(model.parameters or {}))
         problems.extend(check_triggers(model))
+        if is_suspicious(model.text):
+            problems.extend(check_secrets(document))
     if problems or model is None:
         named = (_with_job(problem, document) for problem in problems)
         raise InvalidInputError([replace(p, path=root + p.path.removeprefix("$")) for p in named])

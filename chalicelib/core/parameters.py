@@ -12,6 +12,7 @@ from typing import Any
 
 from chalicelib.core.document import Parameter, ParameterType
 from chalicelib.core.fields import as_text
+from chalicelib.core.secrecy import check_value
 from chalicelib.core.soundness import CONTROL
 from chalicelib.core.wording import Speller, json_path, quoted, shown
 from chalicelib.errors import InvalidInputError, Problem
@@ -45,6 +46,7 @@ def check(
     for name, parameter in declared.items():
         path = json_path(("parameters", name))
         if name in given:
+            problems.extend(check_value(path, given[name]))
             found = _read(parameter, given[name])
             if found is None or not _is_allowed(parameter, found):
                 problems.append(_misfit(path, parameter, given[name]))

@@ -9,6 +9,7 @@ from chalicelib.core.diffing import Difference, difference
 from chalicelib.core.document import ScheduleDocument
 from chalicelib.core.drawing import Measures, measure, nodes_of_document
 from chalicelib.core.resolving import check_unfilled
+from chalicelib.core.secrecy import shown_document
 from chalicelib.errors import ChangedError, ConflictError, NotFoundError
 from chalicelib.ports import Ports, StoredSchedule
 from chalicelib.services import triggers
@@ -120,7 +121,8 @@ def compare(ports: Ports, schedule_id: str, before: int | None, after: int | Non
     if before is None:
         before = max(1, after - 1)
     old, new = (ports.schedules.get_schedule(schedule_id, each) for each in (before, after))
-    found = difference(json.loads(old.document), json.loads(new.document))
+    shown = (shown_document(json.loads(each.document)) for each in (old, new))
+    found = difference(*shown)
     return Compared(schedule_id=schedule_id, before=before, after=after, difference=found)
 
 

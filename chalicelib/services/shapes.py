@@ -15,6 +15,7 @@ from chalicelib.core.operating import Operation
 from chalicelib.core.restarting import RestartPlan
 from chalicelib.core.run import Event, JobState, RunHeader
 from chalicelib.core.schedule import JobSpec
+from chalicelib.core.secrecy import hidden_values
 from chalicelib.core.timeline import Bar
 from chalicelib.ports import JobRecord, StoredSchedule
 from chalicelib.services.explanations import Explanation
@@ -54,7 +55,7 @@ def run_shape(header: RunHeader) -> RunShape:
         "cancelling": header.cancelling or None,
         "generation": header.generation,
         "scheduleVersion": header.schedule_version,
-        "parameters": dict(header.parameters),
+        "parameters": hidden_values(header.parameters),
         "startedBy": header.started_by,
         "reason": header.reason or None,
         "counts": _counts(header.counts),
