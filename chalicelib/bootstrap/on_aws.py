@@ -21,6 +21,7 @@ from chalicelib.aws.dynamo_tokens import DynamoTokens
 from chalicelib.aws.dynamo_triggers import DynamoTriggers
 from chalicelib.aws.dynamo_wakes import DynamoWakes
 from chalicelib.aws.executions import StepFunctionsExecutions
+from chalicelib.aws.metrics import LoggedMetrics
 from chalicelib.aws.names import Tables, archive_of, bucket_of
 from chalicelib.aws.notices import SnsNotices
 from chalicelib.aws.old_tables import OldTables
@@ -122,6 +123,7 @@ def wire(
         retention=runs,
         outbox=DynamoOutbox(clients, tables),
         webhooks=HttpWebhooks(SsmSecrets(clients, stage.name), clock, transport),
+        metrics=LoggedMetrics(stage.name, clock),
         keep=timedelta(days=stage.keep_days) if stage.keep_days else None,
         where=("--edition", AWS, "--stage", stage.name),
     )
