@@ -13,7 +13,7 @@ from chalice.app import Blueprint, Request, Response
 from pydantic import BaseModel
 
 from chalicelib.api import asking, problems
-from chalicelib.api.answering import Answer, sent, text_of
+from chalicelib.api.answering import Answer, is_behind_api_gateway, sent, text_of
 from chalicelib.api.problems import RefusedError
 from chalicelib.api.routes import OF_OPERATION, Route
 from chalicelib.bootstrap import served
@@ -27,6 +27,7 @@ from chalicelib.errors import InvalidInputError, SchedulerError
 from chalicelib.ports import Ports, StoredSchedule
 from chalicelib.services.repeating import Claim, Reply, Turn, once
 from chalicelib.services.served import Served
+from chalicelib.services.tokens import note_use
 from chalicelib.store_words import no_run, no_schedule
 
 M = TypeVar("M", bound=BaseModel)
@@ -170,6 +171,9 @@ def _admit(request: Request, route: Route, path: Mapping[str, str]) -> Desk:
     if route.role is None:
         return Desk(request, _NOBODY, plain)
     principal = _principal(request)
+    if is_behind_api_gateway(request):  # elsewhere whoever has recognised the token notes it
+        edition = served()
+        note_use(edition.access.tokens, principal, edition.access.clock())
     if principal.role < route.role:
         told = f"This needs the role {route.role.word}; {principal.actor} is {principal.role.word}."
         raise RefusedError(HTTPStatus.FORBIDDEN, told)
