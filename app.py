@@ -1,8 +1,8 @@
 """Everything that AWS can call, and where it goes: a table of contents, no logic.
 
-The first six are the states of stepfunctions/batch-scheduler.asl.json; the next three are told by
-EventBridge; one looks after runs that nobody drives. The routes of the HTTP API are in
-chalicelib/api/routes.py, and the authorizer stands before all of them but one.
+The first six are the states of stepfunctions/batch-scheduler.asl.json; the next four are told by
+EventBridge; one looks after runs that nobody drives, one starts what is due. The routes of the HTTP
+API are in chalicelib/api/routes.py, and the authorizer stands before all of them but one.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from chalicelib.api.registering import register
 from chalicelib.bootstrap import access_ports, driving_ports
 from chalicelib.core.messages import parse_message
 from chalicelib.core.naming import parse_start
-from chalicelib.services import arrivals, reconciling, steps, uploading
+from chalicelib.services import arrivals, reconciling, steps, ticking, uploading
 from chalicelib.services.steps import Leg
 
 Json = dict[str, Any]
@@ -103,12 +103,26 @@ def schedule_uploaded(event: CloudWatchEvent) -> None:
     arrivals.schedule_uploaded(driving_ports(), event.detail)
 
 
+@app.lambda_function()
+def object_arrived(event: Json, context: Any) -> Json:
+    """Start what waits for an object of S3; the rule is in cloudformation/functions.yaml."""
+    return {"told": arrivals.object_arrived(driving_ports(), event["detail"], event["time"])}
+
+
 @app.schedule(Rate(5, unit=Rate.MINUTES))
 def reconcile(event: CloudWatchEvent) -> Json:
     """Make good what was lost: runs that nobody drives, ended runs that are not archived."""
     context: Any = event.context  # which Chalice calls a mapping, and Lambda gives as an object
     remaining = context.get_remaining_time_in_millis
     return {"found": reconciling.reconcile(driving_ports(), remaining)}
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES))
+def tick(event: CloudWatchEvent) -> Json:
+    """Start the runs that are due."""
+    context: Any = event.context
+    remaining = context.get_remaining_time_in_millis
+    return ticking.tick_in_time(driving_ports(), remaining).to_json()
 
 
 @app.authorizer(name="authorize", ttl_seconds=authorizing.TTL_SECONDS)

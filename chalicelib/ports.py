@@ -506,6 +506,20 @@ class Uploads(Protocol):
         """The newest version. Raises NotFoundError, and InvalidInputError for one too large."""
 
 
+class Metrics(Protocol):
+    """What is counted for whoever watches a stage."""
+
+    def count(self, counts: Mapping[str, int]) -> None:
+        """Add to these; nothing of it is read by the scheduler."""
+
+
+class NoMetrics:
+    """Where nobody watches."""
+
+    def count(self, counts: Mapping[str, int]) -> None:
+        """Forget it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrivingPorts(Ports):
     """What the handlers of a driver outside the process touch besides."""
@@ -518,3 +532,4 @@ class DrivingPorts(Ports):
     retention: Retention
     keep: timedelta | None  # from the archiving of a run until its details expire; None: for ever
     webhooks: Webhooks = field(default_factory=NoWebhooks)
+    metrics: Metrics = field(default_factory=NoMetrics)

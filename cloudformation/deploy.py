@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -102,21 +102,19 @@ class Deployer:
 
     def _companions(self) -> list[Wanted]:
         """What is there before the functions."""
-        first, second = rendering.companion(), rendering.state()
-        given = self.stage.parameters
-        shared = {name: given[name] for name in second["Parameters"] if name in given}
         return [
-            self._wanted(self.stage.stack, rendering.body(first), given),
-            self._wanted(self.stage.state_stack, rendering.body(second), shared),
+            self._wanted(self.stage.stack, rendering.companion()),
+            self._wanted(self.stage.state_stack, rendering.state()),
         ]
 
     def _functions(self) -> Wanted:
-        body = rendering.body(rendering.load(rendering.FUNCTIONS_TEMPLATE))
-        return self._wanted(self.stage.functions_stack, body, {})
+        template = rendering.load(rendering.FUNCTIONS_TEMPLATE)
+        return self._wanted(self.stage.functions_stack, template)
 
-    def _wanted(self, name: str, body: str, parameters: Any) -> Wanted:
+    def _wanted(self, name: str, template: Mapping[str, Any]) -> Wanted:
+        given = rendering.parameters_of(self.stage, template)
         tags = {"BatchSchedulerStage": self.stage.name}
-        return Wanted(name, body, {**parameters, "Stage": self.stage.name}, tags)
+        return Wanted(name, rendering.body(template), given, tags)
 
     def _bring(self, wanted: Wanted) -> None:
         say(f"Stack {wanted.name}:")
@@ -164,11 +162,11 @@ def package(stage: Stage, target: Path) -> None:
         _write_json(merge, rendering.merge_template(stage))
         chalice("package", "--stage", stage.name, "--merge-template", str(merge), str(target))
     rewrite_zip(target / "deployment.zip")
-    (target / "companion.json").write_text(rendering.body(rendering.companion()), "utf-8")
-    state = rendering.state()
-    (target / "state.json").write_text(rendering.body(state), "utf-8")
-    _write_json(target / "parameters.json", rendering.parameters(stage))
-    _write_json(target / "state-parameters.json", rendering.parameters(stage, state))
+    first, second = rendering.companion(), rendering.state()
+    (target / "companion.json").write_text(rendering.body(first), "utf-8")
+    (target / "state.json").write_text(rendering.body(second), "utf-8")
+    _write_json(target / "parameters.json", rendering.parameters(stage, first))
+    _write_json(target / "state-parameters.json", rendering.parameters(stage, second))
     say(
         f"In {target}: companion.json with parameters.json and state.json with"
         " state-parameters.json first, then sam.json with deployment.zip"

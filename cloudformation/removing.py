@@ -6,7 +6,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError  # noqa: TID251 - deploys, and is not deployed
 
-from cloudformation.rendering import POLICIES, Place, Stage
+from cloudformation import rendering
+from cloudformation.rendering import Place, Stage
 
 _TABLES = (
     "BatchSchedules",
@@ -23,11 +24,16 @@ Say = Callable[[str], None]
 def remove_functions(session: Any, stage: Stage, say: Say) -> None:
     """Remove what Chalice made for the stage, by the names that it gives."""
     events, functions, iam = (session.client(name) for name in ("events", "lambda", "iam"))
-    for function in sorted(path.stem for path in POLICIES.glob("*.json")):
-        name = f"{stage.stack}-{function}"
-        _remove(f"rule {name}-event", partial(_remove_rule, events, f"{name}-event"), say)
+    for function in rendering.functions():
+        rule, role, name = f"{stage.stack}-{function}-event", *names_of(stage, function)
+        _remove(f"rule {rule}", partial(_remove_rule, events, rule), say)
         _remove(f"function {name}", partial(functions.delete_function, FunctionName=name), say)
-        _remove(f"role {name}", partial(_remove_role, iam, name), say)
+        _remove(f"role {role}", partial(_remove_role, iam, role), say)
+
+
+def names_of(stage: Stage, function: str) -> tuple[str, str]:
+    """The names of a function's role and of the function, which differ for the HTTP API's."""
+    return f"{stage.stack}-{function}", stage.function(function)
 
 
 def remove_data(session: Any, stage: Stage, place: Place, say: Say) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from chalicelib.api.gateway import additions
+
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATE = PROJECT / "cloudformation" / "template.yaml"
 STATE_TEMPLATE = PROJECT / "cloudformation" / "state.yaml"
@@ -25,9 +27,16 @@ _RULES = {
     "execution_ended": ("EventBridgeRule", "RuleName"),
     "schedule_uploaded": ("EventBridgeRule", "RuleName"),
     "reconcile": ("Schedule", "Name"),
+    "tick": ("Schedule", "Name"),
 }
 
+# The name that Chalice has for the function behind all routes, and its logical id.
+API_HANDLER = "api_handler"
+_API_LOGICAL_ID = "APIHandler"
+
 _OWN_ARN = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:%s"
+# What names of the functions' stack have after the logical id of their function.
+_OF_FUNCTION = re.compile(r"(Failures|Rule|Permission)$")
 _NAME = re.compile(r"\$\{([A-Za-z:]+)\}")
 
 
@@ -69,6 +78,10 @@ class Stage:
     @property
     def functions_stack(self) -> str:
         return f"{self.stack}-functions"
+
+    def function(self, name: str) -> str:
+        """The name that a function has on AWS, as Chalice gives it."""
+        return self.stack if name == API_HANDLER else f"{self.stack}-{name}"
 
     def listed(self, parameter: str) -> list[str]:
         return [
@@ -183,21 +196,23 @@ def policies(stage: Stage, place: Place | None) -> dict[str, dict[str, Any]]:
     }
 
 
-def parameters(stage: Stage, template: Mapping[str, Any] | None = None) -> list[dict[str, str]]:
-    """The parameters of a template, as `aws cloudformation deploy` takes them from a file.
-
-    None takes those of the companion, which knows all that a stage may be given.
-    """
+def parameters_of(stage: Stage, template: Mapping[str, Any]) -> dict[str, str]:
+    """Those of the stage's parameters that a template has."""
     given = {**stage.parameters, "Stage": stage.name}
-    taken = given.keys() & template["Parameters"].keys() if template else given
-    return [{"ParameterKey": key, "ParameterValue": given[key]} for key in sorted(taken)]
+    return {name: given[name] for name in sorted(given.keys() & template["Parameters"].keys())}
+
+
+def parameters(stage: Stage, template: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The same as `aws cloudformation deploy` takes them from a file."""
+    given = parameters_of(stage, template)
+    return [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()]
 
 
 def merge_template(stage: Stage) -> dict[str, Any]:
-    """What `chalice package` can't say: fixed names, and where failed events go."""
-    resources: dict[str, Any] = {}
-    for function in sorted(path.stem for path in POLICIES.glob("*.json")):
-        name = f"{stage.stack}-{function}"
+    """What `chalice package` can't say: fixed names, where failed events go, what the API adds."""
+    resources: dict[str, Any] = {"RestAPI": {"Properties": {"DefinitionBody": additions()}}}
+    for function in functions():
+        name = stage.function(function)
         events = {}
         if function in _RULES:
             kind, member = _RULES[function]
@@ -205,15 +220,41 @@ def merge_template(stage: Stage) -> dict[str, Any]:
             rule = {"Type": kind, "Properties": {member: f"{name}-event"}}
             events = {"Events": {f"{logical_id(function)}Event": rule}}
         resources[logical_id(function)] = {"Properties": {"FunctionName": name, **events}}
+    return {"Resources": {**resources, **_after_functions(stage)}}
+
+
+def _after_functions(stage: Stage) -> dict[str, Any]:
+    """The resources of the functions' stack, for a template in which the functions are as well."""
+    buckets = stage.listed("FileBuckets")
+    made = {}
     for name, resource in load(FUNCTIONS_TEMPLATE)["Resources"].items():
-        resources[name] = _filled(resource, {"Stage": stage.name}) | {
-            "DependsOn": name.removesuffix("Failures")
-        }
-    return {"Resources": resources}
+        if resource.pop("Condition", "") and not buckets:
+            continue
+        filled = _filled(_listing(resource, buckets), {"Stage": stage.name})
+        made[name] = filled | {"DependsOn": _OF_FUNCTION.sub("", name)}
+    return made
+
+
+def _listing(value: Any, buckets: list[str]) -> Any:
+    """With the buckets themselves where the template names its parameter."""
+    match value:
+        case {"Ref": "FileBuckets"}:
+            return buckets
+        case dict():
+            return {key: _listing(item, buckets) for key, item in value.items()}
+        case _:
+            return value
+
+
+def functions() -> list[str]:
+    """Every function that has a policy, which is every function."""
+    return sorted(path.stem for path in POLICIES.glob("*.json"))
 
 
 def logical_id(function: str) -> str:
     """The logical id that Chalice gives a function."""
+    if function == API_HANDLER:
+        return _API_LOGICAL_ID
     return "".join(part.title() for part in function.split("_"))
 
 

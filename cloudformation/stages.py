@@ -67,7 +67,7 @@ def _check(parameters: dict[str, str]) -> None:
     known = _known()
     for name, value in parameters.items():
         if name not in known:
-            raise DeployError(f"{where}: there is no parameter {name!r} in template.yaml.")
+            raise DeployError(f"{where}: there is no parameter {name!r} in our templates.")
         wrong = _objection(known[name], value)
         if wrong:
             raise DeployError(f"{where}: {name} can't be {value!r}; {wrong}.")
@@ -75,7 +75,13 @@ def _check(parameters: dict[str, str]) -> None:
 
 @cache
 def _known() -> dict[str, Any]:
-    return dict(rendering.load(rendering.TEMPLATE)["Parameters"])
+    """The parameters of all templates; what several have is the same in each."""
+    templates = (rendering.FUNCTIONS_TEMPLATE, rendering.STATE_TEMPLATE, rendering.TEMPLATE)
+    return {
+        name: parameter
+        for path in templates
+        for name, parameter in rendering.load(path)["Parameters"].items()
+    }
 
 
 def _objection(parameter: dict[str, Any], value: str) -> str:

@@ -89,11 +89,14 @@ def _is_known(given: str, etag: str) -> bool:
     return "*" in tags or etag.removeprefix("W/") in tags
 
 
+def is_behind_api_gateway(request: Request) -> bool:
+    """Whether AWS's own gateway has sent it: only its contexts have the id of an API."""
+    return "apiId" in request.context
+
+
 def _may_compress(request: Request) -> bool:
-    # API Gateway compresses by itself (minimumCompressionSize), and its own are the only contexts
-    # with the id of an API.
-    if "apiId" in request.context:
-        return False
+    if is_behind_api_gateway(request):
+        return False  # it compresses by itself (minimumCompressionSize)
     accepted = request.headers.get("accept-encoding", "").lower().replace(" ", "").split(",")
     return "gzip" in accepted or any(
         each.startswith("gzip;") and not each.endswith(("q=0", "q=0.0")) for each in accepted

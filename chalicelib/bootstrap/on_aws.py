@@ -21,6 +21,7 @@ from chalicelib.aws.dynamo_tokens import DynamoTokens
 from chalicelib.aws.dynamo_triggers import DynamoTriggers
 from chalicelib.aws.dynamo_wakes import DynamoWakes
 from chalicelib.aws.executions import StepFunctionsExecutions
+from chalicelib.aws.metrics import LoggedMetrics
 from chalicelib.aws.names import Tables, archive_of, bucket_of
 from chalicelib.aws.notices import SnsNotices
 from chalicelib.aws.old_tables import OldTables
@@ -122,20 +123,23 @@ def wire(
         retention=runs,
         outbox=DynamoOutbox(clients, tables),
         webhooks=HttpWebhooks(SsmSecrets(clients, stage.name), clock, transport),
+        metrics=LoggedMetrics(stage.name, clock),
         keep=timedelta(days=stage.keep_days) if stage.keep_days else None,
         where=("--edition", AWS, "--stage", stage.name),
     )
 
 
-def stage_access(settings: Settings, factory: ClientFactory | None = None) -> AccessPorts:
+def stage_access(
+    settings: Settings, factory: ClientFactory | None = None, timing: Timing | None = None
+) -> AccessPorts:
     """The tokens of a stage. Asks AWS nothing yet. Raises BackendError."""
     stage = settings.stage
     clients = Clients(factory or session_of(stage.region, stage.profile))
-    return _access(stage, clients)
+    return _access(stage, clients, timing or Timing())
 
 
-def _access(stage: Stage, clients: Clients) -> AccessPorts:
-    return AccessPorts(tokens=DynamoTokens(clients, Tables(stage.name)), clock=SystemClock())
+def _access(stage: Stage, clients: Clients, timing: Timing) -> AccessPorts:
+    return AccessPorts(tokens=DynamoTokens(clients, Tables(stage.name)), clock=timing.clock)
 
 
 def account_of(clients: Clients) -> Account:
@@ -151,10 +155,16 @@ def account_of(clients: Clients) -> Account:
 class AwsEdition:
     """A stage as a person's program works with it: the state machine drives, we look on."""
 
-    def __init__(self, settings: Settings, factory: ClientFactory | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        factory: ClientFactory | None = None,
+        timing: Timing | None = None,
+    ) -> None:
         """Ask AWS nothing until it is needed. Raises BackendError for a profile there is not."""
         stage = settings.stage
         self._settings = settings
+        self._timing = timing or Timing()
         self._clients = Clients(factory or session_of(stage.region, stage.profile))
         self.logs: JobLogs = BatchLogs(self._clients)
         self.requests: Requests = DynamoRequests(self._clients, Tables(stage.name))
@@ -162,7 +172,7 @@ class AwsEdition:
 
     @cached_property
     def ports(self) -> DrivingPorts:
-        return wire(self._settings.stage, self._clients, self._account, Timing())
+        return wire(self._settings.stage, self._clients, self._account, self._timing)
 
     def chance(self, count: int) -> bytes:
         """So many bytes that nobody can know."""
@@ -170,7 +180,7 @@ class AwsEdition:
 
     @cached_property
     def access(self) -> AccessPorts:
-        return _access(self._settings.stage, self._clients)
+        return _access(self._settings.stage, self._clients, self._timing)
 
     @property
     def actor(self) -> str:

@@ -5,8 +5,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.core.naming import parse_start
 from chalicelib.ports import DrivingPorts, StoredSchedule
-from chalicelib.services import driving, uploading
+from chalicelib.services import driving, listening, uploading
 
 logger = logging.getLogger(__name__)
 
@@ -61,3 +62,30 @@ def schedule_uploaded(ports: DrivingPorts, detail: Mapping[str, Any]) -> StoredS
         logger.info("not a schedule: %s", json.dumps(key))
         return None
     return uploading.take_upload(ports, key)
+
+
+def object_arrived(ports: DrivingPorts, detail: Mapping[str, Any], time: str) -> int:
+    """Decide on the runs that wait for an object; how many schedules listen to its bucket.
+
+    `detail` is that of S3's "Object Created", `time` the event's. However often, late and in
+    whatever order events come: each version of an object is one arrival.
+    """
+    file = detail.get("object")
+    bucket, key = _member(detail.get("bucket"), "name"), _member(file, "key")
+    if not isinstance(bucket, str) or not isinstance(key, str):
+        logger.info("no object: %s", json.dumps(detail)[:200])
+        return 0
+    arrived = listening.ArrivedObject(bucket, key, _version(file), parse_start(time))
+    return len(listening.object_arrived(ports, arrived))
+
+
+def _version(file: Any) -> str:
+    """What tells this arrival from others of the same key.
+
+    Without versions, or while they are suspended, that is the sequencer, which every event of a key
+    has (S3 guide, "EventBridge event message structure"), with the tag of the content.
+    """
+    version = _member(file, "version-id")
+    if isinstance(version, str) and version not in ("", "null"):
+        return version
+    return f"{_member(file, 'etag')} {_member(file, 'sequencer')}"

@@ -4,10 +4,10 @@ An event may come late, twice or out of order: its run has the same start each t
 decided about it lately is remembered.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.naming import start_text
@@ -22,9 +22,12 @@ from chalicelib.core.timing.fire_parameters import (
 from chalicelib.core.timing.run_starts import event_start
 from chalicelib.core.timing.trigger import OnFile, OnRun, RunResult, Trigger
 from chalicelib.core.timing.waiting import ready_at
+from chalicelib.errors import InvalidInputError, NotFoundError, SchedulerError
 from chalicelib.ports import ON_RUN, Files, Ports
-from chalicelib.services import agendas
+from chalicelib.services import agendas, announcing
 from chalicelib.services.starting import Asked, Decided, actor_of, settle
+
+logger = logging.getLogger(__name__)
 
 _ENDS = {
     RunResult.SUCCEEDED: (RunStatus.SUCCEEDED,),
@@ -128,14 +131,37 @@ def _paths(triggers: Iterable[Trigger]) -> Iterable[tuple[Trigger, str]]:
 def _told(
     ports: Ports, event: str, is_meant: Callable[[Trigger], bool], occurrence: _Occurrence
 ) -> list[Decided]:
-    """Decide about the starts that an occurrence means, for each schedule that listens."""
+    """Decide about the starts that an occurrence means, for each schedule that listens.
+
+    One that can't be decided about keeps no other from it; then what it failed with is raised.
+    """
 
     def ask(agenda: Agenda) -> Asked:
         meant = [each for each in agenda.triggers if each.enabled and is_meant(each)]
-        planned = partial(_planned, ports, agenda.schedule_id, occurrence=occurrence)
-        return Asked(agenda, [planned(each) for each in meant])
+        starts = [_plan(ports, agenda.schedule_id, each, occurrence) for each in meant]
+        return Asked(agenda, [each for each in starts if each])
 
-    return [settle(ports, each, ask) for each in ports.triggers.listeners(event)]
+    decided, failed = [], list[SchedulerError]()
+    for schedule_id in ports.triggers.listeners(event):
+        try:
+            decided.append(settle(ports, schedule_id, ask))
+        except SchedulerError as error:
+            logger.warning("%s can't be told of %s: %s", schedule_id, occurrence.reason, error)
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return decided
+
+
+def _plan(
+    ports: Ports, schedule_id: str, trigger: Trigger, occurrence: _Occurrence
+) -> PlannedStart | None:
+    """None, and people are told, for a start whose parameters can't be reckoned, now or later."""
+    try:
+        return _planned(ports, schedule_id, trigger, occurrence)
+    except (InvalidInputError, NotFoundError) as error:
+        announcing.tell_missed(ports, schedule_id, trigger.name, occurrence.at, str(error))
+        return None
 
 
 def _planned(

@@ -14,7 +14,7 @@ from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.run import RunHeader
 from chalicelib.errors import BackendError, ConflictError, SchedulerError
 from chalicelib.ports import DrivingPorts
-from chalicelib.services import announcing, archiving, delivering, driving
+from chalicelib.services import announcing, archiving, delivering, driving, listening
 from chalicelib.services.steps import Remaining
 
 logger = logging.getLogger(__name__)
@@ -134,12 +134,14 @@ def _put_away(ports: DrivingPorts, header: RunHeader) -> str:
 
 
 def _is_told(ports: DrivingPorts, header: RunHeader) -> bool:
-    """Tell of the end while that is news; False if it can't be told now."""
+    """Tell people, and what waits for it, of the end while that is news; False if it can't be."""
     if header.ended_at is None or ports.clock() - header.ended_at >= _NEWS:
         return True
-    try:
-        announcing.tell_end(ports, header)
-    except BackendError as error:
-        logger.warning("can't tell of the end of %s: %s", header.run_id, error)
-        return False
-    return True
+    is_told = True
+    for tell in (listening.run_ended, announcing.tell_end):
+        try:
+            tell(ports, header)
+        except SchedulerError as error:
+            logger.warning("can't tell of the end of %s: %s", header.run_id, error)
+            is_told = False
+    return is_told

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 KEPT_FOR = timedelta(hours=24)
 _TRIES = 3
-_LONGEST = timedelta(seconds=90)  # that one request is worked on: a function has 60 s
+LONGEST = timedelta(seconds=90)  # that one request is worked on: a function has 30 s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ def once(requests: Requests, claim: Claim, act: Callable[[Turn], Reply]) -> Repl
 
 
 def _taken_up(claim: Claim, found: RequestRecord | None) -> RequestRecord:
-    until = claim.now + _LONGEST
+    until = claim.now + LONGEST
     if found is not None:
         return replace(found, version=found.version + 1, until=until)
     return RequestRecord(

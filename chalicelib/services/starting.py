@@ -56,11 +56,15 @@ class Unmade:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What was written down: the agenda with its planned starts, and those that are refused."""
+    """What was written down: the agenda with its planned starts, and those that are refused.
+
+    `in_the_way` is a run that has to make room for a start that waits; empty for none.
+    """
 
     agenda: Agenda
     stored: StoredTriggers | None = None
     refused: Sequence[Refused] = ()
+    in_the_way: str = ""
 
 
 @dataclass(slots=True)
@@ -84,8 +88,9 @@ class Asked:
 def settle(ports: Ports, schedule_id: str, ask: Callable[[Agenda], Asked]) -> Decided:
     """Decide about starts of a schedule, again for as long as others decide meanwhile.
 
-    Of a paused schedule nothing starts. What may go now is made by whoever calls `make`, which
-    every tick does.
+    Of a paused schedule nothing starts. What may go now is made, and what is in its way cancelled,
+    by whoever calls `make`, which every tick does: whoever only tells of an event needs no right
+    to either.
     """
     for tries_left in reversed(range(_TRIES)):
         stored = ports.triggers.get_triggers(schedule_id)
@@ -110,7 +115,7 @@ def decide(
     starts: Sequence[PlannedStart],
     next_fire: datetime | None,
 ) -> Decided:
-    """Let starts in, and write that down; a run that has to make room for them is cancelled.
+    """Let starts in, and write that down.
 
     `agenda` is what is to be written of it besides. Raises ConflictError, with nothing done, if
     somebody else has decided since `stored` was read.
@@ -120,14 +125,18 @@ def decide(
     admission = admit(agenda, starts, busy=bool(busy), now=ports.clock())
     stored = agendas.save(ports, stored, admission.agenda, next_fire)
     _tell(ports, admission)
-    if admission.cancels:
-        _cancel(ports, busy, admission.agenda)
-    return Decided(admission.agenda, stored, admission.refused)
+    in_the_way = busy if admission.cancels else ""
+    return Decided(admission.agenda, stored, admission.refused, in_the_way)
 
 
 def make(ports: Ports, decided: Decided, next_fire: datetime | None) -> Made:
-    """Make the runs of all planned starts, or find those that were made of them before."""
+    """Make the runs of all planned starts, or find those that were made of them before.
+
+    A run that has to make room is cancelled.
+    """
     result = Made(decided.agenda)
+    if decided.in_the_way:
+        _cancel(ports, decided.in_the_way, decided.agenda)
     for start in decided.agenda.planned:
         _make_one(ports, start, result)
     if result.agenda is not decided.agenda:

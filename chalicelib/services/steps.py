@@ -19,9 +19,18 @@ from chalicelib.core.messages import StartMessage
 from chalicelib.core.naming import run_id
 from chalicelib.core.operating import Order, words
 from chalicelib.core.run import Run, RunHeader
-from chalicelib.errors import BackendError, ConflictError, InvalidInputError
+from chalicelib.errors import BackendError, ConflictError, InvalidInputError, SchedulerError
 from chalicelib.ports import DrivingPorts
-from chalicelib.services import announcing, archiving, dispatch, driving, operations, posting, runs
+from chalicelib.services import (
+    announcing,
+    archiving,
+    dispatch,
+    driving,
+    listening,
+    operations,
+    posting,
+    runs,
+)
 from chalicelib.services.turn import AT_ONCE, Driven, advance, poll
 
 logger = logging.getLogger(__name__)
@@ -183,19 +192,22 @@ def notify(
 ) -> Leg:
     """Tell of the end of the run, and archive it; with an `error`, tell of the end of its driver.
 
-    The second leaves the run to another driver, which `reconcile` finds.
+    First of all those schedules hear of the end that wait for it. The second leaves the run to
+    another driver, which `reconcile` finds.
     """
     header, is_late = ports.runs.get_header(leg.run_id), _lateness(remaining)
     if error is not None:
         _give_up(ports, header, leg.driver, error, is_late)
     elif header.status is not RunStatus.RUNNING and header.generation == leg.generation:
+        is_heard = _is_heard(ports, header)
         try:
             announcing.tell_end(ports, header, is_late)
         except BackendError:
             # No reason to lose the history. Unsealed: `reconcile` tells people if nobody else does.
             _or_later(archiving.archive, ports, header)
             raise
-        _or_later(archiving.put_away, ports, header)
+        # Unsealed, `reconcile` lets it be heard of.
+        _or_later(archiving.put_away if is_heard else archiving.archive, ports, header)
     # A restart meanwhile does not change how this leg's generation ended.
     status = header.status if header.generation == leg.generation else leg.status
     return replace(leg, status=status, next=Next.END)
@@ -228,6 +240,16 @@ def _told_by(error: Mapping[str, Any]) -> str:
     except ValueError:
         return cause
     return str(told["errorMessage"]) if isinstance(told, dict) and "errorMessage" in told else cause
+
+
+def _is_heard(ports: DrivingPorts, header: RunHeader) -> bool:
+    """Let what waits for the end decide on its starts; False if that has to be done again."""
+    try:
+        listening.run_ended(ports, header)
+    except SchedulerError as error:
+        logger.warning("not all that waits for %s has heard of its end: %s", header.run_id, error)
+        return False
+    return True
 
 
 def _or_later(

@@ -4,8 +4,8 @@ A tick may be doubled, cut off anywhere, late or lost: the next one does what is
 """
 
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 
 from chalicelib.core.timing.agenda import PlannedStart
@@ -19,7 +19,7 @@ from chalicelib.errors import (
     NotFoundError,
     SchedulerError,
 )
-from chalicelib.ports import Ports, StoredTriggers
+from chalicelib.ports import DrivingPorts, Ports, StoredTriggers
 from chalicelib.services import agendas, announcing, starting, triggers
 from chalicelib.services.dispatch import IsLate, in_no_hurry
 from chalicelib.services.starting import Unmade, actor_of
@@ -31,6 +31,7 @@ _WHY = {
     MissReason.CATCH_UP: "nobody looked when it was due, and catchUp does not make up for it",
 }
 _AT_ONCE = 10_000  # schedules that one look finds due
+_LEAVE = 60_000  # ms before its end in which a function begins nothing new
 
 
 @dataclass(slots=True)
@@ -40,6 +41,18 @@ class Ticked:
     started: int = 0
     refused: int = 0
     broken: int = 0
+
+    def to_json(self) -> dict[str, int]:
+        return asdict(self)
+
+
+def tick_in_time(ports: DrivingPorts, remaining: Callable[[], int]) -> Ticked:
+    """Tick for as long as there is time, in milliseconds, and count what was done."""
+    ticked = tick(ports, lambda: remaining() < _LEAVE)
+    counts = {f"Ticks{name.title()}": count for name, count in ticked.to_json().items() if count}
+    if counts:
+        ports.metrics.count(counts)
+    return ticked
 
 
 def tick(ports: Ports, is_late: IsLate = in_no_hurry) -> Ticked:
@@ -83,6 +96,8 @@ def _look_at(ports: Ports, stored: StoredTriggers, ticked: Ticked) -> None:
         + len(made.unmade)
         + len(unmade)
     )
+    for each in made.postponed:
+        logger.warning("%s is tried again: %s", each.start.started_at, each.error)
     ticked.broken += bool(made.postponed)
 
 

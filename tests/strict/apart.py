@@ -5,14 +5,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
-from chalicelib.ports import DrivingPorts
+from chalicelib.bootstrap import serving
 from tests.strict import resources, wire
 from tests.strict.function_process import Use
-from tests.strict.stage import Context, Json, Setup, StrictStage
+from tests.strict.stage import Context, Given, Json, Setup, StrictStage
 
 _ROOT = Path(__file__).parents[2]
 
@@ -77,14 +78,14 @@ class ApartStage(StrictStage):
             child.close()
 
     @contextmanager
-    def _process_of(self, function: str) -> Iterator[DrivingPorts]:
+    def _process_of(self, function: str) -> Iterator[Given]:
         if function not in self._children:
             self._children[function] = FunctionProcess(self)
             self.begun[function] = self._children[function].begun
-        yield self.ports
+        yield partial(serving, self.ports)
 
-    def _run(self, function: str, event: Json, context: Context, ports: DrivingPorts) -> Json:
-        del ports
+    def _run(self, function: str, event: Json, context: Context, given: Given) -> Json:
+        del given
         answer, use = self._children[function].call(function, event, context.deadline)
         self.uses.append((function, use))
         if isinstance(answer, Exception):

@@ -10,7 +10,7 @@ from chalicelib.local.memory_queue import VirtualClock
 from tests.simulation.faults import Crash
 from tests.strict.resources import patterns
 
-RECONCILE = timedelta(minutes=5)  # as in app.py
+RECONCILE, TICK = timedelta(minutes=5), timedelta(minutes=1)  # as in app.py
 # Lambda calls a function that failed on an event twice more (invocation-async-error-handling).
 _AGAIN = (60.0, 120.0)  # s
 
@@ -42,19 +42,31 @@ class Bus:
     loses it and two double it. `dead` are those that a function has failed on three times.
     """
 
-    def __init__(self, clock: VirtualClock, invoke: Invoke, delays: Delays = at_once) -> None:
+    def __init__(
+        self,
+        clock: VirtualClock,
+        invoke: Invoke,
+        delays: Delays = at_once,
+        *,
+        ticks: bool = False,
+        file_buckets: Sequence[str] = (),
+    ) -> None:
+        """Call `tick` only if it `ticks`: few tests have anything that is due."""
         self.delays = delays
+        self.calls_tick: Sequence[float] = (0.0,)  # s after each minute; two double it
         self.dead: list[Delivery] = []
         self._clock = clock
         self._invoke = invoke
         self._waiting: list[Delivery] = []
         self._number = 0
-        self._reconcile_at = clock() + RECONCILE
+        self._patterns = patterns(tuple(file_buckets))
+        self._rates = {"reconcile": RECONCILE, **({"tick": TICK} if ticks else {})}
+        self._next = {name: clock() + rate for name, rate in self._rates.items()}
 
     def take(self, events: list[Event]) -> None:
         """Take what the services have told, and find what listens to it."""
         for event in events:
-            listening = [name for name, each in patterns().items() if matches(each, event)]
+            listening = [name for name, each in self._patterns.items() if matches(each, event)]
             delays = self.delays(event) if listening else ()
             for function in listening:
                 for delay in delays:
@@ -68,21 +80,27 @@ class Bus:
     @property
     def next_at(self) -> datetime:
         """When the next is delivered; the schedule's come for ever."""
-        return min([self._reconcile_at, *(each.at for each in self._waiting[:1])])
+        return min([*self._next.values(), *(each.at for each in self._waiting[:1])])
 
     def deliver(self) -> bool:
         """Call the functions whose events are due; False when none was."""
         now = self._clock()
-        if self._reconcile_at <= now:
-            self._put(0.0, "reconcile", scheduled(now, self._number))
-        while self._reconcile_at <= now:  # a schedule does not make up for what it missed
-            self._reconcile_at += RECONCILE
+        for name, rate in self._rates.items():
+            if self._next[name] <= now:
+                self._call_by_schedule(name)
+            while self._next[name] <= now:  # a schedule does not make up for what it missed
+                self._next[name] += rate
         due = []
         while self._waiting and self._waiting[0].at <= now:
             due.append(heapq.heappop(self._waiting))
         for delivery in due:
             self._call(delivery)
         return bool(due)
+
+    def _call_by_schedule(self, function: str) -> None:
+        delays = self.calls_tick if function == "tick" else (0.0,)
+        for delay in delays:
+            self._put(delay, function, scheduled(self._clock(), self._number))
 
     def _call(self, delivery: Delivery) -> None:
         try:

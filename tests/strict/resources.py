@@ -108,7 +108,19 @@ def _fits(patterns: str | list[str], text: str) -> bool:
 
 
 @cache
-def patterns() -> dict[str, Fields]:
-    """The event patterns of app.py's rules, by the function that each calls."""
+def patterns(file_buckets: tuple[str, ...] = ()) -> dict[str, Fields]:
+    """The event patterns of all rules, by the function that each calls."""
     sources = app.app.event_sources
-    return {each.name: each.event_pattern for each in sources if hasattr(each, "event_pattern")}
+    found = {each.name: each.event_pattern for each in sources if hasattr(each, "event_pattern")}
+    if file_buckets:
+        found["object_arrived"] = _file_pattern(file_buckets)
+    return found
+
+
+def _file_pattern(file_buckets: Sequence[str]) -> Fields:
+    """That of functions.yaml, for the buckets of its parameter."""
+    template = rendering.load(rendering.FUNCTIONS_TEMPLATE)["Resources"]
+    pattern: Fields = template["ObjectArrivedRule"]["Properties"]["EventPattern"]
+    assert pattern.pop("account") == [{"Ref": "AWS::AccountId"}]
+    assert pattern["detail"] == {"bucket": {"name": {"Ref": "FileBuckets"}}}
+    return {**pattern, "account": [ACCOUNT], "detail": {"bucket": {"name": [*file_buckets]}}}

@@ -6,24 +6,30 @@ clients. Time passes only between them, and where one of them sleeps.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import app
-from chalicelib.bootstrap import serving
-from chalicelib.bootstrap.on_aws import Timing, stage_ports
+from chalicelib.bootstrap import admitting, offering, serving
+from chalicelib.bootstrap.on_aws import AwsEdition, Timing, stage_access, stage_ports
+from chalicelib.config import Settings
+from chalicelib.core.access import Principal, Role
+from chalicelib.core.granting import TokenWish
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.loading import load
 from chalicelib.core.reading import parse
 from chalicelib.core.run import Run, RunHeader, initial_states
 from chalicelib.core.schedule import JobSpec, Policy
+from chalicelib.core.tokens import RANDOM_BYTES
 from chalicelib.local.memory_queue import FakeSettings, Script, VirtualClock, succeeds
 from chalicelib.local.slots import Capacity
 from chalicelib.local.webhooks import Request, Transport
 from chalicelib.ports import DrivingPorts
-from chalicelib.services import runs, schedules
+from chalicelib.services import runs, schedules, tokens
+from cloudformation import rendering
 from tests.aws.tables import DEFINITIONS, TABLES
 from tests.simulation.chance import Chance
 from tests.simulation.faults import Crash
@@ -33,7 +39,9 @@ from tests.strict.aws import StrictAws
 from tests.strict.batch import FakeBatch
 from tests.strict.bus import Bus
 from tests.strict.dynamodb import FakeDynamo
-from tests.strict.others import FakeLogs, FakeParameters, FakeTopics, tokens
+from tests.strict.front import Front, Reply
+from tests.strict.others import FakeLogs, FakeParameters, FakeTopics
+from tests.strict.others import tokens as identities
 from tests.strict.payloads import check_payload
 from tests.strict.resources import (
     DEFINITION,
@@ -45,12 +53,14 @@ from tests.strict.resources import (
 )
 from tests.strict.s3 import FakeS3
 from tests.strict.states import FakeStates
+from tests.wiring.deployed import CALLED_LATER
 
 MAX_CARRIED = 4096  # bytes that travel between two states, whatever the graph
 _MANY_STEPS = 10_000  # at one instant: whoever takes more of them spins
-_TOLD_LATER = frozenset(resources.patterns()) | {"reconcile"}  # called without a wait
+_TOLD_LATER = frozenset(CALLED_LATER)  # called without a wait
 
 Json = Any
+Given = Callable[[], AbstractContextManager[None]]  # what a process of a function has at hand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +77,8 @@ class Setup:
     turns: int | None = None  # after which an execution hands over; None as deployed
     is_warm: bool = True  # processes are kept until they crash; else each call has its own
     seed: int = 0
+    ticks: bool = False  # whether `tick` is called every minute
+    file_buckets: Sequence[str] = ()  # of which new objects are told
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +111,12 @@ class StrictStage:
         self.parameters = FakeParameters({f"/batch-scheduler/{resources.STAGE}/HOOK": "s3cret"})
         self.hooked: list[Request] = []  # what webhooks were sent
         self.hook: Transport = self._take_hook
-        self.bus = Bus(self.clock, self.invoke)
+        self.bus = Bus(self.clock, self.invoke, ticks=setup.ticks, file_buckets=setup.file_buckets)
+        self.front = Front(self.clock, self.invoke)
         self.crashes = 0  # processes of functions that ended in the middle
         self._setup = setup
         self._chance = Chance(f"stage {setup.seed}")
-        self._idle: dict[str, list[DrivingPorts]] = {}
+        self._idle: dict[str, list[Given]] = {}
         self._deadlines = [self.clock() + timedelta(days=36_500)]
         self._serve()
         self._deploy()
@@ -118,7 +131,7 @@ class StrictStage:
             "sns": self.topics.service(),
             "logs": FakeLogs(self.batch.streams).service(),
             "ssm": self.parameters.service(),
-            "sts": tokens(),
+            "sts": identities(),
         }.items():
             self.aws.serve(name, service)
 
@@ -128,6 +141,8 @@ class StrictStage:
         for bucket in resources.resources("AWS::S3::Bucket"):
             tells = "EventBridgeConfiguration" in bucket.get("NotificationConfiguration", {})
             self.s3.create(bucket["BucketName"], tells=tells)
+        for name in self._setup.file_buckets:
+            self.s3.create(name)
         for queue in resources.resources("AWS::Batch::JobQueue"):
             self.batch.registry.make_queue(queue["JobQueueName"])
         for definition in resources.resources("AWS::Batch::JobDefinition"):
@@ -139,11 +154,29 @@ class StrictStage:
 
     def process(self) -> DrivingPorts:
         """The ports of a process that begins: nothing is remembered in it."""
-        timing = Timing(clock=self._clock_of_process(), sleep=self.spend, chance=self._chance)
+        return stage_ports(self._settings(), self.aws, self._timing(), self._post)
+
+    def edition(self) -> AwsEdition:
+        """What a person's program works with, and the function of the HTTP API."""
+        return AwsEdition(self._settings(), self.aws, self._timing())
+
+    def _settings(self) -> Settings:
         settings = resources.settings()
         if self._setup.turns is not None:
             settings = replace(settings, stage=replace(settings.stage, turns=self._setup.turns))
-        return stage_ports(settings, self.aws, timing, self._post)
+        return settings
+
+    def _timing(self) -> Timing:
+        return Timing(clock=self._clock_of_process(), sleep=self.spend, chance=self._chance)
+
+    def _begin(self, function: str) -> Given:
+        """A new process of a function."""
+        match function:
+            case "authorize":
+                return partial(admitting, stage_access(self._settings(), self.aws, self._timing()))
+            case rendering.API_HANDLER:
+                return partial(offering, self.edition())
+        return partial(serving, self.process())
 
     def _post(self, request: Request) -> int:
         return self.hook(request)
@@ -162,10 +195,10 @@ class StrictStage:
         """Call a function of app.py as Lambda does, with its policy and its time."""
         kind = "an asynchronous payload" if function in _TOLD_LATER else "a synchronous payload"
         check_payload(kind, event)
-        with self._running(function) as context, self._process_of(function) as ports:
+        with self._running(function) as context, self._process_of(function) as given:
             first = len(self.aws.calls)
             try:
-                answer = self._run(function, json.loads(json.dumps(event)), context, ports)
+                answer = self._run(function, json.loads(json.dumps(event)), context, given)
             except BaseException as error:
                 self.crashes += not isinstance(error, Exception)
                 raise
@@ -174,9 +207,10 @@ class StrictStage:
         check_payload("a synchronous payload", answer)
         return answer
 
-    def _run(self, function: str, event: Json, context: Context, ports: DrivingPorts) -> Json:
-        with serving(ports):
-            return getattr(app, function)(event, context)
+    def _run(self, function: str, event: Json, context: Context, given: Given) -> Json:
+        handler = app.app if function == rendering.API_HANDLER else getattr(app, function)
+        with given():
+            return handler(event, context)
 
     @contextmanager
     def _running(self, function: str) -> Iterator[Context]:
@@ -190,20 +224,20 @@ class StrictStage:
             self.aws.caller = caller
 
     @contextmanager
-    def _process_of(self, function: str) -> Iterator[DrivingPorts]:
+    def _process_of(self, function: str) -> Iterator[Given]:
         """One of the function's processes that is idle, or a new one.
 
         It may be called again when it has answered, also with an error; a crash ends it.
         """
         idle = self._idle.setdefault(function, [])
         is_reused = idle and self._setup.is_warm
-        ports = idle.pop(self._chance.randrange(len(idle))) if is_reused else self.process()
+        given = idle.pop(self._chance.randrange(len(idle))) if is_reused else self._begin(function)
         try:
-            yield ports
+            yield given
         except Exception:
-            idle.append(ports)
+            idle.append(given)
             raise
-        idle.append(ports)
+        idle.append(given)
 
     def spend(self, seconds: float) -> None:
         """Let time pass in the function that runs; at its end it is cut off."""
@@ -233,6 +267,20 @@ class StrictStage:
         """Start a run of a stored schedule."""
         stored = self.ports.schedules.get_schedule(schedule_id)
         return runs.start(self.ports, stored, runs.StartRequest(actor="ada", parameters=parameters))
+
+    def token(self, role: Role, *scopes: str) -> str:
+        """A token that somebody with rights of his own gives, as the terminal does."""
+        access = self.edition().access
+        wish = TokenWish(
+            name=f"{role.word}-{self._chance.randrange(10**9)}", role=role, scopes=scopes or ("",)
+        )
+        by = Principal(actor="ada", role=Role.ADMIN)
+        chance = self._chance.randbytes(RANDOM_BYTES)
+        return tokens.create(access.tokens, wish, by, self.clock(), chance).text
+
+    def ask(self, method: str, target: str, value: Json = None, **asked: Any) -> Reply:
+        """What the HTTP API answers; see `Front.ask`."""
+        return self.front.ask(method, target, value, **asked)
 
     def begin(self, jobs: Sequence[JobSpec], policy: Policy | None = None) -> RunHeader:
         """Start a run of jobs without a document; they are placed as those of `put` are."""

@@ -8,8 +8,11 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 from tests.strict.answers import Permission
+from tests.strict.api_lives import API_LIVES
 from tests.strict.lives import LIVES
+from tests.strict.timed_lives import TIMED_LIVES
 from tests.wiring.deployed import (
+    CALLED_BY_GATEWAY,
     CALLED_LATER,
     actions,
     functions,
@@ -33,7 +36,7 @@ _TAG = "batch-scheduler:run"
 def seen() -> dict[str, set[Permission]]:
     """What each function needed in all lives of stages together."""
     found: dict[str, set[Permission]] = defaultdict(set)
-    for live in LIVES:
+    for live in (*LIVES, *TIMED_LIVES, *API_LIVES):
         stage = live()
         for call in stage.aws.calls:
             found[call.caller].update(call.permissions)
@@ -66,7 +69,7 @@ def test_no_policy_allows_what_its_function_was_never_seen_to_do() -> None:
 
 
 def test_the_state_machine_calls_every_function_that_its_role_may_call() -> None:
-    called = seen().keys() - CALLED_LATER - {""}
+    called = seen().keys() - CALLED_LATER - CALLED_BY_GATEWAY - {""}
     invoke, _ = resources("AWS::IAM::RolePolicy")["StateMachinePolicy"]["PolicyDocument"][
         "Statement"
     ]

@@ -1,14 +1,17 @@
 """What AWS tells of by events: each wakes or mends something, and none is believed further."""
 
 from collections.abc import Mapping
+from itertools import permutations
 from typing import Any
 
 import pytest
 
 from chalicelib.core.naming import execution_name
 from chalicelib.services import arrivals, steps
+from chalicelib.services.ticking import tick
 from tests.unit.runs import spec
 from tests.unit.stage import RUN, Stage, driven, plenty
+from tests.unit.triggered import put, runs
 
 FIRST, SECOND = (execution_name(RUN, 1, number) for number in range(2))
 SCHEDULE = b'{"scheduleId": "nightly", "jobList": [{"jobName": "a", "command": ["true"]}]}'
@@ -135,3 +138,65 @@ def test_an_upload_that_is_not_told_as_aws_tells_it_stores_nothing(
     stage: Stage, detail: Mapping[str, Any]
 ) -> None:
     assert arrivals.schedule_uploaded(stage.ports, detail) is None
+
+
+# Objects
+
+ON_CSV = {"name": "csv", "overlap": "allow"} | {"onFile": {"bucket": "incoming", "suffix": ".csv"}}
+TIME = "2026-11-23T12:00:00Z"
+
+
+def arrival(key: str = "a.csv", bucket: str = "incoming", **members: Any) -> dict[str, Any]:
+    return {"bucket": {"name": bucket}, "object": {"key": key, "etag": "e", **members}}
+
+
+def arrive(stage: Stage, *details: Mapping[str, Any]) -> int:
+    """Tell of objects, and let a tick make what was decided; how many runs there are."""
+    for detail in details:
+        arrivals.object_arrived(stage.ports, detail, TIME)
+    tick(stage.ports)
+    return len(runs(stage.ports))
+
+
+@pytest.fixture
+def waiting(stage: Stage) -> Stage:
+    """A stage with a schedule that waits for objects."""
+    put(stage.ports, "etl", ON_CSV)
+    return stage
+
+
+def test_an_object_starts_what_waits_for_it_when_it_was_put_there(waiting: Stage) -> None:
+    assert arrivals.object_arrived(waiting.ports, arrival(), TIME) == 1
+    assert arrive(waiting) == 1
+    [run] = runs(waiting.ports)
+    assert (run.started_by, run.reason) == ("trigger csv", "s3://incoming/a.csv arrived")
+    assert f"{run.started_at:%Y-%m-%dT%H:%M:%SZ}" == TIME
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_f35_events_of_an_object_twice_and_in_any_order_start_one_run_a_version(
+    waiting: Stage, order: tuple[int, ...]
+) -> None:
+    versions = [arrival(**{"version-id": f"v{number}"}) for number in range(3)]
+    told = [versions[number] for number in order]
+    assert arrive(waiting, *told, *told) == 3
+
+
+@pytest.mark.parametrize("version", [{}, {"version-id": "null"}, {"version-id": ""}])
+def test_f35_without_versions_each_time_that_an_object_is_put_counts(
+    waiting: Stage, version: dict[str, str]
+) -> None:
+    first, second = (arrival(sequencer=each, **version) for each in ("01", "02"))
+    assert arrive(waiting, first, first, second, first) == 2
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [{}, {"bucket": None, "object": {"key": "a.csv"}}, {"bucket": {"name": "incoming"}},
+     arrival(bucket="other"), arrival("a.txt")],
+    ids=["nothing", "no bucket", "no key", "another bucket", "another name"],
+)  # fmt: skip
+def test_an_object_that_nobody_waits_for_starts_nothing(
+    waiting: Stage, detail: Mapping[str, Any]
+) -> None:
+    assert arrive(waiting, detail) == 0

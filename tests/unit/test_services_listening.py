@@ -9,8 +9,9 @@ import pytest
 
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.run import RunHeader
-from chalicelib.errors import ConflictError
-from chalicelib.ports import FoundFile, Ports
+from chalicelib.errors import BackendError, ConflictError
+from chalicelib.local.memory_outbox import MemoryOutbox
+from chalicelib.ports import FoundFile, Ports, StoredTriggers, TriggerStore
 from chalicelib.services import triggers
 from chalicelib.services.listening import ArrivedObject, files_arrived, object_arrived, run_ended
 from chalicelib.services.runs import StartRequest, start
@@ -297,3 +298,44 @@ def test_a_trigger_that_waits_for_the_same_files_goes_on_where_it_was(ports: Por
     put(ports, "etl", {"name": "csv", "onFile": {"path": "out/*.csv"}})
     looks(ports, shelf)
     assert len(runs(ports)) == 1
+
+
+class BrokenFor(TappedTriggers):
+    """A store that can't read the triggers of one schedule."""
+
+    def __init__(self, inner: TriggerStore, broken: str) -> None:
+        super().__init__(inner, lambda: None)
+        self._broken = broken
+
+    def get_triggers(self, schedule_id: str) -> StoredTriggers | None:
+        if schedule_id == self._broken:
+            raise BackendError("store", "get triggers", "throttled", retryable=True)
+        return super().get_triggers(schedule_id)
+
+
+def test_a_schedule_that_cannot_be_told_keeps_no_other_from_hearing_and_hears_later(
+    ports: Ports,
+) -> None:
+    for name in ("a", "b", "c"):
+        put(ports, name, AFTER_LOAD)
+    header = ended(ports)
+    with pytest.raises(BackendError, match="throttled"):
+        run_ended(replace(ports, triggers=BrokenFor(ports.triggers, "b")), header)
+    tick(ports)
+    assert [len(runs(ports, name)) for name in "abc"] == [1, 0, 1]
+    ends(ports, header)
+    assert [len(runs(ports, name)) for name in "abc"] == [1, 1, 1]
+
+
+def test_a_start_whose_parameters_cannot_be_reckoned_is_told_and_keeps_no_other(
+    ports: Ports,
+) -> None:
+    days = {"parameters": {"day": "${nextBusinessDay}"}, "calendar": "de"}
+    wanted = {"name": "lost", "onRun": {"schedule": "load"}, **days}
+    rules = [{"on": ["missed"], "log": True}]
+    ports = replace(ports, outbox=MemoryOutbox())
+    put(ports, "etl", AFTER_LOAD, wanted, notify=rules, parameters={"day": {"default": ""}})
+    ends(ports, ended(ports))
+    assert [run.started_by for run in runs(ports)] == ["trigger after"]
+    [posted] = ports.outbox.pending(ports.clock(), 9)
+    assert "no calendar 'de'" in posted.letter.message

@@ -18,11 +18,15 @@ from chalicelib.errors import BackendError, ConflictError, InvalidInputError
 from chalicelib.local.memory_driving import MemoryArchive, MemoryExecutions, MemoryNotices
 from chalicelib.local.memory_outbox import MemoryOutbox
 from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
+from chalicelib.local.memory_triggers import MemoryTriggers
 from chalicelib.ports import DrivingPorts, Notice, WatchingDrivers
 from chalicelib.services import archiving, driving, operations, reconciling
+from chalicelib.services.ticking import tick
 from cloudformation import rendering
 from tests.unit.runs import EARLIER, NOW, header, order, spec, state
 from tests.unit.stores import driving_world, record_run
+from tests.unit.triggered import put as put_schedule
+from tests.unit.triggered import runs
 
 PASSING = BackendError("Step Functions", "DescribeExecution", "slow down", retryable=True)
 LASTING = BackendError("Step Functions", "DescribeExecution", "AccessDenied: no", retryable=False)
@@ -315,6 +319,48 @@ def test_an_end_of_long_ago_is_archived_and_no_news() -> None:
     put(ports, an_end(minutes=24 * 60))
     assert reconciling.reconcile(ports, plenty) == 1
     assert not notices_of(ports).published
+
+
+def waiting_for(ports: DrivingPorts, schedule_id: str) -> None:
+    put_schedule(ports, "next", {"name": "after", "onRun": {"schedule": schedule_id}})
+
+
+def test_what_waits_for_the_end_of_a_run_that_nobody_archived_hears_of_it_once() -> None:
+    ports = driving_world()
+    waiting_for(ports, a_run().schedule_id)
+    put(ports, an_end(status=RunStatus.SUCCEEDED))
+    for _ in range(2):
+        reconciling.reconcile(ports, plenty)
+        tick(ports)
+    assert len(runs(ports, "next")) == 1
+
+
+def test_an_end_of_long_ago_starts_nothing() -> None:
+    ports = driving_world()
+    waiting_for(ports, a_run().schedule_id)
+    put(ports, an_end(status=RunStatus.SUCCEEDED, minutes=24 * 60))
+    reconciling.reconcile(ports, plenty)
+    tick(ports)
+    assert runs(ports, "next") == []
+
+
+class DeafTriggers(MemoryTriggers):
+    """Says to nobody who listens."""
+
+    def listeners(self, event: str) -> list[str]:
+        raise BackendError("store", "listeners", "throttled", retryable=True)
+
+
+def test_people_are_told_though_what_waits_can_not_hear_and_it_hears_later() -> None:
+    hearing = driving_world()
+    waiting_for(hearing, a_run().schedule_id)
+    put(hearing, an_end(status=RunStatus.SUCCEEDED))
+    for ports in (replace(hearing, triggers=DeafTriggers()), hearing):
+        assert reconciling.reconcile(ports, plenty) == 1
+        assert len(notices_of(hearing).published) == 1 + (ports is hearing)
+    assert reconciling.reconcile(hearing, plenty) == 0
+    tick(hearing)
+    assert len(runs(hearing, "next")) == 1
 
 
 class Deaf(MemoryNotices):

@@ -16,12 +16,15 @@ from chalicelib.core.run import JobState
 from chalicelib.core.schedule import Policy, RetryPolicy
 from chalicelib.errors import BackendError, InvalidInputError
 from chalicelib.local.memory_outbox import MemoryOutbox
+from chalicelib.local.memory_triggers import MemoryTriggers
 from chalicelib.services import driving, operations, steps
 from chalicelib.services.operations import Selection
 from chalicelib.services.steps import Leg, Next
+from chalicelib.services.ticking import tick
 from chalicelib.services.turn import AT_ONCE
 from tests.unit.runs import NOW, gate, order, spec, state
 from tests.unit.stage import DRIVER, RUN, Stage, driven, plenty
+from tests.unit.triggered import put, runs
 
 J = JobStatus
 SUCCESSOR = execution_name(RUN, 1, 1)
@@ -324,6 +327,59 @@ def test_stuck_jobs_are_posted_once_a_generation_for_reconcile_to_deliver(stage:
     stage.store.record(run, [], after=replace(run, generation=2, revision=run.revision + 1))
     assert submit(stage, leg).stuck
     assert stage.outbox.left() == 2
+
+
+# What waits for the end
+
+
+class DeafTriggers(MemoryTriggers):
+    """Says to nobody who listens."""
+
+    def listeners(self, event: str) -> list[str]:
+        raise BackendError("store", "listeners", "throttled", retryable=True)
+
+
+def over(stage: Stage) -> Leg:
+    """The run has ended, and another schedule waits for that."""
+    put(stage.ports, "next", {"name": "after", "onRun": {"schedule": "etl"}})
+    leg = turn(stage, stage.record(spec("a")))
+    leg = submit(stage, leg)
+    assert leg.next is Next.NOTIFY
+    return leg
+
+
+def test_the_end_of_a_run_decides_on_what_waits_for_it_and_a_tick_starts_that(stage: Stage) -> None:
+    leg = over(stage)
+    steps.notify(stage.ports, leg)
+    assert runs(stage.ports, "next") == []
+    steps.notify(stage.ports, leg)
+    for _ in range(2):
+        tick(stage.ports)
+    [run] = runs(stage.ports, "next")
+    assert run.reason == f"{RUN} SUCCEEDED"
+
+
+def test_an_end_that_is_not_heard_of_is_told_and_archived_and_heard_of_by_reconcile(
+    stage: Stage,
+) -> None:
+    leg = over(stage)
+    steps.notify(replace(stage.ports, triggers=DeafTriggers()), leg)
+    assert stage.subjects == ["etl: run SUCCEEDED"]
+    assert (list(stage.archive.files), stage.header.archive) == ([RUN], "")
+    stage.clock.advance(1000)
+    stage.reconcile()
+    assert stage.header.archive
+    tick(stage.ports)
+    assert len(runs(stage.ports, "next")) == 1
+
+
+def test_an_end_that_nobody_can_be_told_of_is_heard_of_all_the_same(stage: Stage) -> None:
+    leg = over(stage)
+    stage.notices.is_down = True
+    with pytest.raises(BackendError):
+        steps.notify(stage.ports, leg)
+    tick(stage.ports)
+    assert len(runs(stage.ports, "next")) == 1
 
 
 class BrokenOutbox(MemoryOutbox):

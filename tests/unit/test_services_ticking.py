@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -22,8 +22,8 @@ from chalicelib.local.memory_store import MemoryStore
 from chalicelib.ports import Ports
 from chalicelib.services import calendars, triggers
 from chalicelib.services.runs import StartRequest, start
-from chalicelib.services.ticking import Ticked, tick
-from tests.unit.stores import world
+from chalicelib.services.ticking import Ticked, tick, tick_in_time
+from tests.unit.stores import driving_world, world
 from tests.unit.triggered import (
     DAY,
     HOUR,
@@ -440,3 +440,39 @@ def test_a_trigger_whose_calendar_is_gone_is_logged(
     with caplog.at_level(logging.WARNING):
         assert ticks(ports, START + HOUR) == [Ticked(started=1)]
     assert "trigger hourly of etl does not fire" in caplog.text
+
+
+class Counted:
+    """ports.Metrics that can be looked at."""
+
+    def __init__(self) -> None:
+        self.counts: list[Mapping[str, int]] = []
+
+    def count(self, counts: Mapping[str, int]) -> None:
+        self.counts.append(counts)
+
+
+def in_time(ports: Ports, *left: int) -> tuple[Ticked, list[Mapping[str, int]]]:
+    """What a function's tick does that has so many milliseconds left, each time it looks."""
+    counted, times = Counted(), iter(left)
+    driving = replace(driving_world(), **shared(ports), metrics=counted)
+    return tick_in_time(driving, lambda: next(times)), counted.counts
+
+
+def shared(ports: Ports) -> dict[str, Any]:
+    return {each.name: getattr(ports, each.name) for each in fields(Ports)}
+
+
+def test_what_a_tick_did_is_counted_and_nothing_is_when_it_did_nothing(ports: Ports) -> None:
+    put(ports, "etl", NIGHTLY)
+    assert in_time(ports) == (Ticked(), [])
+    move(ports, TWO)
+    assert in_time(ports, 240_000) == (Ticked(started=1), [{"TicksStarted": 1}])
+
+
+def test_f45_a_tick_begins_nothing_in_the_last_minute_of_its_function(ports: Ports) -> None:
+    for name in ("a", "b"):
+        put(ports, name, NIGHTLY)
+    move(ports, TWO)
+    assert in_time(ports, 60_000, 59_999)[0] == Ticked(started=1)
+    assert in_time(ports, 60_000)[0] == Ticked(started=1)

@@ -9,6 +9,7 @@ import app
 from chalicelib.api.desk import HANDLER
 from cloudformation import rendering
 from cloudformation.rendering import (
+    API_HANDLER,
     CONFIG,
     FUNCTIONS_TEMPLATE,
     POLICIES,
@@ -17,17 +18,26 @@ from cloudformation.rendering import (
 )
 
 PLACE = Place("aws", "123456789012", "eu-central-1")
-CALLED_LATER = {"job_state_changed", "execution_ended", "schedule_uploaded", "reconcile"}
+CALLED_LATER = {
+    "job_state_changed",
+    "execution_ended",
+    "schedule_uploaded",
+    "object_arrived",
+    "reconcile",
+    "tick",
+}
 """Functions that AWS calls without waiting for the answer."""
 
-NOT_DEPLOYED = {"authorize"}
-"""What stands before the HTTP API, which is not deployed yet."""
+BY_CHALICE = CALLED_LATER - {"object_arrived"}
+"""Those whose rules Chalice makes; the last one's names buckets, which app.py can't know."""
+
+CALLED_BY_GATEWAY = {API_HANDLER, "authorize"}
 
 
 def functions() -> list[str]:
-    """All but the one of the HTTP API, which Chalice makes of the handlers of its routes."""
-    names = set(app.app.handler_map) - NOT_DEPLOYED
-    return sorted(name for name in names if not name.startswith(HANDLER))
+    """All of them: handlers of routes are one function together."""
+    names = {name for name in app.app.handler_map if not name.startswith(HANDLER)}
+    return sorted(names | {API_HANDLER})
 
 
 @cache
@@ -50,10 +60,10 @@ def resources(kind: str) -> dict[str, dict[str, Any]]:
 
 
 @cache
-def after() -> dict[str, Any]:
-    """The resources of the stack that comes after the functions."""
-    loaded: dict[str, Any] = rendering.load(FUNCTIONS_TEMPLATE)["Resources"]
-    return loaded
+def after(kind: str) -> dict[str, dict[str, Any]]:
+    """The same of the stack that comes after the functions."""
+    found = rendering.load(FUNCTIONS_TEMPLATE)["Resources"].items()
+    return {name: each["Properties"] for name, each in found if each["Type"] == kind}
 
 
 def config() -> dict[str, Any]:

@@ -3,13 +3,20 @@
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 
+from chalicelib.aws.metrics import DIMENSION, NAMESPACE, LoggedMetrics
+from chalicelib.local.memory_triggers import MemoryTriggers
+from chalicelib.ports import StoredTriggers
+from chalicelib.services import ticking
 from cloudformation.rendering import PROJECT
 from tests.simulation.driven_world import DrivenWorld
 from tests.simulation.scenarios import BY_NAME
+from tests.unit.stores import driving_world
 from tests.wiring.deployed import CALLED_LATER, functions, resources, state_machine
 
 STAGE = "${Stage}"
@@ -49,6 +56,15 @@ def all_metrics() -> list[Any]:
     ]
 
 
+def test_tick_is_watched_for_falling_silent_and_for_failing() -> None:
+    name = f"batch-scheduler-{STAGE}-tick"
+    assert values("TickSilentAlarm", "AWS/Lambda") == {name}
+    assert values("TickBrokenAlarm", "AWS/Lambda") == {name}
+    silent = resources("AWS::CloudWatch::Alarm")["TickSilentAlarm"]
+    assert (silent["Period"], silent["EvaluationPeriods"]) == (300, 1)
+    assert silent["TreatMissingData"] == "breaching"
+
+
 def values(alarm: str, namespace: str) -> set[str]:
     """The names of what an alarm watches in a namespace."""
     return {
@@ -61,12 +77,12 @@ def values(alarm: str, namespace: str) -> set[str]:
 
 
 @pytest.mark.parametrize("metric", all_metrics())
-def test_what_an_alarm_watches_is_counted_by_aws_or_by_a_filter_of_a_log(
-    metric: dict[str, Any],
-) -> None:
+def test_what_an_alarm_watches_is_counted_by_aws_or_by_us(metric: dict[str, Any]) -> None:
     dimensions = tuple(each["Name"] for each in metric.get("Dimensions", ()))
     if metric["Namespace"].startswith("AWS/"):
         assert dimensions in COUNTED[metric["Namespace"], metric["MetricName"]]
+    elif dimensions:  # counted by a function: see the test of what ticks count
+        assert (metric["Namespace"], dimensions) == (NAMESPACE, (DIMENSION,))
     else:
         made = [
             (each["MetricNamespace"], each["MetricName"])
@@ -115,6 +131,30 @@ def test_an_undisturbed_run_is_not_taken_up_by_reconcile(
     assert json.loads(counted["FilterPattern"]) not in caplog.text
 
 
+class BrokenTriggers(MemoryTriggers):
+    """Says that something is due, and can't say what."""
+
+    def due_triggers(self, now: datetime, limit: int) -> list[StoredTriggers]:
+        broken = StoredTriggers(schedule_id="etl", revision=1, next_at=now, record="{")
+        return [broken]
+
+
+def test_a_tick_counts_what_its_alarm_watches(capsys: pytest.CaptureFixture[str]) -> None:
+    [watched] = [
+        metric
+        for metric in metrics(resources("AWS::CloudWatch::Alarm")["TickBrokenAlarm"])
+        if metric["Namespace"] == NAMESPACE
+    ]
+    ports = driving_world()
+    broken = replace(ports, triggers=BrokenTriggers(), metrics=LoggedMetrics("dev", ports.clock))
+    ticking.tick_in_time(broken, lambda: 240_000)
+    told = json.loads(capsys.readouterr().out)
+    assert told[watched["MetricName"]] == 1
+    [dimension] = watched["Dimensions"]
+    assert (dimension["Value"], told[dimension["Name"]]) == ({"Ref": "Stage"}, "dev")
+    assert told["_aws"]["CloudWatchMetrics"][0]["Namespace"] == watched["Namespace"]
+
+
 def test_a_run_that_did_not_succeed_is_a_failed_execution() -> None:
     states = json.loads(state_machine()["DefinitionString"]["Fn::Sub"])["States"]
     ended = states["HowItEnded"]
@@ -137,13 +177,10 @@ def test_the_alarm_of_undelivered_events_knows_every_rule_of_a_function() -> Non
 
 
 def test_the_alarm_of_dead_letters_watches_every_queue_of_them() -> None:
-    alarm = resources("AWS::CloudWatch::Alarm")["DeadLettersAlarm"]
-    watched = {
-        dimension["Value"]["Fn::GetAtt"][0]
-        for metric in metrics(alarm)
-        for dimension in metric["Dimensions"]
+    queues = resources("AWS::SQS::Queue").values()
+    assert values("DeadLettersAlarm", "AWS/SQS") == {
+        queue["QueueName"]["Fn::Sub"] for queue in queues
     }
-    assert watched == set(resources("AWS::SQS::Queue"))
 
 
 def test_the_alarm_of_throttles_watches_every_table() -> None:

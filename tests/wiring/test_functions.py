@@ -5,9 +5,13 @@ from typing import Any
 
 import pytest
 
+from chalicelib.api.gateway import additions
+from chalicelib.services.repeating import LONGEST
 from cloudformation import rendering
-from cloudformation.rendering import Place, Stage
+from cloudformation.rendering import API_HANDLER, Place, Stage
 from tests.wiring.deployed import (
+    BY_CHALICE,
+    CALLED_BY_GATEWAY,
     CALLED_LATER,
     PLACE,
     actions,
@@ -56,16 +60,16 @@ def test_each_function_has_a_log_and_may_write_only_to_it() -> None:
         group["LogGroupName"]["Fn::Sub"] for group in resources("AWS::Logs::LogGroup").values()
     }
     for name in functions():
-        assert f"/aws/lambda/batch-scheduler-${{Stage}}-{name}" in groups
+        assert f"/aws/lambda/{Stage('${Stage}').function(name)}" in groups
         (log,) = [s for s in statements(name) if "logs:PutLogEvents" in actions(s)]
-        group = f"log-group:/aws/lambda/batch-scheduler-dev-{name}:*"
+        group = f"log-group:/aws/lambda/{Stage('dev').function(name)}:*"
         assert targets(log) == [f"arn:aws:logs:eu-central-1:123456789012:{group}"]
 
 
 def test_what_an_asynchronous_function_fails_on_goes_to_its_dead_letters() -> None:
     configured = {
-        item["Properties"]["FunctionName"]["Fn::Sub"].rpartition("-")[2]
-        for item in after().values()
+        item["FunctionName"]["Fn::Sub"].rpartition("-")[2]
+        for item in after("AWS::Lambda::EventInvokeConfig").values()
     }
     assert configured == CALLED_LATER
     for name in functions():
@@ -91,11 +95,33 @@ def test_a_policy_has_no_wildcard_in_an_action_and_few_without_a_resource(name: 
 
 
 @pytest.mark.parametrize("name", functions())
-def test_no_function_changes_roles_or_job_definitions_or_scans(name: str) -> None:
+def test_no_function_changes_roles_or_job_definitions_or_tables(name: str) -> None:
     allowed = {action for statement in statements(name) for action in actions(statement)}
     assert not {action for action in allowed if action.startswith("iam:")}
     assert "batch:RegisterJobDefinition" not in allowed
-    assert not {"dynamodb:Scan", "dynamodb:DeleteTable"} & allowed
+    assert "dynamodb:DeleteTable" not in allowed
+
+
+def test_nothing_is_scanned_but_the_few_tokens_by_the_api() -> None:
+    scanned = {name: may(name, "dynamodb:Scan") for name in functions()}
+    assert {name: tables for name, tables in scanned.items() if tables} == {
+        API_HANDLER: {"table/BatchScheduleTokens-dev"}
+    }
+
+
+def test_only_the_api_and_its_authorizer_touch_tokens_and_the_second_only_reads_them() -> None:
+    table = "arn:aws:dynamodb:eu-central-1:123456789012:table/BatchScheduleTokens-dev"
+    touching = {
+        name: {action for s in statements(name) if table in targets(s) for action in actions(s)}
+        for name in functions()
+    }
+    assert {name for name, done in touching.items() if done} == CALLED_BY_GATEWAY
+    assert touching["authorize"] == {"dynamodb:GetItem"}
+
+
+def test_a_request_is_over_before_another_with_the_same_key_is_let_in() -> None:
+    seconds = config()["lambda_functions"][API_HANDLER]["lambda_timeout"]
+    assert 29 <= seconds < LONGEST.total_seconds()  # s that API Gateway waits (API Gateway quotas)
 
 
 def test_only_submit_jobs_may_submit() -> None:
@@ -223,18 +249,43 @@ def test_a_rule_that_is_packaged_has_the_name_that_a_deploy_gives_it() -> None:
         for event in resource["Properties"].get("Events", {}).values()
     }
     assert rules == {
-        rendering.logical_id(name): f"batch-scheduler-prod-{name}-event" for name in CALLED_LATER
+        rendering.logical_id(name): f"batch-scheduler-prod-{name}-event" for name in BY_CHALICE
     }
 
 
 def test_packaged_functions_have_their_fixed_names_and_dead_letters() -> None:
     merged = rendering.merge_template(Stage("prod"))["Resources"]
     named = {
-        resource["Properties"]["FunctionName"]
-        for name, resource in merged.items()
-        if not name.endswith("Failures")
+        merged[rendering.logical_id(name)]["Properties"]["FunctionName"] for name in functions()
     }
-    assert named == {f"batch-scheduler-prod-{name}" for name in functions()}
-    assert {
-        resource["DependsOn"] for name, resource in merged.items() if name.endswith("Failures")
-    } == {"JobStateChanged", "ExecutionEnded", "ScheduleUploaded", "Reconcile"}
+    assert named == {Stage("prod").function(name) for name in functions()}
+    assert "batch-scheduler-prod" in named
+    failing = {each["DependsOn"] for name, each in merged.items() if name.endswith("Failures")}
+    assert failing == {rendering.logical_id(name) for name in CALLED_LATER}
+
+
+def test_the_packaged_api_refuses_what_is_no_token_and_says_how_to_ask() -> None:
+    api = rendering.merge_template(Stage("prod"))["Resources"]["RestAPI"]["Properties"]
+    assert api["DefinitionBody"] == additions()
+
+
+def test_only_a_stage_that_names_buckets_is_told_of_their_objects() -> None:
+    names = {"ObjectArrivedRule", "ObjectArrivedPermission"}
+    assert not names & rendering.merge_template(Stage("dev"))["Resources"].keys()
+    stage = Stage("dev", {"FileBuckets": "incoming, more"})
+    merged = rendering.merge_template(stage)["Resources"]
+    rule = merged["ObjectArrivedRule"]["Properties"]
+    assert rule["EventPattern"]["detail"] == {"bucket": {"name": ["incoming", "more"]}}
+    assert rule["EventPattern"]["account"] == [{"Ref": "AWS::AccountId"}]
+    assert rule["Name"] == {"Fn::Sub": "batch-scheduler-dev-object_arrived-event"}
+    assert merged["ObjectArrivedPermission"]["DependsOn"] == "ObjectArrived"
+    for kind in ("AWS::Events::Rule", "AWS::Lambda::Permission"):
+        [name] = after(kind)
+        told = rendering.load(rendering.FUNCTIONS_TEMPLATE)["Resources"][name]["Condition"]
+        assert told == "HasFileBuckets"
+
+
+def test_only_the_rule_of_the_buckets_may_call_the_function_of_objects() -> None:
+    [permission] = after("AWS::Lambda::Permission").values()
+    assert permission["SourceArn"] == {"Fn::GetAtt": ["ObjectArrivedRule", "Arn"]}
+    assert permission["Principal"] == "events.amazonaws.com"

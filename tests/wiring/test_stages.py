@@ -45,7 +45,7 @@ def test_values_are_handed_on_as_cloudformation_writes_them(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("parameters", "told"),
     [
-        ({"MaxVCPUs": 8}, "there is no parameter 'MaxVCPUs' in template.yaml"),
+        ({"MaxVCPUs": 8}, "there is no parameter 'MaxVCPUs' in our templates"),
         ({"MaxVcpus": 0}, "MaxVcpus can't be '0'; 1 to 10000"),
         ({"MaxVcpus": "many"}, "MaxVcpus can't be 'many'; a whole number"),
         ({"LogRetentionDays": 31}, "LogRetentionDays can't be '31'; one of 1, 3, 5"),

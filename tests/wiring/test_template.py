@@ -299,6 +299,8 @@ def test_there_is_an_alarm_for_everything_that_needs_a_person() -> None:
             "undelivered",
             "queue-blocked",
             "throttles",
+            "tick-silent",
+            "tick-broken",
         )
     }
 
@@ -381,10 +383,8 @@ def test_an_environment_can_be_replaced_because_it_has_no_fixed_name() -> None:
 def test_only_asynchronous_functions_have_dead_letters() -> None:
     queues = named("AWS::SQS::Queue", "QueueName")
     destinations = {
-        item["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]["Fn::Sub"].rpartition(
-            ":"
-        )[2]
-        for item in after().values()
+        item["DestinationConfig"]["OnFailure"]["Destination"]["Fn::Sub"].rpartition(":")[2]
+        for item in after("AWS::Lambda::EventInvokeConfig").values()
     }
     assert queues == destinations
 
