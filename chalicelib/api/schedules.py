@@ -14,12 +14,15 @@ from chalicelib.api.models import (
     VersionQuery,
     VersionsQuery,
 )
+from chalicelib.api.problems import problem_shapes
 from chalicelib.core.document import ScheduleDocument
 from chalicelib.core.drawing import draw, nodes_of_document
 from chalicelib.core.loading import read
+from chalicelib.core.notice_rules import with_hosts_alone
 from chalicelib.errors import InvalidInputError
 from chalicelib.ports import StoredSchedule
 from chalicelib.services import schedules as keeping
+from chalicelib.services import triggers
 from chalicelib.services.listing import list_schedules as list_visible
 from chalicelib.services.shapes import difference_shape, schedule_shape, validation_shape
 
@@ -30,7 +33,9 @@ schedules = Resource(__name__)
 def validate_schedule(desk: Desk) -> Answer:
     """Check a document and say everything that is wrong with it; nothing is stored."""
     document = _document(desk)
-    return Answer(body=validation_shape(document.schedule_id, keeping.validate(document)))
+    shape = validation_shape(document.schedule_id, keeping.validate(document))
+    warnings = triggers.warnings(desk.ports, document)
+    return Answer(body={**shape, "warnings": problem_shapes(warnings)})
 
 
 @schedules.handles("list_schedules")
@@ -47,7 +52,8 @@ def list_schedules(desk: Desk) -> Answer:
 def get_schedule(desk: Desk) -> Answer:
     """A version of a schedule with its document."""
     stored = desk.schedule(desk.query(VersionQuery).version)
-    body = {**schedule_shape(stored), "document": json.loads(stored.document)}
+    document = with_hosts_alone(json.loads(stored.document))
+    body = {**schedule_shape(stored), "document": document}
     return Answer(body=body, etag=_etag(stored))
 
 

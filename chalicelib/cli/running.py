@@ -249,14 +249,10 @@ def _say_outcomes(session: Session, outcomes: dict[str, str]) -> None:
 
 
 def _say_plan(session: Session, plan: "RestartPlan") -> None:
-    from chalicelib.core.lifecycle import SATISFIED
-
     session.say(f"Run {plan.header.run_id}, generation {plan.header.generation}")
-    # A finally job that is done ends this generation too; it is no part of what is not done.
-    done = {change.job for change in plan.changes if change.before.status in SATISFIED}
     for words, names in (
-        ("run again", [name for name in plan.again if name not in done]),
-        ("and again at the end", [name for name in plan.again if name in done]),
+        ("run again", [name for name in plan.again if name not in plan.at_end]),
+        ("and again at the end", plan.at_end),
         ("adopt as they are", plan.adopt),
         ("keep as done", plan.keep),
         ("IN DOUBT, may have done their work already", plan.in_doubt),
