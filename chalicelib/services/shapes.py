@@ -5,6 +5,7 @@ Times are ISO 8601 in UTC with a Z, durations seconds, absent values null.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from chalicelib.core.advising import Advice, command
 from chalicelib.core.drawing import Measures, Node, layers
@@ -18,7 +19,7 @@ from chalicelib.core.schedule import JobSpec, OnFailure
 from chalicelib.core.timeline import Bar
 from chalicelib.ports import JobRecord, StoredSchedule
 from chalicelib.services.explanations import Explanation
-from chalicelib.services.logs import LogPart, LogSource, Place
+from chalicelib.services.logs import LogPart, Place
 from chalicelib.services.schedules import Compared
 from chalicelib.services.shape_types import (
     AdviceShape,
@@ -298,8 +299,18 @@ def log_part_shape(part: LogPart) -> LogPartShape:
     }
 
 
+class Named(Protocol):
+    """A job of a run."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def run_id(self) -> str: ...
+
+
 def log_shape(
-    source: LogSource, state: JobState, place: Place | None, lines: Iterable[str]
+    source: Named, state: JobState, place: Place | None, lines: Iterable[str]
 ) -> LogShape:
     """What a job wrote."""
     return {
