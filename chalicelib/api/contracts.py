@@ -45,7 +45,7 @@ def _operation(body: type[models.Asked] = models.JobsBody) -> Contract:
 CONTRACTS = {
     "health": Contract(answer=pages.Health),
     "openapi": Contract(answer=None),
-    "validate_schedule": Contract(answer=shapes.ValidationShape, document="Schedule"),
+    "validate_schedule": Contract(answer=pages.CheckedSchedule, document="Schedule"),
     "list_schedules": Contract(answer=pages.SchedulesPage, query=models.SchedulesQuery),
     "get_schedule": Contract(answer=pages.ShownSchedule, query=models.VersionQuery),
     "put_schedule": Contract(
@@ -69,7 +69,7 @@ CONTRACTS = {
         body=models.StartBody,
         takes_message=True,
     ),
-    "get_run": Contract(answer=shapes.RunShape),
+    "get_run": Contract(answer=shapes.ShownRunShape),
     "list_jobs": Contract(answer=pages.JobsPage, query=models.JobsQuery),
     "list_events": Contract(answer=pages.EventsPage, query=models.EventsQuery),
     "get_timeline": Contract(answer=pages.TimelinePage, query=models.TimelineQuery),

@@ -83,6 +83,7 @@ class RunsQuery(Asked):
 
     schedule_id: Name = Field("", description="Only runs of this schedule.")
     status: RunStatus | None = Field(None, description="Only runs of this status.")
+    prefix: Name = Field("", description="Only runs whose ids begin so.")
     limit: Limit = DEFAULT_LIMIT
     cursor: Cursor = ""
 
@@ -92,6 +93,7 @@ class JobsQuery(Asked):
 
     status: Words = Field(default=[], description="Only jobs of this status; may be repeated.")
     job: Words = Field(default=[], description="Names of jobs, or globs; may be repeated.")
+    whole: bool = Field(False, description="With what each froze.")
     limit: Limit = DEFAULT_LIMIT
     cursor: Cursor = ""
 
@@ -100,6 +102,7 @@ class EventsQuery(Asked):
     """Which lines of history."""
 
     job: JobName = ""
+    own: bool = Field(False, description="Those of the run itself only, and of no job.")
     after: Annotated[int, Field(ge=0, le=LARGEST)] = Field(
         0, description="Only those with a greater `sequence`."
     )

@@ -13,6 +13,8 @@ from chalicelib.services.shape_types import (
     ScheduleShape,
     TimelineJobShape,
     TokenShape,
+    ValidationShape,
+    WholeJobShape,
 )
 
 
@@ -49,11 +51,17 @@ class RunsPage(TypedDict):
     nextCursor: str | None
 
 
+class CheckedSchedule(ValidationShape):
+    """How large an acceptable schedule is, and what in it is allowed and yet hardly meant."""
+
+    warnings: list["ProblemShape"]
+
+
 class JobsPage(TypedDict):
     """Jobs of a run, and where to go on; null at the end."""
 
     runId: str
-    jobs: list[JobShape]
+    jobs: list[JobShape] | list[WholeJobShape]
     nextCursor: str | None
 
 

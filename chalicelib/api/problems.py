@@ -1,10 +1,11 @@
 """Errors as problem documents (RFC 9457): one table of statuses for the whole tree of errors."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from chalicelib.api.pages import ProblemShape
 from chalicelib.errors import (
     BackendError,
     ChangedError,
@@ -73,14 +74,19 @@ def document(status: HTTPStatus, detail: str, problems: tuple[Problem, ...] = ()
         "detail": detail,
     }
     if problems:
-        shape["problems"] = [
-            {
-                "path": each.path,
-                "reason": each.reason,
-                "found": each.found,
-                "allowed": each.allowed,
-                "suggestion": each.suggestion,
-            }
-            for each in problems
-        ]
+        shape["problems"] = problem_shapes(problems)
     return shape
+
+
+def problem_shapes(problems: Iterable[Problem]) -> list[ProblemShape]:
+    """What is wrong with an input, each with its path."""
+    return [
+        {
+            "path": each.path,
+            "reason": each.reason,
+            "found": each.found,
+            "allowed": each.allowed,
+            "suggestion": each.suggestion,
+        }
+        for each in problems
+    ]

@@ -30,6 +30,7 @@ from chalicelib.services.shapes import (
     log_part_shape,
     run_shape,
     timeline_job_shape,
+    whole_job_shape,
 )
 
 run_views = Resource(__name__)
@@ -41,7 +42,10 @@ def list_jobs(desk: Desk) -> Answer:
     asked, run_id = desk.query(JobsQuery), desk.run.run_id
     which = asked.job, _statuses(asked.status)
     page = list_some(desk.ports, run_id, which, asked.limit, cursors.number(asked.cursor))
-    found = [job_shape(record.spec, record.state) for record in page.items]
+    found = [
+        whole_job_shape(record) if asked.whole else job_shape(record.spec, record.state)
+        for record in page.items
+    ]
     return Answer(
         body={"runId": run_id, "jobs": found, "nextCursor": cursors.of_number(page.after)}
     )
@@ -51,7 +55,12 @@ def list_jobs(desk: Desk) -> Answer:
 def list_events(desk: Desk) -> Answer:
     """The oldest first."""
     asked, run_id = desk.query(EventsQuery), desk.run.run_id
-    found = events_of(desk.ports, run_id, asked.job, asked.after)
+    if asked.own and asked.job:
+        raise InvalidInputError.at("?own", "can't be asked for together with a job")
+    if asked.own:
+        found = desk.ports.runs.events(run_id, job="", after=asked.after)
+    else:
+        found = events_of(desk.ports, run_id, asked.job, asked.after)
     told = [event_shape(event) for event in islice(found, asked.limit)]
     return Answer(body={"runId": run_id, "events": told, "more": len(found) > asked.limit})
 

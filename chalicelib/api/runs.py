@@ -32,7 +32,7 @@ _OF_MESSAGES = frozenset({"input", "startDateTime", "scheduleStatus"})  # no fie
 def list_runs(desk: Desk) -> Answer:
     """The newest first."""
     asked = desk.query(RunsQuery)
-    wanted = RunFilter(schedule_id=asked.schedule_id, status=asked.status)
+    wanted = RunFilter(schedule_id=asked.schedule_id, status=asked.status, prefix=asked.prefix)
     before = cursors.run_key(asked.cursor)
     page = list_visible(desk.ports, desk.principal, wanted, asked.limit, before)
     found = [run_shape(header) for header in page.items]
@@ -56,7 +56,7 @@ def start_run(desk: Desk) -> Answer:
 def get_run(desk: Desk) -> Answer:
     """One run."""
     desk.query(Nothing)
-    return Answer(body=run_shape(desk.run))
+    return Answer(body={**run_shape(desk.run), "drivenBy": desk.served.holder()})
 
 
 def _check_scope(desk: Desk, schedule_id: str, version: int | None) -> None:

@@ -14,6 +14,7 @@ from chalicelib.api.models import (
     VersionQuery,
     VersionsQuery,
 )
+from chalicelib.api.problems import problem_shapes
 from chalicelib.core.document import ScheduleDocument
 from chalicelib.core.drawing import draw, nodes_of_document
 from chalicelib.core.loading import read
@@ -21,6 +22,7 @@ from chalicelib.core.secrecy import shown_document
 from chalicelib.errors import InvalidInputError
 from chalicelib.ports import StoredSchedule
 from chalicelib.services import schedules as keeping
+from chalicelib.services import triggers
 from chalicelib.services.listing import list_schedules as list_visible
 from chalicelib.services.shapes import difference_shape, schedule_shape, validation_shape
 
@@ -31,7 +33,9 @@ schedules = Resource(__name__)
 def validate_schedule(desk: Desk) -> Answer:
     """Check a document and say everything that is wrong with it; nothing is stored."""
     document = _document(desk)
-    return Answer(body=validation_shape(document.schedule_id, keeping.validate(document)))
+    shape = validation_shape(document.schedule_id, keeping.validate(document))
+    warnings = triggers.warnings(desk.ports, document)
+    return Answer(body={**shape, "warnings": problem_shapes(warnings)})
 
 
 @schedules.handles("list_schedules")

@@ -12,9 +12,11 @@ from typing import Protocol
 from chalicelib.config import AWS, Settings, read_settings
 from chalicelib.core.run import Run, RunHeader
 from chalicelib.errors import InvalidInputError
-from chalicelib.ports import AccessPorts, DrivingPorts
+from chalicelib.ports import AccessPorts, DrivingPorts, Ports
+from chalicelib.reading_ports import ReadingPorts
 from chalicelib.services.migrating import OldItem
 from chalicelib.services.served import Served
+from chalicelib.verbs.asked import Verbs
 
 _given: ContextVar[DrivingPorts | None] = ContextVar("_given", default=None)
 _admitting: ContextVar[AccessPorts | None] = ContextVar("_admitting", default=None)
@@ -52,12 +54,17 @@ class Driver(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
-class Edition(Served, Protocol):
+class Edition(Protocol):
     """Everything that a person's program works with."""
 
     @property
-    def actor(self) -> str:
-        """Who is typing, for the audit trail."""
+    def ports(self) -> ReadingPorts: ...
+
+    @property
+    def verbs(self) -> Verbs: ...
+
+    def holder(self) -> str | None:
+        """Who drives the runs now, for people; None when nobody does."""
 
     def prepare(self) -> None:
         """Let come up what takes time, while something else is done."""
@@ -71,9 +78,6 @@ class Edition(Served, Protocol):
     def undelivered(self) -> int:
         """How many notices wait for somebody who drives, to be delivered."""
 
-    def old_items(self, schedules: str, history: str) -> Iterator[OldItem]:
-        """What the first version's tables hold. Raises InvalidInputError where there are none."""
-
     def archive(self, header: RunHeader) -> str:
         """Write an ended run where the edition keeps them, and give the address; empty for nowhere.
 
@@ -86,7 +90,24 @@ class Edition(Served, Protocol):
     def close(self) -> None: ...
 
 
-class OwnEdition(Edition, Protocol):
+class StoredEdition(Served, Edition, Protocol):
+    """An edition whose store is in reach."""
+
+    @property
+    def ports(self) -> Ports: ...
+
+    @property
+    def actor(self) -> str:
+        """Who is typing, for the audit trail."""
+
+    def holder(self) -> str | None:
+        """Who drives the runs now, for people; None when nobody does."""
+
+    def old_items(self, schedules: str, history: str) -> Iterator[OldItem]:
+        """What the first version's tables hold. Raises InvalidInputError where there are none."""
+
+
+class OwnEdition(StoredEdition, Protocol):
     """The edition that this machine is, which only it can serve and drive for good."""
 
     def run_counts(self) -> Mapping[str, int]:
@@ -120,7 +141,18 @@ def open_edition(settings: Settings) -> Iterator[Edition]:
         edition.close()
 
 
+@contextmanager
+def open_stored_edition(settings: Settings) -> Iterator[StoredEdition]:
+    """The edition that the settings ask for, if its store is in reach. Raises BackendError."""
+    with closing(_stored_edition(settings)) as edition:
+        yield edition
+
+
 def _edition(settings: Settings) -> Edition:
+    return _stored_edition(settings)
+
+
+def _stored_edition(settings: Settings) -> StoredEdition:
     if settings.edition == AWS:
         from chalicelib.bootstrap.on_aws import AwsEdition
 

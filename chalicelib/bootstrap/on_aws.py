@@ -30,6 +30,7 @@ from chalicelib.aws.submit_budget import AccountBudget
 from chalicelib.aws.submitting import Pace, Submitter
 from chalicelib.aws.translation import translated
 from chalicelib.aws.uploads import S3Uploads
+from chalicelib.bootstrap.own_verbs import OwnVerbs
 from chalicelib.config import AWS, Settings, Stage
 from chalicelib.core.batch import JobDetail
 from chalicelib.core.guarding import Allowed
@@ -43,6 +44,7 @@ from chalicelib.services.driving import ExecutionDrivers
 from chalicelib.services.migrating import OldItem
 from chalicelib.services.reconciling import look_after_drivers
 from chalicelib.services.repeating import Requests
+from chalicelib.verbs.asked import Verbs
 
 _LOOK = 2.0  # s between two looks at a run that the state machine drives
 _TO_LOOK = (
@@ -169,6 +171,7 @@ class AwsEdition:
         self.logs: JobLogs = BatchLogs(self._clients)
         self.requests: Requests = DynamoRequests(self._clients, Tables(stage.name))
         self.directory = ""
+        self.verbs: Verbs = OwnVerbs(self, lambda: self.actor)
 
     @cached_property
     def ports(self) -> DrivingPorts:

@@ -12,6 +12,7 @@ from pathlib import Path
 from secrets import token_bytes
 from typing import TYPE_CHECKING
 
+from chalicelib.bootstrap.own_verbs import OwnVerbs
 from chalicelib.config import Settings
 from chalicelib.core.batch import JobDetail
 from chalicelib.core.run import RunHeader
@@ -25,6 +26,7 @@ from chalicelib.local.sqlite_store import SqliteStore
 from chalicelib.ports import AccessPorts, JobLogs, Ports
 from chalicelib.services.migrating import OldItem
 from chalicelib.services.repeating import Requests
+from chalicelib.verbs.asked import Verbs
 
 # What drives is imported when something is to be driven: by then the host is coming up.
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class LocalEdition:
         self.logs: JobLogs = HostLogs(settings.state)
         self.requests: Requests = self._store.requests
         self.actor = settings.actor
+        self.verbs: Verbs = OwnVerbs(self, lambda: self.actor)
 
     def chance(self, count: int) -> bytes:
         """So many bytes that nobody can know."""

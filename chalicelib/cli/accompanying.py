@@ -14,11 +14,9 @@ from chalicelib.cli.commands import command
 from chalicelib.cli.exits import OF_RUN, Exit
 from chalicelib.cli.progress import Progress, View, progress_for
 from chalicelib.cli.session import Session
-from chalicelib.core.lifecycle import STARTED, Act, RunStatus
-from chalicelib.core.operating import Order
+from chalicelib.core.lifecycle import STARTED, RunStatus
 from chalicelib.core.wording import counted
 from chalicelib.errors import ConflictError
-from chalicelib.services.operations import cancel
 from chalicelib.services.overview import Generation, generation
 
 TO_DELIVER = 3.0  # s that notices get before the program ends
@@ -49,8 +47,10 @@ def accompany(session: Session, run_id: str, doing: str, since: int) -> Exit:
     with _interrupts() as interrupts, session.edition.driver(doing) as driver:
         with progress_for(session, since) as progress:
             exit_code = _follow(_Lookout(session, driver, run_id), progress, interrupts)
-        unfinished = session.edition.ports.runs.find_headers(status=RunStatus.RUNNING, limit=1)
-        leaves_work = driver.is_driving and bool(unfinished)
+        runs = session.edition.ports.runs
+        leaves_work = driver.is_driving and bool(
+            runs.find_headers(status=RunStatus.RUNNING, limit=1)
+        )
         undelivered = 0 if leaves_work else driver.deliver(TO_DELIVER)
     tell_undelivered(session, undelivered)
     if leaves_work:
@@ -125,9 +125,8 @@ def _leave(lookout: _Lookout, progress: Progress, interrupts: _Interrupts) -> bo
     if interrupts.count >= 2:
         interrupts.count, interrupts.told = 0, False
         progress.tell("Cancelling the run; waiting for its jobs to end.")
-        order = Order(act=Act.CANCEL, actor=session.actor, reason="Ctrl-C twice", at=session.now())
         try:
-            cancel(session.edition.ports, run_id, order)
+            session.verbs.runs.cancel(run_id, "Ctrl-C twice")
         except ConflictError as error:
             progress.tell(str(error))
         return False

@@ -40,13 +40,11 @@ def validate(session: Session, file: File) -> Exit:
 def put(session: Session, file: File) -> Exit:
     """Store a schedule as the newest version of its id, if it differs from that."""
     from chalicelib.core.wording import counted
-    from chalicelib.services.schedules import put as put_schedule
     from chalicelib.services.shapes import schedule_shape
-    from chalicelib.services.triggers import warnings
 
-    document, ports = read_document(file), session.edition.ports
-    stored = put_schedule(ports, document, session.actor)
-    session.warn(f"Warning: {each}" for each in warnings(ports, document))
+    document, verbs = read_document(file), session.verbs.schedules
+    stored = verbs.put(document)
+    session.warn(f"Warning: {each}" for each in verbs.warnings(document))
     sentence = f"{stored.schedule_id}: version {stored.version}, {counted(stored.jobs, 'job')}"
     session.answer(schedule_shape(stored), lambda: session.say(sentence))
     return Exit.DONE
@@ -83,10 +81,9 @@ def show(
 
 def delete(session: Session, schedule: Named) -> Exit:
     """Take a schedule out of use; its versions and runs stay, to put it brings it back."""
-    from chalicelib.services.schedules import delete as delete_schedule
     from chalicelib.services.shapes import schedule_shape
 
-    last = delete_schedule(session.edition.ports, schedule, session.actor)
+    last = session.verbs.schedules.delete(schedule)
     sentence = f"{last.schedule_id}: deleted; its last version was {last.version}"
     session.answer(schedule_shape(last), lambda: session.say(sentence))
     return Exit.DONE

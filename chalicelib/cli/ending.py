@@ -10,7 +10,6 @@ from chalicelib.core.run import RunHeader
 from chalicelib.core.wording import counted
 from chalicelib.ports import JobRecord
 from chalicelib.services.finding import counts_of
-from chalicelib.services.logs import newest_on_record
 from chalicelib.services.overview import FAILED, began_at
 
 _SHOWN = 5  # failed jobs told in full
@@ -24,7 +23,7 @@ def tell_end(session: Session, header: RunHeader) -> None:
         return
     failed = session.edition.ports.runs.find_jobs(header.run_id, statuses=FAILED)
     for record in failed[:_SHOWN]:
-        _tell_failure(session, record)
+        _tell_failure(session, header.run_id, record)
     if len(failed) > _SHOWN:
         session.say(f"  … and {counted(len(failed) - _SHOWN, 'more failed job')}")
     why = Advice(("explain", header.run_id), "why, in plain words")
@@ -39,12 +38,13 @@ def _outcome(session: Session, header: RunHeader) -> str:
     return f"Run {header.run_id} {header.status}{took}: {counts}"
 
 
-def _tell_failure(session: Session, record: JobRecord) -> None:
+def _tell_failure(session: Session, run_id: str, record: JobRecord) -> None:
     state = record.state
     reason = f": {one_line(words)}" if (words := telling(state.reason)) else ""
     session.say(f"  {record.spec.name}: {state.status}, attempt {state.attempt}{reason}")
     if not state.job_id or state.started_at is None:
         return
-    attempt = newest_on_record(session.edition, state.job_id)
-    for line in session.edition.logs.tail(state.job_id, attempt, _LOG_LINES).lines:
+    log = session.verbs.views.log(run_id, (record.spec.name, ""), "")
+    place = log.place()
+    for line in log.lines(place, _LOG_LINES) if place else ():
         session.say(f"    | {printable(line)}")

@@ -12,7 +12,7 @@ from chalicelib.core.advising import placed
 from chalicelib.core.explaining import Cause
 from chalicelib.core.run import RunHeader
 from chalicelib.errors import NotFoundError
-from chalicelib.services.explanations import Explanation, explain
+from chalicelib.services.explanations import Explanation
 from chalicelib.services.shapes import explanation_shape
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def show_explanation(session: Session, what: str, run: str) -> None:
     """Answer `explain`."""
     header, name = _meant(session, what, run)
-    found = explain(session.edition, header.run_id, name)
+    found = session.verbs.views.explain(header.run_id, name)
     found = replace(found, cause=_placed(session, found.cause))
     if session.as_json:
         session.write_json(explanation_shape(found, session.where))

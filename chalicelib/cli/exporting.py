@@ -10,7 +10,6 @@ from typing import Any, TextIO
 from chalicelib.cli.commands import command
 from chalicelib.cli.session import Session, json_text
 from chalicelib.core.run import RunHeader
-from chalicelib.core.schedule import OnFailure
 from chalicelib.errors import ConflictError, InvalidInputError
 from chalicelib.ports import JobRecord
 from chalicelib.services.shapes import event_shape, job_shape, run_shape
@@ -59,7 +58,7 @@ def _write(session: Session, header: RunHeader, file: TextIO) -> None:
     runs = session.edition.ports.runs
     records = runs.find_jobs(header.run_id)  # before anything is written: they may have expired
     file.write("{\n")
-    for key, value in _head(header).items():
+    for key, value in run_shape(header).items():
         file.write(f"  {json_text(key, file)}: {json_text(value, file)},\n")
     _write_list(file, "jobList", map(_job, records))
     file.write(",\n")
@@ -72,18 +71,6 @@ def _write_list(file: TextIO, key: str, items: Iterator[Any]) -> None:
     for index, item in enumerate(items):
         file.write(("," if index else "") + "\n    " + json_text(item, file))
     file.write("\n  ]")
-
-
-def _head(header: RunHeader) -> dict[str, Any]:
-    policy = header.policy
-    return {
-        **run_shape(header),
-        "scheduleDigest": header.schedule_digest,
-        "wait_time": policy.wait_time,
-        "onFailure": OnFailure(policy.on_failure).value,
-        "maxConcurrency": policy.max_concurrency,
-        "workingDirectory": header.working_directory or None,
-    }
 
 
 def _job(record: JobRecord) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from chalicelib.cli.session import LARGEST, Session
 from chalicelib.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from chalicelib.core.access import Principal
     from chalicelib.core.granting import TokenRecord
     from chalicelib.services.tokens import CreatedToken
 
@@ -43,32 +42,25 @@ _PLACES = {"$.name": "NAME", "$.role": "--role", "$.days": "--days", "$.scopes":
 def create(session: Session, name: Name, role: Role, scope: Scopes = None, days: Days = 30) -> Exit:
     """Give a token of the HTTP API; it is printed this once and can't be shown again."""
     from chalicelib.core.granting import TokenWish, read_role
-    from chalicelib.core.tokens import RANDOM_BYTES
-    from chalicelib.services import tokens
     from chalicelib.services.shapes import token_shape
 
-    access = session.edition.access
     try:
         wish = TokenWish(
             name=name, role=read_role(role, "--role"), scopes=tuple(scope or ("",)), days=days
         )
-        now, chance = access.clock(), session.edition.chance(RANDOM_BYTES)
-        made = tokens.create(access.tokens, wish, _owner(session), now, chance)
+        made = session.verbs.tokens.create(wish)
     except InvalidInputError as error:
         raise _in_options(error) from error
-    shape = {**token_shape(made.record, now), "token": made.text}
+    shape = {**token_shape(made.record, session.now()), "token": made.text}
     session.answer(shape, lambda: _print_created(session, made))
     return Exit.DONE
 
 
 def list_(session: Session) -> Exit:
     """List the tokens that there are, without their secrets."""
-    from chalicelib.services import tokens
     from chalicelib.services.shapes import token_shape
 
-    access = session.edition.access
-    now = access.clock()
-    records = tokens.list_(access.tokens, _owner(session))
+    records, now = session.verbs.tokens.list_(), session.now()
     session.answer(
         [token_shape(record, now) for record in records], lambda: _print_list(session, records)
     )
@@ -77,22 +69,12 @@ def list_(session: Session) -> Exit:
 
 def revoke(session: Session, token: Named) -> Exit:
     """Revoke a token for good."""
-    from chalicelib.services import tokens
     from chalicelib.services.shapes import token_shape
 
-    access = session.edition.access
-    now = access.clock()
-    record = tokens.revoke(access.tokens, token, _owner(session), now)
+    record = session.verbs.tokens.revoke(token)
     sentence = f"{record.id} of {record.name} is revoked."
-    session.answer(token_shape(record, now), lambda: session.say(sentence))
+    session.answer(token_shape(record, session.now()), lambda: session.say(sentence))
     return Exit.DONE
-
-
-def _owner(session: Session) -> "Principal":
-    """Who is typing: whoever has the state directory, or rights on the table, has it all."""
-    from chalicelib.core.access import Principal, Role
-
-    return Principal(actor=session.actor, role=Role.ADMIN)
 
 
 def _in_options(error: InvalidInputError) -> InvalidInputError:

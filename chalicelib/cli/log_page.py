@@ -14,8 +14,9 @@ from chalicelib.core.advising import Advice, words_about
 from chalicelib.core.facts import telling
 from chalicelib.core.lifecycle import FINAL
 from chalicelib.core.run import JobState
-from chalicelib.services.logs import LogSource, Place
+from chalicelib.services.logs import Place
 from chalicelib.services.shapes import log_shape
+from chalicelib.verbs.asked import Log
 
 _PAUSE = 0.2  # s between looks at a log that is followed
 
@@ -51,7 +52,7 @@ def show_log(session: Session, request: LogRequest, pause: Callable[[], None] = 
     return Exit.DONE
 
 
-def _show_once(session: Session, request: LogRequest, source: LogSource) -> None:
+def _show_once(session: Session, request: LogRequest, source: Log) -> None:
     state, place = source.state(), source.place()
     lines = source.lines(place, request.lines) if place else iter(())
     if session.as_json:
@@ -71,7 +72,7 @@ def _followed(place: Place, line: str) -> str:
     return json_text(shape, sys.stdout) + "\n"
 
 
-def absence(session: Session, source: LogSource, state: JobState) -> str:
+def absence(session: Session, source: Log, state: JobState) -> str:
     """Why there is no log, and how to find out more."""
     if size := source.children:
         words = words_about(f"{source.name}:0", ("logs",))
@@ -87,7 +88,7 @@ def absence(session: Session, source: LogSource, state: JobState) -> str:
 
 
 def follow(
-    session: Session, source: LogSource, last: int, pause: Callable[[], None]
+    session: Session, source: Log, last: int, pause: Callable[[], None]
 ) -> Iterator[tuple[Place, str]]:
     """Every line as it is written, the last `last` ones first, until the job has ended.
 
@@ -116,7 +117,7 @@ def follow(
 class _Reader:
     """Reads on where it was, in the log it was moved to."""
 
-    def __init__(self, source: LogSource, last: int) -> None:
+    def __init__(self, source: Log, last: int) -> None:
         self.place: Place | None = None
         self._source = source
         self._last = last

@@ -3,10 +3,11 @@
 from chalicelib.cli.meant import find_job
 from chalicelib.cli.session import Session
 from chalicelib.errors import NotFoundError
-from chalicelib.services.logs import LogSource, as_child, check_child
+from chalicelib.services.logs import as_child, check_child
+from chalicelib.verbs.asked import Log
 
 
-def find_log(session: Session, job: str, run: str, attempt: str) -> LogSource:
+def find_log(session: Session, job: str, run: str, attempt: str) -> Log:
     """The logs of `job`, or of `JOB:3`. Raises NotFoundError and InvalidInputError."""
     child = as_child(job)
     try:
@@ -16,5 +17,5 @@ def find_log(session: Session, job: str, run: str, attempt: str) -> LogSource:
             raise
         header, record = find_job(session, child[0], run)
         check_child(record, child[1])
-        return LogSource(session.edition, header.run_id, child, attempt)
-    return LogSource(session.edition, header.run_id, (job, ""), attempt)
+        return session.verbs.views.log(header.run_id, child, attempt)
+    return session.verbs.views.log(header.run_id, (job, ""), attempt)

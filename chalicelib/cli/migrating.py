@@ -55,11 +55,13 @@ def migrate(
     from chalicelib.services.migrating import migrate as migrate_items
 
     if from_files is None:
-        items = session.edition.old_items(schedules_table, history_table)
+        items = session.stored_edition.old_items(schedules_table, history_table)
     else:
         items = iter(read_old_files(from_files))
-    migration = Migration(actor=session.actor, apply=apply, include_running=include_running)
-    judged = list(migrate_items(session.edition.ports, items, migration))
+    migration = Migration(
+        actor=session.stored_edition.actor, apply=apply, include_running=include_running
+    )
+    judged = list(migrate_items(session.stored_edition.ports, items, migration))
     session.answer(_shape(judged, apply=apply), lambda: _print(session, judged, apply=apply))
     blocked = any(each.fate in (Fate.REFUSED, Fate.DIFFERENT) for each in judged)
     return Exit.REFUSED if blocked else Exit.DONE

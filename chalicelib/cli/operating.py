@@ -94,11 +94,11 @@ def _operate(
     downstream: bool = False,
 ) -> Exit:
     from chalicelib.core.lifecycle import Act, RunStatus
-    from chalicelib.core.operating import Order
     from chalicelib.core.selecting import parse_statuses
     from chalicelib.services.finding import find_run_of_jobs
-    from chalicelib.services.operations import Selection, act_on_jobs
+    from chalicelib.services.operations import Selection
     from chalicelib.services.shapes import operation_shape
+    from chalicelib.verbs.asked import JobsAct
 
     jobs, run, texts = which
     statuses = parse_statuses(texts or [])
@@ -106,10 +106,9 @@ def _operate(
         raise InvalidInputError.at("JOB", "name jobs, or choose them by --status")
     ports = session.edition.ports
     found = session.find_run(run) if run else find_run_of_jobs(ports, jobs or [], statuses)
-    order = Order(act=Act(act), actor=session.actor, reason=reason, at=session.now(),
-                  downstream=downstream)  # fmt: skip
     selection = Selection(run_id=found.run_id, patterns=jobs or (), statuses=statuses)
-    operation = act_on_jobs(ports, selection, order)
+    asked = JobsAct(act=Act(act), reason=reason, downstream=downstream)
+    operation = session.verbs.runs.act_on_jobs(selection, asked)
     session.answer(operation_shape(operation), lambda: _say_changes(session, operation))
     session.warn(refusal.sentence for refusal in operation.refusals)
     if operation.changes and operation.header.status is RunStatus.RUNNING:

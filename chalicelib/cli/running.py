@@ -13,10 +13,9 @@ from chalicelib.cli.session import LARGEST, Session, read_file
 from chalicelib.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from chalicelib.core.operating import Order
     from chalicelib.core.restarting import RestartPlan
     from chalicelib.core.run import RunHeader
-    from chalicelib.services.runs import StartRequest
+    from chalicelib.verbs.asked import Start
 
 _BREATH = 0.2  # s between two looks at a store that is near
 
@@ -45,13 +44,12 @@ def run(
     content = read_file(file)
     session.edition.prepare()  # the host comes up while the document is read
     from chalicelib.core.loading import read
-    from chalicelib.services import runs, schedules
 
     with _all_of_it_to_last():
-        ports = session.edition.ports
+        verbs = session.verbs
         document = read(content, file.name)
-        stored = schedules.put(ports, document, session.actor)
-        header = runs.start(ports, stored, _request(session, param, reason), document)
+        stored = verbs.schedules.put(document)
+        header = verbs.runs.start(stored, _asked(param, reason), document)
     return _stay(session, header, detach=detach)
 
 
@@ -67,12 +65,9 @@ def start(
 ) -> Exit:
     """Start a run of a schedule and wait for its end."""
     session.edition.prepare()
-    from chalicelib.services import runs
-
     with _all_of_it_to_last():
-        ports = session.edition.ports
-        stored = ports.schedules.get_schedule(schedule, version)
-        header = runs.start(ports, stored, _request(session, param, reason))
+        stored = session.edition.ports.schedules.get_schedule(schedule, version)
+        header = session.verbs.runs.start(stored, _asked(param, reason))
     return _stay(session, header, detach=detach)
 
 
@@ -114,12 +109,11 @@ def resume(
 
 
 def _resume_schedule(session: Session, schedule: str) -> Exit:
-    from chalicelib.services import triggers
     from chalicelib.services.timing_shapes import paused_shape
 
-    agenda = triggers.resume(session.edition.ports, schedule)
+    pause = session.verbs.timing.resume(schedule)
     sentence = f"{schedule} is resumed: its triggers start runs from now on."
-    session.answer(paused_shape(schedule, agenda.pause), lambda: session.say(sentence))
+    session.answer(paused_shape(schedule, pause), lambda: session.say(sentence))
     return Exit.DONE
 
 
@@ -140,17 +134,15 @@ def restart(
 ) -> Exit:
     """Go on with a run where it stopped: run what is not done, and only that."""
     from chalicelib.cli.progress import last_event
-    from chalicelib.services import operations
     from chalicelib.services.shapes import restart_shape
 
-    header, ports = session.find_run(run), session.edition.ports
-    order = _order(session, "RESTART", reason)
+    header, verbs = session.find_run(run), session.verbs.runs
     if plan:
-        preview = operations.preview_restart(ports, header.run_id, order)
+        preview = verbs.preview_restart(header.run_id)
         session.answer(restart_shape(preview), lambda: _say_plan(session, preview))
         return Exit.DONE
     since = last_event(session, header)
-    done = operations.restart(ports, header.run_id, order)
+    done = verbs.restart(header.run_id, reason)
     if not session.as_json:
         _say_plan(session, done)
     return _stay(session, done.header, detach=detach, since=since)
@@ -159,11 +151,10 @@ def restart(
 def cancel(session: Session, run: AnyRun = "", detach: Detach = False, reason: Reason = "") -> Exit:
     """End a run: nothing more of it starts, what runs is terminated."""
     from chalicelib.cli.progress import last_event
-    from chalicelib.services import operations
 
     header = session.find_run(run)
-    order, since = _order(session, "CANCEL", reason), last_event(session, header)
-    cancelled = operations.cancel(session.edition.ports, header.run_id, order)
+    since = last_event(session, header)
+    cancelled = session.verbs.runs.cancel(header.run_id, reason)
     code = _stay(session, cancelled, detach=detach, since=since)
     return Exit.DONE if code is Exit.RUN_CANCELLED else code
 
@@ -179,8 +170,8 @@ def _all_of_it_to_last() -> Iterator[None]:
         gc.enable()
 
 
-def _request(session: Session, param: Sequence[str] | None, reason: str) -> "StartRequest":
-    from chalicelib.services.runs import StartRequest
+def _asked(param: Sequence[str] | None, reason: str) -> "Start":
+    from chalicelib.verbs.asked import Start
 
     parameters: dict[str, object] = {}
     for text in param or ():
@@ -188,19 +179,7 @@ def _request(session: Session, param: Sequence[str] | None, reason: str) -> "Sta
         if not equals:
             raise InvalidInputError.at("--param", f"{text!r} is not NAME=VALUE")
         parameters[name.strip()] = value
-    return StartRequest(
-        actor=session.actor,
-        parameters=parameters,
-        reason=reason,
-        working_directory=session.edition.directory,
-    )
-
-
-def _order(session: Session, act: str, reason: str) -> "Order":
-    from chalicelib.core.lifecycle import Act
-    from chalicelib.core.operating import Order
-
-    return Order(act=Act(act), actor=session.actor, reason=reason, at=session.now())
+    return Start(parameters=parameters, reason=reason)
 
 
 def _stay(session: Session, header: "RunHeader", *, detach: bool, since: int = 0) -> Exit:
@@ -249,14 +228,10 @@ def _say_outcomes(session: Session, outcomes: dict[str, str]) -> None:
 
 
 def _say_plan(session: Session, plan: "RestartPlan") -> None:
-    from chalicelib.core.lifecycle import SATISFIED
-
     session.say(f"Run {plan.header.run_id}, generation {plan.header.generation}")
-    # A finally job that is done ends this generation too; it is no part of what is not done.
-    done = {change.job for change in plan.changes if change.before.status in SATISFIED}
     for words, names in (
-        ("run again", [name for name in plan.again if name not in done]),
-        ("and again at the end", [name for name in plan.again if name in done]),
+        ("run again", [name for name in plan.again if name not in plan.at_end]),
+        ("and again at the end", plan.at_end),
         ("adopt as they are", plan.adopt),
         ("keep as done", plan.keep),
         ("IN DOUBT, may have done their work already", plan.in_doubt),

@@ -16,8 +16,9 @@ from chalicelib.errors import InvalidInputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from chalicelib.bootstrap import Edition
+    from chalicelib.bootstrap import Edition, StoredEdition
     from chalicelib.core.run import RunHeader
+    from chalicelib.verbs.asked import Verbs
 
 LARGEST = 2**31 - 1  # number that may be typed: no store has to take a larger one
 
@@ -53,10 +54,17 @@ class Session:
             soft_wrap=not sys.stdout.isatty(),
         )
 
+    @cached_property
+    def stored_edition(self) -> "StoredEdition":
+        """The same for what only a store in reach can do. Raises InvalidInputError."""
+        from chalicelib.bootstrap import open_stored_edition
+
+        return self._open.enter_context(open_stored_edition(self.settings))
+
     @property
-    def actor(self) -> str:
-        """Who is typing, for the audit trail."""
-        return self.edition.actor
+    def verbs(self) -> "Verbs":
+        """What can be asked of the edition."""
+        return self.edition.verbs
 
     def now(self) -> datetime:
         return self.edition.ports.clock()

@@ -44,7 +44,7 @@ def show_status(session: Session, header: RunHeader, *, every: bool) -> None:
     except ExpiredError as error:
         _show_expired(session, header, error)
         return
-    now, holder = session.now(), None if seen.driver_failure else session.edition.holder()
+    now, holder = session.now(), None if seen.driver_failure else _driver_of(session, header)
     jobs = session.edition.ports.runs.find_jobs(header.run_id) if every else None
     if session.as_json:
         shape = {**_shape(seen, now, holder), "possible": advice_shape(session, _advice(seen))}
@@ -60,6 +60,10 @@ def show_status(session: Session, header: RunHeader, *, every: bool) -> None:
     else:
         _print_all(session.console, jobs, now)
     print_advice(session, _advice(seen))
+
+
+def _driver_of(session: Session, header: RunHeader) -> str | None:
+    return session.verbs.views.driven_by(header.run_id)
 
 
 def _show_expired(session: Session, header: RunHeader, error: ExpiredError) -> None:

@@ -32,15 +32,12 @@ def pause(
     reason: Annotated[str, typer.Option("--reason", help="Why, for whoever wonders.")] = "",
 ) -> Exit:
     """Let no trigger start runs of a schedule until it is resumed."""
-    from chalicelib.core.timing.agenda import Pause
-    from chalicelib.services import triggers
     from chalicelib.services.timing_shapes import paused_shape
 
-    wanted = Pause(actor=session.actor, at=session.now(), reason=reason)
-    agenda = triggers.pause(session.edition.ports, schedule, wanted)
+    paused = session.verbs.timing.pause(schedule, reason)
     again = command(session, ("resume", schedule))
     sentence = f"{schedule} is paused: its triggers start nothing. Resume it: {again}"
-    session.answer(paused_shape(schedule, agenda.pause), lambda: session.say(sentence))
+    session.answer(paused_shape(schedule, paused), lambda: session.say(sentence))
     return Exit.DONE
 
 
@@ -54,16 +51,13 @@ def next_(
 ) -> Exit:
     """Show when a schedule starts by itself: its next fire times, and why they are not others."""
     from chalicelib.core.moments import parse_moment
-    from chalicelib.services import agendas, triggers
     from chalicelib.services.timing_shapes import next_shape
 
-    ports = session.edition.ports
     since = parse_moment(after, "--after") if after else session.now()
-    found = triggers.next_fire_times(ports, schedule, count, since)
-    agenda = agendas.find_agenda(ports, schedule)
-    paused = agenda.pause if agenda else None
+    ahead = session.verbs.timing.next_fire_times(schedule, count, since)
     session.answer(
-        next_shape(schedule, paused, found), lambda: _print_next(session, schedule, paused, found)
+        next_shape(schedule, ahead.pause, ahead.upcoming),
+        lambda: _print_next(session, schedule, ahead.pause, ahead.upcoming),
     )
     return Exit.DONE
 
@@ -80,12 +74,11 @@ def preview(
 ) -> Exit:
     """Show when all schedules start by themselves."""
     from chalicelib.core.moments import parse_moment
-    from chalicelib.services import triggers
     from chalicelib.services.timing_shapes import fire_time_shape
 
     since = parse_moment(begin, "--from") if begin else session.now()
     until = parse_moment(end, "--to") if end else since + _AHEAD
-    found = triggers.preview(session.edition.ports, since, until, limit)
+    found = session.verbs.timing.preview(since, until, limit)
     session.answer(
         [fire_time_shape(each) for each in found], lambda: _print_preview(session, found)
     )
@@ -96,11 +89,10 @@ def put_calendar(session: Session, file: CalendarFile) -> Exit:
     """Store a calendar; the schedules that go by it do so from now on."""
     from chalicelib.core.reading import parse
     from chalicelib.core.timing.calendar_document import load_calendar
-    from chalicelib.services import calendars
     from chalicelib.services.timing_shapes import calendar_shape
 
     document = load_calendar(parse(read_file(file), file.name))
-    stored = calendars.put(session.edition.ports, document, session.actor)
+    stored = session.verbs.timing.put_calendar(document)
     sentence = f"Calendar {stored.name}: revision {stored.revision}"
     session.answer(calendar_shape(stored), lambda: session.say(sentence))
     return Exit.DONE
@@ -128,10 +120,9 @@ def show_calendar(session: Session, name: CalendarName) -> Exit:
 
 def delete_calendar(session: Session, name: CalendarName) -> Exit:
     """Delete a calendar that no schedule goes by."""
-    from chalicelib.services import calendars
     from chalicelib.services.timing_shapes import calendar_shape
 
-    stored = calendars.delete(session.edition.ports, name)
+    stored = session.verbs.timing.delete_calendar(name)
     session.answer(calendar_shape(stored), lambda: session.say(f"Calendar {name} is deleted."))
     return Exit.DONE
 

@@ -20,6 +20,7 @@ class RestartPlan:
     """What a restart would do, by job names in the document's order.
 
     `in_doubt` are those of `again` whose last end was never seen: they may have done their work.
+    `at_end` are those of `again` that are done: finally jobs, which end this generation too.
     """
 
     header: RunHeader
@@ -28,6 +29,7 @@ class RestartPlan:
     adopt: tuple[str, ...]
     again: tuple[str, ...]
     in_doubt: tuple[str, ...]
+    at_end: tuple[str, ...] = ()
 
 
 def plan_restart(run: Run, order: Order) -> RestartPlan:
@@ -61,6 +63,9 @@ def plan_restart(run: Run, order: Order) -> RestartPlan:
         adopt=tuple(name for name in kept if run.states[name].status in _IN_QUEUE),
         again=tuple(name for name in run.specs if name in changes),
         in_doubt=tuple(in_doubt),
+        at_end=tuple(
+            name for name in run.specs if name in changes and run.states[name].status in SATISFIED
+        ),
     )
 
 

@@ -7,12 +7,13 @@ from chalicelib.core.run import Event, RunHeader
 from chalicelib.core.selecting import is_glob, match
 from chalicelib.core.wording import Speller, counted
 from chalicelib.errors import ConflictError, ExpiredError, NotFoundError
-from chalicelib.ports import JobRecord, Ports
+from chalicelib.ports import JobRecord
+from chalicelib.reading_ports import ReadingPorts
 
 _RECENT = 50  # runs looked through for a job that was named without its run
 
 
-def find_run(ports: Ports, text: str = "") -> RunHeader:
+def find_run(ports: ReadingPorts, text: str = "") -> RunHeader:
     """The run that a person means.
 
     By its id, the beginning of its id that no other run has, the id of a schedule for its latest
@@ -38,7 +39,7 @@ def find_run(ports: Ports, text: str = "") -> RunHeader:
 
 
 def find_run_of_jobs(
-    ports: Ports, patterns: Sequence[str], statuses: Sequence[JobStatus] = ()
+    ports: ReadingPorts, patterns: Sequence[str], statuses: Sequence[JobStatus] = ()
 ) -> RunHeader:
     """The run that is meant when only jobs are named: the latest one of its schedule.
 
@@ -59,7 +60,7 @@ def find_run_of_jobs(
     raise NotFoundError("job", words, "The latest runs have none such; --run RUN names another.")
 
 
-def get_job(ports: Ports, run_id: str, name: str) -> JobRecord:
+def get_job(ports: ReadingPorts, run_id: str, name: str) -> JobRecord:
     """One job of a run. Raises NotFoundError that suggests the name that was probably meant."""
     for record in ports.runs.get_jobs(run_id, [name]):
         return record
@@ -69,7 +70,7 @@ def get_job(ports: Ports, run_id: str, name: str) -> JobRecord:
     raise NotFoundError("job", name, f"Run {run_id} has {counted(len(names), 'job')}.{meant}")
 
 
-def events_of(ports: Ports, run_id: str, job: str = "", after: int = 0) -> list[Event]:
+def events_of(ports: ReadingPorts, run_id: str, job: str = "", after: int = 0) -> list[Event]:
     """The history, of one job if it is named. Raises NotFoundError for a job the run has not."""
     if job:
         get_job(ports, run_id, job)
@@ -81,7 +82,7 @@ def _no_runs() -> NotFoundError:
 
 
 def _has(
-    ports: Ports, header: RunHeader, patterns: Sequence[str], statuses: Sequence[JobStatus]
+    ports: ReadingPorts, header: RunHeader, patterns: Sequence[str], statuses: Sequence[JobStatus]
 ) -> bool:
     try:
         if statuses or any(map(is_glob, patterns)):

@@ -34,6 +34,7 @@ class RunFilter:
 
     schedule_id: str = ""
     status: RunStatus | None = None
+    prefix: str = ""  # the beginning of their ids
 
 
 def list_runs(
@@ -42,12 +43,14 @@ def list_runs(
     """The runs that somebody sees, the newest first."""
     if wanted.schedule_id and not who.sees(wanted.schedule_id):
         return Page([], None)
+    own = "" if wanted.schedule_id else _prefix(who)
+    prefix = own if own.startswith(wanted.prefix) else wanted.prefix
 
     def read(size: int, key: RunKey | None) -> Sequence[RunHeader]:
         return ports.runs.find_headers(
             schedule_id=wanted.schedule_id or None,
             status=wanted.status,
-            prefix="" if wanted.schedule_id else _prefix(who),
+            prefix=prefix,
             limit=size,
             before=key,
         )
@@ -101,7 +104,8 @@ def list_jobs(
     found = ports.runs.find_jobs(run_id, statuses=statuses or None, limit=most, after=behind)
     if patterns:
         names = {record.spec.name for record in found}
-        meant = set().union(*(match(pattern, names) for pattern in patterns))
+        # A name may look like a glob: then it names itself too.
+        meant = names.intersection(patterns).union(*(match(each, names) for each in patterns))
         found = [record for record in found if record.spec.name in meant]
     return _cut(found, limit)
 

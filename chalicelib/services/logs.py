@@ -119,24 +119,44 @@ class LogSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogPart:
-    """Part of a log, and the offset to read on from; None for no log."""
+    """Part of a log, and the offset to read on from; None for no log.
+
+    `has_ended` says that nothing comes after it, `is_forgotten` that the queue no longer knows
+    where the job wrote.
+    """
 
     source: LogSource
     state: JobState
     place: Place | None
     lines: tuple[str, ...]
     offset: int | None
+    has_ended: bool = False
+    is_forgotten: bool = False
 
 
 def read_log(served: Served, run_id: str, request: LogRequest) -> LogPart:
     """Part of what a job wrote. Raises NotFoundError and InvalidInputError."""
     source = log_source(served, run_id, request.job, request.attempt)
+    has_ended = source.has_ended()  # asked first: what is written before the end is read below
     place = source.place()
     if place is None:
-        return LogPart(source=source, state=source.state(), place=None, lines=(), offset=None)
+        return LogPart(
+            source=source,
+            state=source.state(),
+            place=None,
+            lines=(),
+            offset=None,
+            has_ended=has_ended,
+            is_forgotten=source.is_forgotten(),
+        )
     chunk = source.tail(place, request.tail) if request.tail else source.read(place, request.offset)
     return LogPart(
-        source=source, state=source.state(), place=place, lines=chunk.lines, offset=chunk.offset
+        source=source,
+        state=source.state(),
+        place=place,
+        lines=chunk.lines,
+        offset=chunk.offset,
+        has_ended=has_ended,
     )
 
 

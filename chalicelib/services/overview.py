@@ -7,7 +7,8 @@ from datetime import datetime
 from chalicelib.core.drawing import Node, nodes_of
 from chalicelib.core.lifecycle import FINAL, SATISFIED, STARTED, Act, JobStatus, RunStatus
 from chalicelib.core.run import DRIVER_FAILED, Event, RunHeader
-from chalicelib.ports import JobRecord, Ports
+from chalicelib.ports import JobRecord
+from chalicelib.reading_ports import ReadingPorts
 
 FAILED = (JobStatus.FAILED, JobStatus.NOTFOUND)
 # In the order in which they are worth knowing: the first need a person.
@@ -59,13 +60,13 @@ class Overview:
         return sum(self.header.counts.get(status, 0) for status in statuses)
 
 
-def began_at(ports: Ports, header: RunHeader) -> datetime:
+def began_at(ports: ReadingPorts, header: RunHeader) -> datetime:
     """When the present generation began: the idle time before a restart is nobody's work."""
     beginning = _beginning(ports, header)
     return beginning.at if beginning else header.began_at
 
 
-def generation(ports: Ports, header: RunHeader) -> Generation:
+def generation(ports: ReadingPorts, header: RunHeader) -> Generation:
     """The present generation. Reads all of its events, unless it is the first."""
     beginning = _beginning(ports, header)
     if beginning is None:
@@ -77,7 +78,7 @@ def generation(ports: Ports, header: RunHeader) -> Generation:
     return Generation(beginning.at, max(0, done - own))
 
 
-def _beginning(ports: Ports, header: RunHeader) -> Event | None:
+def _beginning(ports: ReadingPorts, header: RunHeader) -> Event | None:
     """The event that began a later generation than the first."""
     if header.generation == 1:
         return None
@@ -85,7 +86,7 @@ def _beginning(ports: Ports, header: RunHeader) -> Event | None:
     return next((event for event in reversed(own) if event.act in _BEGIN_AGAIN), None)
 
 
-def driver_failure(ports: Ports, header: RunHeader) -> Event | None:
+def driver_failure(ports: ReadingPorts, header: RunHeader) -> Event | None:
     """The failure of the run's last driver, if no other drives it yet; on AWS only."""
     if header.status is not RunStatus.RUNNING or header.driver or not header.handovers:
         return None
@@ -93,7 +94,7 @@ def driver_failure(ports: Ports, header: RunHeader) -> Event | None:
     return last if last.act == DRIVER_FAILED else None
 
 
-def overview(ports: Ports, header: RunHeader, limit: int) -> Overview:
+def overview(ports: ReadingPorts, header: RunHeader, limit: int) -> Overview:
     """The first `limit` jobs of each kind, in the document's order within a status."""
     runs, run_id = ports.runs, header.run_id
     failed = runs.find_jobs(run_id, statuses=FAILED, limit=limit)
@@ -112,14 +113,14 @@ def overview(ports: Ports, header: RunHeader, limit: int) -> Overview:
     )
 
 
-def nodes_of_run(ports: Ports, run_id: str) -> list[Node]:
+def nodes_of_run(ports: ReadingPorts, run_id: str) -> list[Node]:
     """The jobs of a run as they are drawn, with their statuses."""
     records = ports.runs.find_jobs(run_id)
     statuses = {record.spec.name: record.state.status.value for record in records}
     return nodes_of((record.spec for record in records), statuses)
 
 
-def _with_upstream(ports: Ports, run_id: str, records: Sequence[JobRecord]) -> list[Waiting]:
+def _with_upstream(ports: ReadingPorts, run_id: str, records: Sequence[JobRecord]) -> list[Waiting]:
     names = {name for record in records for name in record.spec.upstream}
     upstream = ports.runs.get_jobs(run_id, names) if names else []
     unfinished = {record.spec.name for record in upstream if record.state.status not in FINAL}

@@ -66,6 +66,7 @@ def act_on_jobs(ports: Ports, selection: Selection, order: Order, *, again: bool
                 "before": event.before,
                 "after": event.after,
                 "reason": event.reason or None,
+                "asked": None,  # of what was asked of the queue then, histories do not tell
             }
             for event in told
         ],

@@ -46,6 +46,19 @@ class RunShape(TypedDict):
     counts: dict[str, int]
     archive: str | None
     detailsUntil: str | None
+    scheduleDigest: str
+    wait_time: int
+    onFailure: str
+    maxConcurrency: int | None
+    workingDirectory: str | None
+    driver: str | None
+    handovers: int
+
+
+class ShownRunShape(RunShape):
+    """One run, and who drives runs now; null when nobody does."""
+
+    drivenBy: str | None
 
 
 class JobShape(TypedDict):
@@ -61,6 +74,19 @@ class JobShape(TypedDict):
     seconds: float | None
     exitCode: int | None
     reason: str | None
+
+
+class WholeJobShape(JobShape):
+    """One job of a run with what it froze, and with what is asked of it."""
+
+    position: int
+    triggerRule: str
+    isFinally: bool
+    hold: bool
+    description: str | None
+    request: dict[str, Any]
+    asked: str | None
+    notBefore: str | None
 
 
 class EventShape(TypedDict):
@@ -109,6 +135,7 @@ class ChangedJobShape(TypedDict):
     before: JobStatusName
     after: JobStatusName
     reason: str | None
+    asked: str | None
 
 
 class RefusedJobShape(TypedDict):
@@ -135,6 +162,7 @@ class RestartShape(TypedDict):
     adopt: list[str]
     keep: list[str]
     inDoubt: list[str]
+    atEnd: list[str]
 
 
 class CauseShape(TypedDict):
@@ -153,6 +181,8 @@ class AdviceShape(TypedDict):
 
     command: str
     effect: str
+    words: list[str]
+    jobName: str | None
 
 
 class ExplanationShape(TypedDict):
@@ -231,6 +261,9 @@ class LogPartShape(LogShape):
     """Part of what a job wrote, and where to read on; null when there is no log."""
 
     nextOffset: int | None
+    hasEnded: bool
+    isForgotten: bool
+    children: int
 
 
 class TokenShape(TypedDict):
@@ -257,6 +290,7 @@ class FireTimeShape(TypedDict):
     fireTime: str
     localTime: str
     readyAt: str
+    localReadyAt: str
     note: str | None
 
 

@@ -5,6 +5,7 @@ Times are ISO 8601 in UTC with a Z, durations seconds, absent values null.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from chalicelib.core.advising import Advice, command
 from chalicelib.core.drawing import Measures, Node, layers
@@ -14,12 +15,12 @@ from chalicelib.core.naming import start_text
 from chalicelib.core.operating import Operation
 from chalicelib.core.restarting import RestartPlan
 from chalicelib.core.run import Event, JobState, RunHeader
-from chalicelib.core.schedule import JobSpec
+from chalicelib.core.schedule import JobSpec, OnFailure
 from chalicelib.core.secrecy import hidden_values
 from chalicelib.core.timeline import Bar
 from chalicelib.ports import JobRecord, StoredSchedule
 from chalicelib.services.explanations import Explanation
-from chalicelib.services.logs import LogPart, LogSource, Place
+from chalicelib.services.logs import LogPart, Place
 from chalicelib.services.schedules import Compared
 from chalicelib.services.shape_types import (
     AdviceShape,
@@ -39,6 +40,7 @@ from chalicelib.services.shape_types import (
     TimelineJobShape,
     TokenShape,
     ValidationShape,
+    WholeJobShape,
 )
 
 
@@ -61,6 +63,13 @@ def run_shape(header: RunHeader) -> RunShape:
         "counts": _counts(header.counts),
         "archive": header.archive or None,
         "detailsUntil": _time(header.expires_at),
+        "scheduleDigest": header.schedule_digest,
+        "wait_time": header.policy.wait_time,
+        "onFailure": OnFailure(header.policy.on_failure).value,
+        "maxConcurrency": header.policy.max_concurrency,
+        "workingDirectory": header.working_directory or None,
+        "driver": header.driver or None,
+        "handovers": header.handovers,
     }
 
 
@@ -77,6 +86,22 @@ def job_shape(spec: JobSpec, state: JobState) -> JobShape:
         "seconds": seconds_between(state.started_at, state.stopped_at),
         "exitCode": state.exit_code,
         "reason": state.reason or None,
+    }
+
+
+def whole_job_shape(record: JobRecord) -> WholeJobShape:
+    """One job of a run with what it froze, and with what is asked of it."""
+    spec, state = record.spec, record.state
+    return {
+        **job_shape(spec, state),
+        "position": record.position,
+        "triggerRule": spec.trigger_rule.value,
+        "isFinally": spec.is_finally,
+        "hold": spec.hold,
+        "description": spec.description or None,
+        "request": dict(spec.request),
+        "asked": state.intent.value or None,
+        "notBefore": _time(state.not_before),
     }
 
 
@@ -132,6 +157,7 @@ def operation_shape(operation: Operation) -> OperationShape:
                 "before": change.before.status.value,
                 "after": change.after.status.value,
                 "reason": change.after.reason or None,
+                "asked": change.after.intent.value or None,
             }
             for change in operation.changes
         ],
@@ -153,6 +179,7 @@ def restart_shape(plan: RestartPlan) -> RestartShape:
         "adopt": list(plan.adopt),
         "keep": list(plan.keep),
         "inDoubt": list(plan.in_doubt),
+        "atEnd": list(plan.at_end),
     }
 
 
@@ -187,7 +214,15 @@ def token_shape(record: TokenRecord, now: datetime) -> TokenShape:
 
 def advice_shape(advice: Iterable[Advice], where: Sequence[str] = ()) -> list[AdviceShape]:
     """Commands to type; `where` are the options that say which edition is meant."""
-    return [{"command": command(each.in_full, where), "effect": each.effect} for each in advice]
+    return [
+        {
+            "command": command(each.in_full, where),
+            "effect": each.effect,
+            "words": list(each.words),
+            "jobName": each.job or None,
+        }
+        for each in advice
+    ]
 
 
 def graph_shape(title: str, nodes: Sequence[Node]) -> GraphShape:
@@ -256,11 +291,27 @@ def difference_shape(found: Compared) -> DifferenceShape:
 def log_part_shape(part: LogPart) -> LogPartShape:
     """Part of what a job wrote."""
     shape = log_shape(part.source, part.state, part.place, part.lines)
-    return {**shape, "nextOffset": part.offset}
+    return {
+        **shape,
+        "nextOffset": part.offset,
+        "hasEnded": part.has_ended,
+        "isForgotten": part.is_forgotten,
+        "children": part.source.children,
+    }
+
+
+class Named(Protocol):
+    """A job of a run."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def run_id(self) -> str: ...
 
 
 def log_shape(
-    source: LogSource, state: JobState, place: Place | None, lines: Iterable[str]
+    source: Named, state: JobState, place: Place | None, lines: Iterable[str]
 ) -> LogShape:
     """What a job wrote."""
     return {

@@ -26,6 +26,7 @@ def fire_time_shape(upcoming: Upcoming) -> FireTimeShape:
         "fireTime": start_text(upcoming.fire.at),
         "localTime": upcoming.fire.local.isoformat(),
         "readyAt": start_text(upcoming.ready_at),
+        "localReadyAt": upcoming.ready_at.astimezone(upcoming.fire.local.tzinfo).isoformat(),
         "note": upcoming.fire.note or None,
     }
 

@@ -106,3 +106,19 @@ def test_jobs_are_listed_by_name_glob_and_status() -> None:
     assert names("a", "b", after=0) == (["b"], None)
     assert names("a", "b", statuses=[J.FAILED]) == (["a"], None)
     assert names("*", statuses=[J.WAITING], limit=1) == (["b"], 1)
+
+
+def test_runs_are_listed_by_the_beginning_of_their_ids_within_what_is_seen() -> None:
+    ports = with_runs(["ab", "ac", "b"])
+    wanted = RunFilter(prefix="a")
+    assert every_run(ports, ALL, 5, wanted) == ["ac/0001", "ab/0000"]
+    assert every_run(ports, who("ab"), 5, wanted) == ["ab/0000"]
+    assert every_run(ports, who("a"), 5, RunFilter(prefix="ab/")) == ["ab/0000"]
+    assert every_run(ports, who("b"), 5, wanted) == []
+
+
+def test_a_job_whose_name_looks_like_a_pattern_is_found_by_its_name() -> None:
+    ports = world()
+    record_run(ports, spec("load[1]"), spec("load1"))
+    page = list_jobs(ports, "etl/2026", (["load[1]"], []), 9, None)
+    assert [each.spec.name for each in page.items] == ["load[1]", "load1"]

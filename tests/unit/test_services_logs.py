@@ -56,6 +56,7 @@ def test_a_part_of_a_log_is_read_from_an_offset_on_or_from_its_end() -> None:
     part = read_log(made, RUN, LogRequest(job="load", offset=1))
     assert (part.lines, part.offset) == (("two", "three"), 3)
     assert read_log(made, RUN, LogRequest(job="load", tail=1)).lines == ("three",)
+    assert log_part_shape(part)["hasEnded"]
     shape = log_part_shape(read_log(made, RUN, LogRequest(job="late")))
     assert (shape["exists"], shape["lines"], shape["nextOffset"]) == (False, [], None)
 
@@ -176,3 +177,11 @@ def test_a_run_is_drawn_with_its_statuses() -> None:
     made = edition()
     statuses = [each.status for each in nodes_of_run(made.ports, RUN)]
     assert statuses == ["FAILED", "FAILED", "UPSTREAM_FAILED"]
+
+
+def test_a_part_tells_that_there_is_none_because_children_have_it_or_it_is_forgotten() -> None:
+    made = edition()
+    whole = log_part_shape(read_log(made, RUN, LogRequest(job="many")))
+    assert (whole["exists"], whole["children"], whole["isForgotten"]) == (False, 3, True)
+    late = log_part_shape(read_log(made, RUN, LogRequest(job="late")))
+    assert (late["children"], late["isForgotten"]) == (0, False)

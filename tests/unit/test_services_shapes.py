@@ -8,10 +8,13 @@ from chalicelib.core.access import Role
 from chalicelib.core.drawing import measure, nodes_of_document
 from chalicelib.core.explaining import Cause
 from chalicelib.core.granting import TokenRecord
-from chalicelib.core.lifecycle import Act, JobStatus
+from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.core.operating import operate
 from chalicelib.core.restarting import plan_restart
+from chalicelib.core.run import Intent
+from chalicelib.core.schedule import TriggerRule
 from chalicelib.core.timeline import Bar
+from chalicelib.ports import JobRecord
 from chalicelib.services import schedules
 from chalicelib.services.shape_types import JobShape
 from chalicelib.services.shapes import (
@@ -27,6 +30,7 @@ from chalicelib.services.shapes import (
     timeline_job_shape,
     token_shape,
     validation_shape,
+    whole_job_shape,
 )
 from tests.builders import job, loaded
 from tests.unit.runs import NOW, after, header, order, run_of, spec, state
@@ -77,6 +81,7 @@ def test_a_verb_over_jobs_tells_of_each_what_became_of_it_or_why_nothing_did() -
         "before": "WAITING",
         "after": "HELD",
         "reason": "hold by ada: late data",
+        "asked": None,
     }
     assert refused["jobName"] == "b"
     assert refused["reason"].startswith("'b' is SUCCEEDED, so hold is not possible")
@@ -91,6 +96,36 @@ def test_a_restart_tells_what_runs_again_what_stays_and_what_may_have_been_done(
         "adopt": ["c"],
         "keep": ["a"],
         "inDoubt": ["b"],
+        "atEnd": [],
+    }
+
+
+def test_a_restart_tells_apart_the_finally_jobs_that_end_it_again() -> None:
+    run = run_of(
+        spec("a"),
+        spec("tidy", is_finally=True, trigger_rule=TriggerRule.ALL_DONE),
+        run=header(status=RunStatus.FAILED),
+        a=J.FAILED,
+        tidy=J.SUCCEEDED,
+    )
+    shape = restart_shape(plan_restart(run, order(Act.RESTART)))
+    assert (shape["again"], shape["atEnd"]) == (["a", "tidy"], ["tidy"])
+
+
+def test_a_whole_job_tells_what_it_froze_and_what_is_asked_of_it() -> None:
+    froze = spec("a", "b", hold=True, description="loads", request={"jobQueue": "q"})
+    held = state("a", J.RUNNABLE, intent=Intent.HOLD, not_before=after(60))
+    shape = whole_job_shape(JobRecord(spec=froze, state=held, position=3))
+    told = job_shape(froze, held)
+    assert {key: value for key, value in shape.items() if key not in told} == {
+        "position": 3,
+        "triggerRule": "all succeeded",
+        "isFinally": False,
+        "hold": True,
+        "description": "loads",
+        "request": {"jobQueue": "q"},
+        "asked": "HOLD",
+        "notBefore": "2026-11-23T12:01:00.000000Z",
     }
 
 

@@ -32,6 +32,7 @@ def test_fire_times_are_told_in_utc_and_on_the_wall_clock() -> None:
                 "fireTime": "2026-11-23T01:00:00.000000Z",
                 "localTime": "2026-11-23T10:00:00+09:00",
                 "readyAt": "2026-11-23T01:00:00.000000Z",
+                "localReadyAt": "2026-11-23T10:00:00+09:00",
                 "note": note,
             }
             for note in ("moved", None)

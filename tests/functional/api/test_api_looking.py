@@ -236,3 +236,32 @@ def test_what_has_expired_is_told_of_as_gone() -> None:
     assert gone.get(RUN)["archive"] == "s3://a"
     for view in ("jobs", "events", "timeline", "logs?job=a", "graph", "explain", "restart"):
         assert "s3://a" in gone.get(f"{RUN}/{view}", 410)["detail"]
+
+
+def test_jobs_are_told_whole_to_whoever_asks_for_that(desk: HttpDesk) -> None:
+    [clean] = desk.get(f"{RUN}/jobs?job=clean&whole=true")["jobs"]
+    assert (clean["position"], clean["triggerRule"], clean["isFinally"]) == (
+        1,
+        "all succeeded",
+        False,
+    )
+    assert "request" not in desk.get(f"{RUN}/jobs?job=clean")["jobs"][0]
+
+
+def test_the_history_of_the_run_itself_is_read_without_that_of_its_jobs(desk: HttpDesk) -> None:
+    desk.post(f"{RUN}/mark", {"jobs": ["load"], "as": "succeeded", "reason": "seen"})
+    own = desk.get(f"{RUN}/events?own=true")["events"]
+    assert {each["jobName"] for each in own} == {None}
+    assert len(own) < len(desk.get(f"{RUN}/events")["events"])
+    desk.get(f"{RUN}/events?own=true&job=load", 400)
+
+
+def test_runs_are_found_by_the_beginning_of_their_ids(desk: HttpDesk) -> None:
+    assert [each["runId"] for each in desk.get("/runs?prefix=etl/2026-11")["runs"]] == [RUN_ID]
+    assert desk.get("/runs?prefix=etl/2027")["runs"] == []
+
+
+def test_who_looks_at_a_run_sees_who_drives(desk: HttpDesk, edition: MemoryEdition) -> None:
+    assert desk.get(RUN)["drivenBy"] == "a test"
+    edition.driver = None
+    assert desk.get(RUN)["drivenBy"] is None

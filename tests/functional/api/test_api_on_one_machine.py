@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.bootstrap import Edition, open_edition
+from chalicelib.bootstrap import StoredEdition, open_stored_edition
 from chalicelib.config import read_settings
 from tests.builders import document, job
 from tests.functional.api.desks import HttpDesk, memory_desk
@@ -20,20 +20,20 @@ KEY = {"Idempotency-Key": "monday"}
 
 
 @pytest.fixture
-def edition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edition]:
+def edition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoredEdition]:
     monkeypatch.setenv("BATCH_SCHEDULER_HOST_IDLE", "0.1")
-    with open_edition(read_settings(state=tmp_path / "state")) as opened:
+    with open_stored_edition(read_settings(state=tmp_path / "state")) as opened:
         yield opened
 
 
-def drive(edition: Edition) -> None:
+def drive(edition: StoredEdition) -> None:
     """Until nothing is unfinished."""
     with edition.driver("a test") as driver:
         while not driver.is_idle:
             driver.step(0.2)
 
 
-def test_a_run_is_started_once_fails_is_repaired_and_succeeds(edition: Edition) -> None:
+def test_a_run_is_started_once_fails_is_repaired_and_succeeds(edition: StoredEdition) -> None:
     desk: HttpDesk = memory_desk(edition)
     assert desk.put("/schedules/nightly", NIGHTLY, 201)["version"] == 1
     asked = {"scheduleId": "nightly", "parameters": {"day": "monday"}}
@@ -55,7 +55,7 @@ def test_a_run_is_started_once_fails_is_repaired_and_succeeds(edition: Edition) 
     assert {each["jobStatus"] for each in desk.get(f"{run}/jobs")["jobs"]} == {"SUCCEEDED", "PASS"}
 
 
-def test_a_deleted_schedule_is_gone_for_the_terminal_too(edition: Edition) -> None:
+def test_a_deleted_schedule_is_gone_for_the_terminal_too(edition: StoredEdition) -> None:
     desk = memory_desk(edition)
     desk.put("/schedules/nightly", NIGHTLY, 201)
     desk.delete("/schedules/nightly", 200)

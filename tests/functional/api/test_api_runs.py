@@ -16,7 +16,8 @@ def test_a_run_is_started_and_found_where_the_answer_says() -> None:
         {"day": "mon"},
     )
     assert response.headers["Location"] == f"/runs/{started['runId']}"
-    assert desk.get(response.headers["Location"]) == started
+    shown = desk.get(response.headers["Location"])
+    assert shown == {**started, "drivenBy": "a test"}
     assert desk.get("/runs")["runs"] == [started]
 
 

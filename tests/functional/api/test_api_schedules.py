@@ -103,6 +103,7 @@ def test_a_document_is_validated_and_not_stored(desk: HttpDesk) -> None:
         "jobs": 2,
         "dependencies": 1,
         "depth": 2,
+        "warnings": [],
     }
     told = desk.post("/validate", document(job("a", "b"), job("c", timeout="x")), 400)
     assert [each["path"] for each in told["problems"]] == [
@@ -182,3 +183,11 @@ def test_its_graph_is_drawn(desk: HttpDesk, form: str, line: str) -> None:
     drawn = desk.request("GET", f"/schedules/nightly/graph?format={form}")
     assert line in drawn.body.decode().splitlines()
     assert drawn.headers["Content-Type"] == "text/plain; charset=utf-8"
+
+
+def test_of_a_webhook_the_host_alone_is_shown(desk: HttpDesk) -> None:
+    rule = {"on": ["failed"], "webhook": {"url": "https://hooks.example.org/s3cret"}}
+    desk.put("/schedules/nightly", {**NIGHTLY, "notify": [rule]}, 201)
+    shown = desk.get("/schedules/nightly")
+    assert shown["document"]["notify"][0]["webhook"]["url"] == "https://hooks.example.org/…"
+    assert "s3cret" not in str(shown)

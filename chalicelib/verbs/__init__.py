@@ -1,0 +1,1 @@
+"""What people ask for, verb by verb: Protocols, and how a store in reach answers them."""

@@ -1,0 +1,43 @@
+"""The verbs over triggers and calendars, on a store in reach."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from chalicelib.core.timing.agenda import Pause
+from chalicelib.core.timing.calendar_document import CalendarDocument
+from chalicelib.ports import StoredCalendar
+from chalicelib.services import agendas, calendars, triggers
+from chalicelib.services.served import Served
+from chalicelib.services.triggers import Upcoming
+from chalicelib.verbs.asked import Ahead
+
+
+class OwnTimingVerbs:
+    """verbs.asked.TimingVerbs."""
+
+    def __init__(self, served: Served, actor: Callable[[], str]) -> None:
+        self._served = served
+        self._actor = actor
+
+    def pause(self, schedule_id: str, reason: str) -> Pause | None:
+        ports = self._served.ports
+        wanted = Pause(actor=self._actor(), at=ports.clock(), reason=reason)
+        return triggers.pause(ports, schedule_id, wanted).pause
+
+    def resume(self, schedule_id: str) -> Pause | None:
+        return triggers.resume(self._served.ports, schedule_id).pause
+
+    def next_fire_times(self, schedule_id: str, count: int, after: datetime) -> Ahead:
+        ports = self._served.ports
+        found = triggers.next_fire_times(ports, schedule_id, count, after)
+        agenda = agendas.find_agenda(ports, schedule_id)
+        return Ahead(agenda.pause if agenda else None, found)
+
+    def preview(self, begin: datetime, end: datetime, limit: int) -> list[Upcoming]:
+        return triggers.preview(self._served.ports, begin, end, limit)
+
+    def put_calendar(self, document: CalendarDocument) -> StoredCalendar:
+        return calendars.put(self._served.ports, document, self._actor())
+
+    def delete_calendar(self, name: str) -> StoredCalendar:
+        return calendars.delete(self._served.ports, name)
