@@ -1,46 +1,37 @@
 """Ticks, as the services do them: each fire time starts one run, whatever befalls the ticks."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import fields, replace
-from datetime import datetime, timedelta
-from itertools import count
-from typing import Any
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from chalicelib.core.lifecycle import RunStatus
-from chalicelib.core.notices import Letter
-from chalicelib.core.run import JobState, RunHeader
-from chalicelib.core.schedule import JobSpec
 from chalicelib.core.timing.calendar_document import load_calendar
-from chalicelib.errors import BackendError
-from chalicelib.local.memory_outbox import MemoryOutbox
-from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
-from chalicelib.local.memory_store import MemoryStore
+from chalicelib.local.memory_queue import VirtualClock
 from chalicelib.ports import Ports
 from chalicelib.services import calendars, triggers
 from chalicelib.services.runs import StartRequest, start
-from chalicelib.services.ticking import Ticked, tick, tick_in_time
-from tests.unit.stores import driving_world, world
+from chalicelib.services.ticking import Ticked, tick
+from tests.unit.stores import world
 from tests.unit.triggered import (
     DAY,
     HOUR,
+    HOURLY,
     MINUTE,
+    NIGHTLY,
     START,
-    TappedTriggers,
+    TWO,
+    Picky,
     agenda,
     end,
     move,
     paused,
     put,
     runs,
+    starts,
+    ticks,
 )
-
-NIGHTLY = {"name": "nightly", "cron": "0 2 * * *", "timezone": "Europe/Berlin"}
-HOURLY = {"name": "hourly", "cron": "0 * * * *"}
-TWO = START + HOUR  # 02:00 in Berlin
 
 
 @pytest.fixture
@@ -48,19 +39,6 @@ def ports() -> Ports:
     made = world()
     move(made, START)
     return made
-
-
-def ticks(ports: Ports, *moments: datetime) -> list[Ticked]:
-    done = []
-    for moment in moments:
-        move(ports, moment)
-        done.append(tick(ports))
-    return done
-
-
-def starts(ports: Ports, schedule_id: str = "etl") -> list[datetime]:
-    """The fire times of the runs there are, to the minute."""
-    return [each.started_at.replace(microsecond=0) for each in runs(ports, schedule_id)]
 
 
 def test_a_fire_time_starts_one_run_that_says_what_started_it(ports: Ports) -> None:
@@ -124,16 +102,6 @@ def test_one_broken_schedule_stops_no_other(ports: Ports, caplog: pytest.LogCapt
     with caplog.at_level(logging.CRITICAL):
         assert ticks(ports, START + HOUR) == [Ticked(started=2, broken=1)]
     assert [len(runs(ports, each)) for each in "abc"] == [1, 0, 1]
-
-
-class Picky(MemoryQueue):
-    """A queue that some jobs can't run on, for a while."""
-
-    needs = "a GPU"
-
-    def lacks(self, request: Mapping[str, Any]) -> str:
-        del request
-        return self.needs
 
 
 def test_a_start_that_can_t_be_made_is_dropped_and_the_next_one_is_made() -> None:
@@ -227,252 +195,3 @@ def test_f15_a_newer_start_cancels_the_run_before_it_and_waits_for_its_end(ports
     end(ports, old, RunStatus.CANCELLED)
     ticks(ports, START + 2 * HOUR + 2 * MINUTE)
     assert starts(ports) == [START + HOUR, START + 2 * HOUR]
-
-
-# Faults
-
-
-class CutError(Exception):
-    """The end of a process at a call."""
-
-
-class Failing(MemoryStore):
-    """A store that fails so many times when a run is made, before it is or after."""
-
-    def __init__(self, times: int, *, after: bool) -> None:
-        super().__init__()
-        self._times = times
-        self._after = after
-
-    def create_run(
-        self, header: RunHeader, specs: Sequence[JobSpec], states: Mapping[str, JobState]
-    ) -> None:
-        if not self._times or self._after:
-            super().create_run(header, specs, states)
-        if self._times:
-            self._times -= 1
-            raise BackendError("store", "create run", "unplugged", retryable=True)
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_f18_a_start_that_was_written_down_and_not_made_is_made_by_the_next_tick(
-    *, after: bool
-) -> None:
-    ports = world(store=Failing(2, after=after))
-    move(ports, START)
-    put(ports, "etl", NIGHTLY)
-    for number in range(3):
-        ticks(ports, TWO + number * MINUTE)
-    assert starts(ports) == [TWO]
-    assert agenda(ports).planned == ()
-
-
-def test_a_start_that_was_made_in_time_is_found_after_its_deadline(ports: Ports) -> None:
-    put(ports, "etl", {**NIGHTLY, "deadline": 60})
-    calls = count()
-
-    def cut() -> None:
-        if next(calls) == 4:  # the write that says that the run is made
-            raise CutError
-
-    ticks(replace(ports, triggers=TappedTriggers(ports.triggers, cut)), TWO)
-    assert len(agenda(ports).planned) == 1
-    assert ticks(ports, TWO + 2 * MINUTE) == [Ticked(started=1)]
-    assert starts(ports) == [TWO]
-
-
-def test_a_start_that_can_t_be_made_before_its_deadline_is_missed() -> None:
-    ports = world(store=Failing(3, after=False))
-    move(ports, START)
-    put(ports, "etl", {**NIGHTLY, "deadline": 60})
-    assert ticks(ports, TWO, TWO + MINUTE, TWO + 2 * MINUTE) == [
-        Ticked(broken=1),
-        Ticked(broken=1),
-        Ticked(refused=1),
-    ]
-    assert starts(ports) == []
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("number", range(2))
-def test_f44_a_tick_that_is_cut_off_at_a_write_is_made_good_by_the_next(
-    ports: Ports, number: int, *, after: bool
-) -> None:
-    put(ports, "etl", {**HOURLY, "catchUp": "all", "overlap": "allow"})
-    calls = count()
-
-    def cut() -> None:
-        if next(calls) == 2 * (number + 1) + after:
-            raise CutError
-
-    cutting = TappedTriggers(ports.triggers, cut)
-    move(ports, START + 3 * HOUR)
-    with suppress(CutError):
-        tick(replace(ports, triggers=cutting))
-    tick(ports)
-    assert starts(ports) == [START + each * HOUR for each in (1, 2, 3)]
-    assert agenda(ports).planned == ()
-
-
-@pytest.mark.parametrize("policy", ["skip", "queue", "allow", "cancel"])
-@pytest.mark.parametrize("at", range(6))
-def test_f13_ticks_that_meet_at_any_call_start_one_run(ports: Ports, policy: str, at: int) -> None:
-    put(ports, "etl", {**NIGHTLY, "overlap": policy})
-    calls = count()
-
-    def meet() -> None:
-        if next(calls) == at:
-            tick(ports)
-
-    move(ports, TWO)
-    tick(replace(ports, triggers=TappedTriggers(ports.triggers, meet)))
-    tick(ports)
-    assert starts(ports) == [TWO]
-    assert agenda(ports).planned == ()
-
-
-def test_f15_two_triggers_at_one_fire_time_start_one_run_where_overlap_is_forbidden(
-    ports: Ports,
-) -> None:
-    put(ports, "etl", NIGHTLY, {**NIGHTLY, "name": "other"})
-    assert ticks(ports, TWO) == [Ticked(started=1, refused=1)]
-
-
-def test_f43_a_trigger_that_was_changed_does_not_fire_for_what_was_before(ports: Ports) -> None:
-    put(ports, "etl", {**HOURLY, "cron": "0 5 * * *"})
-    move(ports, START + 3 * HOUR + 30 * MINUTE)
-    put(ports, "etl", {**HOURLY, "cron": "0 3 * * *"})  # which would have been half an hour ago
-    ticks(ports, START + 4 * HOUR, START + 5 * HOUR)
-    assert starts(ports) == []
-    ticks(ports, START + DAY + 3 * HOUR)
-    assert starts(ports) == [START + DAY + 3 * HOUR]
-
-
-def test_f43_a_change_of_the_jobs_alone_loses_no_fire_time(ports: Ports) -> None:
-    put(ports, "etl", NIGHTLY)
-    move(ports, TWO + MINUTE)  # and no tick has come
-    put(ports, "etl", NIGHTLY, scheduleName="other")
-    ticks(ports, TWO + 2 * MINUTE)
-    assert starts(ports) == [TWO]
-    assert runs(ports)[0].schedule_version == 2
-
-
-def test_a_schedule_without_triggers_is_never_due(ports: Ports) -> None:
-    put(ports, "etl")
-    assert ports.triggers.get_triggers("etl") is None
-    put(ports, "etl", NIGHTLY)
-    put(ports, "etl")
-    assert ticks(ports, TWO, TWO + DAY) == [Ticked(), Ticked()]
-    assert ports.triggers.due_triggers(START + 1000 * DAY, 10) == []
-
-
-def test_what_a_version_planned_is_started_of_that_version(ports: Ports) -> None:
-    put(ports, "etl", NIGHTLY)
-    calls = count()
-
-    def meet() -> None:
-        if next(calls) == 2:  # when it is decided, and before it is made
-            with suppress(CutError):
-                put(replace(ports, triggers=TappedTriggers(ports.triggers, cut)), "etl", HOURLY)
-
-    def cut() -> None:
-        raise CutError
-
-    ticks(replace(ports, triggers=TappedTriggers(ports.triggers, meet)), TWO)
-    assert [each.schedule_version for each in runs(ports)] == [1]
-    assert ports.schedules.get_schedule("etl").version == 2
-
-
-# Telling
-
-
-class Jammed(MemoryOutbox):
-    """An outbox that takes nothing."""
-
-    def add(self, letter: Letter, next_at: datetime) -> bool:
-        del letter, next_at
-        raise BackendError("outbox", "add", "jammed", retryable=True)
-
-
-def told(ports: Ports) -> list[tuple[str, str]]:
-    """What people are told: the occasions and the reasons."""
-    posted = ports.outbox.pending(ports.clock() + DAY, 100)
-    return sorted((each.letter.kind, each.letter.message) for each in posted)
-
-
-NOTIFY = [{"on": ["missed", "overlapSkipped"], "log": True}]
-
-
-def test_people_are_told_of_starts_that_are_not_made_and_why(ports: Ports) -> None:
-    ports = replace(ports, outbox=MemoryOutbox())
-    put(ports, "etl", {**HOURLY, "catchUp": "none"}, notify=NOTIFY)
-    ticks(ports, START + 3 * HOUR + HOUR / 2)
-    put(ports, "etl", {**HOURLY, "overlap": "skip"}, notify=NOTIFY)
-    ticks(ports, START + 4 * HOUR, START + 5 * HOUR)
-    (missed, why), (skipped, overlap) = told(ports)
-    assert (missed, skipped) == ("missed", "overlapSkipped")
-    assert "nobody looked when it was due" in why
-    assert "so were 2 more since 2026-11-23 01:00 +0000" in why
-    assert "the run before it still goes on" in overlap
-
-
-def test_people_are_told_of_a_start_that_can_t_be_made_and_of_one_that_is_too_late() -> None:
-    queue = Picky(VirtualClock())
-    ports = replace(world(queue=queue), outbox=MemoryOutbox())
-    move(ports, START)
-    put(ports, "etl", {**HOURLY, "catchUp": "all", "deadline": 600}, notify=NOTIFY)
-    ticks(ports, START + HOUR, START + 2 * HOUR + HOUR / 2)
-    (_, late), (_, unmade) = sorted(told(ports), key=lambda each: "GPU" in each[1])
-    assert "its deadline had passed" in late
-    assert "it needs a GPU" in unmade
-
-
-def test_f37_people_who_can_t_be_told_keep_nothing_from_starting(ports: Ports) -> None:
-    ports = replace(ports, outbox=Jammed())
-    put(ports, "etl", HOURLY, {**HOURLY, "name": "late", "catchUp": "none"}, notify=NOTIFY)
-    assert ticks(ports, START + 2 * HOUR) == [Ticked(started=1, refused=3)]
-
-
-def test_a_trigger_whose_calendar_is_gone_is_logged(
-    ports: Ports, caplog: pytest.LogCaptureFixture
-) -> None:
-    put(ports, "etl", {**HOURLY, "calendar": "gone"}, {**HOURLY, "name": "other"})
-    with caplog.at_level(logging.WARNING):
-        assert ticks(ports, START + HOUR) == [Ticked(started=1)]
-    assert "trigger hourly of etl does not fire" in caplog.text
-
-
-class Counted:
-    """ports.Metrics that can be looked at."""
-
-    def __init__(self) -> None:
-        self.counts: list[Mapping[str, int]] = []
-
-    def count(self, counts: Mapping[str, int]) -> None:
-        self.counts.append(counts)
-
-
-def in_time(ports: Ports, *left: int) -> tuple[Ticked, list[Mapping[str, int]]]:
-    """What a function's tick does that has so many milliseconds left, each time it looks."""
-    counted, times = Counted(), iter(left)
-    driving = replace(driving_world(), **shared(ports), metrics=counted)
-    return tick_in_time(driving, lambda: next(times)), counted.counts
-
-
-def shared(ports: Ports) -> dict[str, Any]:
-    return {each.name: getattr(ports, each.name) for each in fields(Ports)}
-
-
-def test_what_a_tick_did_is_counted_and_nothing_is_when_it_did_nothing(ports: Ports) -> None:
-    put(ports, "etl", NIGHTLY)
-    assert in_time(ports) == (Ticked(), [])
-    move(ports, TWO)
-    assert in_time(ports, 240_000) == (Ticked(started=1), [{"TicksStarted": 1}])
-
-
-def test_f45_a_tick_begins_nothing_in_the_last_minute_of_its_function(ports: Ports) -> None:
-    for name in ("a", "b"):
-        put(ports, name, NIGHTLY)
-    move(ports, TWO)
-    assert in_time(ports, 60_000, 59_999)[0] == Ticked(started=1)
-    assert in_time(ports, 60_000)[0] == Ticked(started=1)

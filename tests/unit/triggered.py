@@ -10,14 +10,19 @@ from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.loading import load
 from chalicelib.core.run import RunHeader
 from chalicelib.core.timing.agenda import Agenda, Pause
-from chalicelib.local.memory_queue import VirtualClock
+from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
 from chalicelib.ports import Ports, RunChange, StoredSchedule, StoredTriggers, TriggerStore
 from chalicelib.services import agendas, schedules, triggers
+from chalicelib.services.ticking import Ticked, tick
 
 Result = TypeVar("Result")
 
 START = datetime.fromisoformat("2026-11-23T00:00:00Z")  # a Monday
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+NIGHTLY = {"name": "nightly", "cron": "0 2 * * *", "timezone": "Europe/Berlin"}
+HOURLY = {"name": "hourly", "cron": "0 * * * *"}
+TWO = START + HOUR  # 02:00 in Berlin
 
 
 def document(schedule_id: str, *triggers: Mapping[str, Any], **members: Any) -> dict[str, Any]:
@@ -89,3 +94,26 @@ class TappedTriggers:
         result = call()
         self._tap()
         return result
+
+
+class Picky(MemoryQueue):
+    """A queue that some jobs can't run on, for a while."""
+
+    needs = "a GPU"
+
+    def lacks(self, request: Mapping[str, Any]) -> str:
+        del request
+        return self.needs
+
+
+def ticks(ports: Ports, *moments: datetime) -> list[Ticked]:
+    done = []
+    for moment in moments:
+        move(ports, moment)
+        done.append(tick(ports))
+    return done
+
+
+def starts(ports: Ports, schedule_id: str = "etl") -> list[datetime]:
+    """The fire times of the runs there are, to the minute."""
+    return [each.started_at.replace(microsecond=0) for each in runs(ports, schedule_id)]
