@@ -141,6 +141,7 @@ def _print_list(session: Session, schedules: "list[StoredSchedule]") -> None:
 
 def _print_schedule(session: Session, stored: "StoredSchedule") -> None:
     from chalicelib.cli.tables import Column, moment_text, one_line, print_line, print_table
+    from chalicelib.core.secrecy import hidden_values
     from chalicelib.core.wording import counted
 
     document = document_of(stored)
@@ -152,7 +153,8 @@ def _print_schedule(session: Session, stored: "StoredSchedule") -> None:
     if document.description:
         print_line(session.console, one_line(document.description))
     for name, parameter in (document.parameters or {}).items():
-        given = f" = {parameter.default}" if parameter.default is not None else ""
+        default = hidden_values({name: parameter.default})[name]
+        given = f" = {default}" if parameter.default is not None else ""
         print_line(session.console, f"parameter {name}: {parameter.type}{given}")
     session.say("")
     columns = (
