@@ -210,7 +210,8 @@ def parameters(stage: Stage, template: Mapping[str, Any]) -> list[dict[str, str]
 
 def merge_template(stage: Stage) -> dict[str, Any]:
     """What `chalice package` can't say: fixed names, where failed events go, what the API adds."""
-    resources: dict[str, Any] = {"RestAPI": {"Properties": {"DefinitionBody": additions()}}}
+    api = {"DefinitionBody": additions(), "Tags": {"BatchSchedulerStage": stage.name}}
+    resources: dict[str, Any] = {"RestAPI": {"Properties": api}}
     for function in functions():
         name = stage.function(function)
         events = {}
