@@ -22,7 +22,7 @@ CONFIG = PROJECT / ".chalice" / "config.json"
 MAX_TEMPLATE = 51_200
 
 # What calls a function, in SAM's words: the kind of event and the member that names its rule.
-_RULES = {
+RULES = {
     "job_state_changed": ("EventBridgeRule", "RuleName"),
     "execution_ended": ("EventBridgeRule", "RuleName"),
     "schedule_uploaded": ("EventBridgeRule", "RuleName"),
@@ -215,8 +215,8 @@ def merge_template(stage: Stage) -> dict[str, Any]:
     for function in functions():
         name = stage.function(function)
         events = {}
-        if function in _RULES:
-            kind, member = _RULES[function]
+        if function in RULES:
+            kind, member = RULES[function]
             # The name that `chalice deploy` gives; alarms know it.
             rule = {"Type": kind, "Properties": {member: f"{name}-event"}}
             events = {"Events": {f"{logical_id(function)}Event": rule}}
