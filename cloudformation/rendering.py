@@ -210,7 +210,11 @@ def parameters(stage: Stage, template: Mapping[str, Any]) -> list[dict[str, str]
 
 def merge_template(stage: Stage) -> dict[str, Any]:
     """What `chalice package` can't say: fixed names, where failed events go, what the API adds."""
-    api = {"DefinitionBody": additions(), "Tags": {"BatchSchedulerStage": stage.name}}
+    api = {
+        "DefinitionBody": additions(),
+        "Tags": {"BatchSchedulerStage": stage.name},
+        "TracingEnabled": True,  # which `chalice deploy` does by itself, for `xray`
+    }
     resources: dict[str, Any] = {"RestAPI": {"Properties": api}}
     for function in functions():
         name = stage.function(function)
