@@ -24,6 +24,7 @@ from botocore.exceptions import (  # noqa: TID251 - as above
 )
 
 from cloudformation import rendering
+from cloudformation.gateway import Api, apis_of
 from cloudformation.linting import write_for_linters
 from cloudformation.packing import rewrite_zip
 from cloudformation.removing import remove_data, remove_functions
@@ -68,6 +69,7 @@ class Deployer:
         write_policies(self.stage, place)
         say("Functions, by Chalice:")
         chalice("deploy", "--stage", self.stage.name)
+        self._complete_api(place)
         self._bring(self._functions())
         self._tell()
 
@@ -121,6 +123,14 @@ class Deployer:
         for line in self.stacks.bring(wanted) or ["no changes"]:
             say(f"  {line}")
 
+    def _complete_api(self, place: Place) -> None:
+        client, own = self.session.client("apigateway"), deployed(self.stage, "rest_api_id")
+        Api(client, own).complete(self.stage, place)
+        for other in apis_of(client, self.stage):
+            if other != own:  # made from another directory, whose notes Chalice has not
+                client.delete_rest_api(restApiId=other)
+                say(f"  API {other}, deployed from another directory, deleted")
+
     def _check_way(self) -> None:
         """Refuse a stage whose functions CI/CD made: our smaller stack would delete them."""
         name = self.stage.functions_stack
@@ -132,16 +142,19 @@ class Deployer:
 
     def _tell(self) -> None:
         say(f"Deployed: stage {self.stage.name}.")
-        told = {"URL": url_of(self.stage) or "none: it has no HTTP routes"}
+        told = {"URL": deployed(self.stage, "rest_api_url")}
         for name, value in {**self.stacks.outputs(self.stage.stack), **told}.items():
             say(f"  {name:<16} {value}")
 
 
-def url_of(stage: Stage) -> str:
-    """Where the stage's HTTP routes answer, as Chalice wrote it down; empty without any."""
+def deployed(stage: Stage, member: str) -> str:
+    """What Chalice wrote down of the stage's API. Raises DeployError if it wrote nothing."""
     path = _DEPLOYED / f"{stage.name}.json"
     made = json.loads(path.read_text("utf-8"))["resources"] if path.exists() else []
-    return next((each["rest_api_url"] for each in made if "rest_api_url" in each), "")
+    found = [str(each[member]) for each in made if member in each]
+    if not found:
+        raise DeployError(f"Chalice has deployed no API for stage {stage.name}.")
+    return found[0]
 
 
 def write_policies(stage: Stage, place: Place | None) -> None:

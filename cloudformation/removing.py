@@ -7,6 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError  # noqa: TID251 - deploys, and is not deployed
 
 from cloudformation import rendering
+from cloudformation.gateway import apis_of
 from cloudformation.rendering import Place, Stage
 
 _TABLES = (
@@ -16,13 +17,18 @@ _TABLES = (
     "BatchScheduleState",
     "BatchScheduleTokens",
 )
-_GONE = frozenset({"ResourceNotFoundException", "NoSuchBucket", "NoSuchEntity"})
+_GONE = frozenset(
+    {"ResourceNotFoundException", "NoSuchBucket", "NoSuchEntity", "NotFoundException"}
+)
 
 Say = Callable[[str], None]
 
 
 def remove_functions(session: Any, stage: Stage, say: Say) -> None:
-    """Remove what Chalice made for the stage, by the names that it gives."""
+    """Remove what Chalice made for the stage, by its names, and the API by its tag."""
+    gateway = session.client("apigateway")
+    for api in list(apis_of(gateway, stage)):
+        _remove(f"API {api}", partial(gateway.delete_rest_api, restApiId=api), say)
     events, functions, iam = (session.client(name) for name in ("events", "lambda", "iam"))
     for function in rendering.functions():
         rule, role, name = f"{stage.stack}-{function}-event", *names_of(stage, function)

@@ -22,7 +22,7 @@ CONFIG = PROJECT / ".chalice" / "config.json"
 MAX_TEMPLATE = 51_200
 
 # What calls a function, in SAM's words: the kind of event and the member that names its rule.
-_RULES = {
+RULES = {
     "job_state_changed": ("EventBridgeRule", "RuleName"),
     "execution_ended": ("EventBridgeRule", "RuleName"),
     "schedule_uploaded": ("EventBridgeRule", "RuleName"),
@@ -210,12 +210,17 @@ def parameters(stage: Stage, template: Mapping[str, Any]) -> list[dict[str, str]
 
 def merge_template(stage: Stage) -> dict[str, Any]:
     """What `chalice package` can't say: fixed names, where failed events go, what the API adds."""
-    resources: dict[str, Any] = {"RestAPI": {"Properties": {"DefinitionBody": additions()}}}
+    api = {
+        "DefinitionBody": additions(),
+        "Tags": {"BatchSchedulerStage": stage.name},
+        "TracingEnabled": True,  # which `chalice deploy` does by itself, for `xray`
+    }
+    resources: dict[str, Any] = {"RestAPI": {"Properties": api}}
     for function in functions():
         name = stage.function(function)
         events = {}
-        if function in _RULES:
-            kind, member = _RULES[function]
+        if function in RULES:
+            kind, member = RULES[function]
             # The name that `chalice deploy` gives; alarms know it.
             rule = {"Type": kind, "Properties": {member: f"{name}-event"}}
             events = {"Events": {f"{logical_id(function)}Event": rule}}

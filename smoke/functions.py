@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.translation import code_of
 from cloudformation import rendering
+from cloudformation.rendering import API_HANDLER
 from smoke import runs
 from smoke.checks import Finding, check, judged
 from smoke.trial import Trial
@@ -21,11 +22,11 @@ _WHOLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 def is_whole(trial: Trial) -> Steps:
     yield
     stacks = trial.clients["cloudformation"]
-    names = (trial.place.name, f"{trial.place.name}-functions")
+    names = [f"{trial.place.name}{each}" for each in ("", "-state", "-functions")]
     statuses = [
         stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] for name in names
     ]
-    functions = sorted(path.stem for path in rendering.POLICIES.glob("*.json"))
+    functions = rendering.functions()
     states = [_state(trial, name) for name in functions]
     active = states.count("Active")
     seen = f"stacks {', '.join(statuses)}; {active} of {len(functions)} functions Active"
@@ -33,7 +34,7 @@ def is_whole(trial: Trial) -> Steps:
 
 
 def _state(trial: Trial, function: str) -> str:
-    name = f"{trial.place.name}-{function}"
+    name = trial.place.name if function == API_HANDLER else f"{trial.place.name}-{function}"
     reply = trial.clients["lambda"].get_function_configuration(FunctionName=name)
     return str(reply.get("State"))
 
@@ -52,8 +53,14 @@ def _lines(trial: Trial, function: str, pattern: str = "") -> list[str]:
     return [event["message"] for page in pages for event in page["events"]]
 
 
-@check("events-call-reconcile")
+@check("events-call-tick")
 def tick(trial: Trial) -> Steps:
+    lines = yield from trial.until("a line of tick's log", lambda: _lines(trial, "tick") or None)
+    return judged(f"called within {trial.seconds():.0f} s", holds=bool(lines))
+
+
+@check("events-call-reconcile")
+def reconcile(trial: Trial) -> Steps:
     lines = yield from trial.until(
         "a line of reconcile's log", lambda: _lines(trial, "reconcile") or None
     )
@@ -160,7 +167,7 @@ def _may(trial: Trial, action: str, key: str) -> str:
 def refuses_strangers(trial: Trial) -> Steps:
     yield
     seen = {}
-    for function in ("job_state_changed", "execution_ended", "schedule_uploaded", "reconcile"):
+    for function in rendering.RULES:
         name = f"{trial.place.name}-{function}"
         try:
             text = trial.clients["lambda"].get_policy(FunctionName=name)["Policy"]

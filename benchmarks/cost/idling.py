@@ -9,9 +9,10 @@ from benchmarks.cost.prices import price
 from cloudformation import rendering
 from tests.strict.apart import ApartStage
 from tests.strict.resources import memory_of
+from tests.strict.stage import Setup
 
 _HOURS = 730  # of a month, as AWS counts
-_DAY = 24
+BY_THE_CLOCK = ("reconcile", "tick")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +24,9 @@ class Item:
     dollars: float
 
 
-def idle() -> list[Item]:
-    """All that is charged for although nothing runs, dearest first."""
-    return sorted((*_declared(), *_reconcile()), key=lambda item: -item.dollars)
+def idle(hours: float = 24) -> list[Item]:
+    """All that is charged for although nothing runs, dearest first; measured for so many hours."""
+    return sorted((*_declared(), *_swept(hours)), key=lambda item: -item.dollars)
 
 
 def _declared() -> Iterator[Item]:
@@ -46,27 +47,33 @@ def _metrics(alarm: dict[str, list[dict[str, object]]]) -> int:
     return sum("MetricStat" in each for each in alarm["Metrics"]) if "Metrics" in alarm else 1
 
 
-def _reconcile() -> Iterator[Item]:
-    """The only function that runs: a day of it, measured, for each of a month."""
-    stage = ApartStage()
+def _swept(hours: float) -> Iterator[Item]:
+    """What is called by the clock, measured for some hours, for each of a month."""
+    stage = ApartStage(Setup(ticks=True))
     try:
-        stage.advance(timedelta(hours=_DAY).total_seconds())
-        calls, days = stage.aws.calls, _HOURS / _DAY
-        uses = [use for function, use in stage.uses if function == "reconcile"]
-        assert uses, "reconcile was never called"
-        assert len(uses) == len(stage.uses), "something else runs"
-        cpu = sum(use.cpu for use in uses) + stage.begun["reconcile"].cpu
-        reads, writes = stage.aws.units()
+        stage.advance(timedelta(hours=hours).total_seconds())
     finally:
         stage.close()
-    seconds = days * billed("reconcile", cpu, calls) / 1000
-    count = days * len(uses)
-    told = f"{count:,.0f} calls, {seconds:,.0f} s of {memory_of('reconcile')} MB"
-    lambda_price = price("call", count) + price(
-        "GB-second", seconds * memory_of("reconcile") / 1024
+    others = {function for function, _ in stage.uses} - set(BY_THE_CLOCK)
+    assert not others, f"something else runs: {others}"
+    for function in BY_THE_CLOCK:
+        yield from _function(function, stage, _HOURS / hours)
+
+
+def _function(function: str, stage: ApartStage, times: float) -> Iterator[Item]:
+    uses = [use for called, use in stage.uses if called == function]
+    assert uses, f"{function} was never called"
+    calls = [call for call in stage.aws.calls if call.caller == function]
+    cpu = sum(use.cpu for use in uses) + stage.begun[function].cpu
+    seconds = times * billed(function, cpu, calls) / 1000
+    count, memory = times * len(uses), memory_of(function)
+    told = f"{count:,.0f} calls, {seconds:,.0f} s of {memory} MB"
+    yield Item(function, told, price("call", count) + price("GB-second", seconds * memory / 1024))
+    reads, writes = (
+        times * sum(units)
+        for units in zip(*((call.read_units, call.write_units) for call in calls), strict=True)
     )
-    yield Item("reconcile", told, lambda_price)
-    told = f"{days * reads:,.0f} read units, {days * writes:,.0f} write units"
-    units = price("read unit", days * reads) + price("write unit", days * writes)
-    yield Item("what reconcile asks of DynamoDB", told, units)
-    yield Item("what reconcile is traced by", "each call", price("trace", count))
+    told = f"{reads:,.0f} read units, {writes:,.0f} write units"
+    units = price("read unit", reads) + price("write unit", writes)
+    yield Item(f"what {function} asks of DynamoDB", told, units)
+    yield Item(f"what {function} is traced by", "each call", price("trace", count))

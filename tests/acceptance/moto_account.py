@@ -13,6 +13,8 @@ from typing import Any
 
 import boto3  # noqa: TID251 - a person's own look at the account
 
+from cloudformation.rendering import PROJECT
+
 REGION = "eu-central-1"
 _SWITCHES = {"lambda": {"use_docker": False}, "batch": {"use_docker": False}}
 
@@ -42,8 +44,9 @@ class Account:
 @contextmanager
 def account() -> Iterator[Account]:
     """A new and empty account, which ends with the block."""
-    command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", "0"]
-    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    module = "tests.acceptance.taught_moto"
+    command = [sys.executable, "-m", module, "--host", "127.0.0.1", "--port", "0"]
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=PROJECT)
     try:
         url = _address(server)
         _switch(url)

@@ -1,6 +1,7 @@
 """`make deploy` and its sisters, for real, on an account of moto: stacks, Chalice and all."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,9 +13,12 @@ from typing import Any
 
 import pytest
 
-from cloudformation.rendering import PROJECT, logical_id
+from chalicelib.api.authorizing import TTL_SECONDS
+from chalicelib.api.gateway import IDENTITY_VALIDATION
+from chalicelib.api.routes import ROUTES
+from cloudformation.rendering import PROJECT, Stage, logical_id
 from tests.acceptance.moto_account import Account, account
-from tests.wiring.deployed import CALLED_LATER, functions, statements
+from tests.wiring.deployed import BY_CHALICE, functions, statements
 
 pytestmark = pytest.mark.rehearse
 OWN_TABLES = {"BatchSchedules-dev", "BatchScheduleHistory-dev", "BatchScheduleJobs-dev"}
@@ -104,9 +108,10 @@ def deployed_functions(where: Checkout) -> set[str]:
 def test_a_deploy_says_what_it_made(first_deploy: str) -> None:
     assert "Add     AWS::DynamoDB::Table JobsTable" in first_deploy
     for name in functions():
-        assert f"batch-scheduler-dev-{name}" in first_deploy
+        assert Stage("dev").function(name) in first_deploy
     assert "Add     AWS::Lambda::EventInvokeConfig ReconcileFailures" in first_deploy
-    assert first_deploy.endswith("  URL              none: it has no HTTP routes\n")
+    url = r"  URL              https://\w+\.execute-api\.eu-central-1\.amazonaws\.com/api/?\n"
+    assert re.search(url + "$", first_deploy)
 
 
 def test_all_stacks_are_complete(deployed: Checkout) -> None:
@@ -120,11 +125,12 @@ def test_all_stacks_are_complete(deployed: Checkout) -> None:
 def test_every_function_runs_under_its_own_role_and_policy(deployed: Checkout) -> None:
     iam, found = deployed.client("iam"), deployed.client("lambda").list_functions()["Functions"]
     assert len(found) == len(functions())
-    for function in found:
-        name = function["FunctionName"]
-        assert function["Role"].rpartition("/")[2] == name
-        policy = iam.get_role_policy(RoleName=name, PolicyName=name)["PolicyDocument"]
-        assert policy["Statement"] == statements(name.removeprefix("batch-scheduler-dev-"))
+    roles = {each["FunctionName"]: each["Role"].rpartition("/")[2] for each in found}
+    for name in functions():
+        role = f"batch-scheduler-dev-{name}"
+        assert roles[Stage("dev").function(name)] == role
+        policy = iam.get_role_policy(RoleName=role, PolicyName=role)["PolicyDocument"]
+        assert policy["Statement"] == statements(name)
 
 
 def test_functions_know_their_stage_and_have_room(deployed: Checkout) -> None:
@@ -136,18 +142,50 @@ def test_functions_know_their_stage_and_have_room(deployed: Checkout) -> None:
 
 def test_event_bridge_calls_the_functions_that_wait_for_events(deployed: Checkout) -> None:
     rules = {rule["Name"] for rule in deployed.client("events").list_rules()["Rules"]}
-    assert rules >= {f"batch-scheduler-dev-{name}-event" for name in CALLED_LATER}
+    assert rules >= {f"batch-scheduler-dev-{name}-event" for name in BY_CHALICE}
+    assert "batch-scheduler-dev-object_arrived-event" not in rules  # no buckets are named
 
 
 def test_only_its_own_rule_may_call_a_function(deployed: Checkout) -> None:
     client = deployed.client("lambda")
-    for name in CALLED_LATER:
+    for name in BY_CHALICE:
         policy = client.get_policy(FunctionName=f"batch-scheduler-dev-{name}")["Policy"]
         (statement,) = json.loads(policy)["Statement"]
         assert statement["Principal"] == {"Service": "events.amazonaws.com"}
         rule = f"rule/batch-scheduler-dev-{name}-event"
         arn = f"arn:aws:events:eu-central-1:123456789012:{rule}"
         assert list(statement["Condition"].values()) == [{"AWS:SourceArn": arn}]
+
+
+def api_of(where: Checkout) -> tuple[Any, Any]:
+    """The client, and the one API."""
+    client = where.client("apigateway")
+    [api] = client.get_rest_apis()["items"]
+    return client, api
+
+
+def test_every_route_of_the_table_is_served_behind_the_authorizer_but_one(
+    deployed: Checkout,
+) -> None:
+    client, api = api_of(deployed)
+    made = client.get_resources(restApiId=api["id"], limit=500, embed=["methods"])["items"]
+    methods = {
+        (method, each["path"]) for each in made for method in each.get("resourceMethods", {})
+    }
+    assert methods == {(route.method, route.path) for route in ROUTES}
+
+
+def test_the_gateway_refuses_what_is_no_token_and_knows_whose_the_api_is(
+    deployed: Checkout,
+) -> None:
+    client, api = api_of(deployed)
+    [served] = client.get_stages(restApiId=api["id"])["item"]
+    assert served["tags"] == {"BatchSchedulerStage": "dev"}
+    [authorizer] = client.get_authorizers(restApiId=api["id"])["items"]
+    assert authorizer["identityValidationExpression"] == IDENTITY_VALIDATION
+    assert authorizer["authorizerResultTtlInSeconds"] == TTL_SECONDS
+    told = client.get_gateway_response(restApiId=api["id"], responseType="UNAUTHORIZED")
+    assert told["responseParameters"] == {"gatewayresponse.header.WWW-Authenticate": "'Bearer'"}
 
 
 def test_the_state_machine_has_the_definition_with_the_functions_of_the_stage(
@@ -163,9 +201,13 @@ def test_the_state_machine_has_the_definition_with_the_functions_of_the_stage(
 
 
 def test_a_second_deploy_goes_through_and_leaves_the_same(deployed: Checkout) -> None:
-    before = deployed_functions(deployed)
+    before, api = deployed_functions(deployed), api_of(deployed)[1]["id"]
     run(deployed, "deploy")
     assert deployed_functions(deployed) == before
+    client, again = api_of(deployed)
+    assert again["id"] == api
+    [authorizer] = client.get_authorizers(restApiId=api)["items"]
+    assert authorizer["identityValidationExpression"] == IDENTITY_VALIDATION
 
 
 def test_a_diff_changes_nothing(deployed: Checkout) -> None:
@@ -229,6 +271,7 @@ def test_an_interrupted_deploy_is_gone_on_with(tmp_path: Path) -> None:
         rules = where.client("events").list_rules()["Rules"]
         assert not [rule for rule in rules if rule["Name"].endswith("-event")]
         assert not deployed_functions(where)
+        assert not where.client("apigateway").get_rest_apis()["items"]
         assert not OWN_TABLES & set(where.client("dynamodb").list_tables()["TableNames"])
         assert not where.client("s3").list_buckets()["Buckets"]
 
@@ -276,7 +319,7 @@ def test_a_packaged_function_has_one_event_whose_rule_has_its_name(
 ) -> None:
     run(empty, "package", "--to", str(tmp_path / "one"))
     made = json.loads((tmp_path / "one" / "sam.json").read_text())["Resources"]
-    for name in CALLED_LATER:
+    for name in BY_CHALICE:
         (event,) = made[logical_id(name)]["Properties"]["Events"].values()
         said = event["Properties"]
         assert said.get("RuleName", said.get("Name")) == f"batch-scheduler-dev-{name}-event"

@@ -59,9 +59,9 @@ class Stage(StrictStage):
     """What is public may be changed, to let AWS behave otherwise."""
 
     def __init__(self) -> None:
-        self.ticks = True  # whether reconcile is called
+        self.has_a_clock = True  # whether functions are called by schedules
         self.logs = Logs({})
-        super().__init__(Setup(script=script, capacity=_CAPACITY))
+        super().__init__(Setup(script=script, capacity=_CAPACITY, ticks=True))
         registry = self.batch.registry
         self.batch = Shell(self.clock, self.aws.events, script, FakeSettings(capacity=_CAPACITY))
         self.batch.registry = registry
@@ -113,7 +113,7 @@ class Stage(StrictStage):
                 pass
 
     def invoke(self, function: str, event: Any) -> Any:
-        if function == "reconcile" and not self.ticks:
+        if function in ("reconcile", "tick") and not self.has_a_clock:
             return None
         with self._logged(function):
             return super().invoke(function, event)

@@ -118,7 +118,7 @@ def deaf(stage: Stage) -> None:
 
 
 def silent(stage: Stage) -> None:
-    stage.ticks = False
+    stage.has_a_clock = False
 
 
 def losing(stage: Stage) -> None:
@@ -211,6 +211,7 @@ def unversioned(stage: Stage) -> None:
         (deaf, "events-upload", Verdict.UNSEEN),
         (deaf, "events-take-up", Verdict.WRONG),  # reconcile did it
         (silent, "events-call-reconcile", Verdict.UNSEEN),
+        (silent, "events-call-tick", Verdict.UNSEEN),
         (losing, "lambda-dead-letters", Verdict.UNSEEN),
         (open_to_all, "lambda-refuses-strangers", Verdict.WRONG),
         (untagged, "batch-keeps-tags", Verdict.WRONG),

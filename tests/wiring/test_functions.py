@@ -267,6 +267,7 @@ def test_packaged_functions_have_their_fixed_names_and_dead_letters() -> None:
 def test_the_packaged_api_refuses_what_is_no_token_and_says_how_to_ask() -> None:
     api = rendering.merge_template(Stage("prod"))["Resources"]["RestAPI"]["Properties"]
     assert api["DefinitionBody"] == additions()
+    assert api["Tags"] == {"BatchSchedulerStage": "prod"}
 
 
 def test_only_a_stage_that_names_buckets_is_told_of_their_objects() -> None:
