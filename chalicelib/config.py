@@ -21,7 +21,9 @@ _T = TypeVar("_T")
 
 _MIB = 1024 * 1024
 FILE_NAME = ".batch-scheduler.toml"
-LOCAL, AWS = "local", "aws"  # the editions
+LOCAL, AWS, HTTP = "local", "aws", "http"  # the editions
+TOKEN_FILE = "api-token"  # noqa: S105 - of a state directory: the token of its own server
+_HERE = "http://127.0.0.1:8080"  # where `serve` listens
 _STAGE = re.compile(r"[a-z][a-z0-9-]{0,19}")
 # Keys of the file, and the variables that they stand for.
 _KEYS = {
@@ -30,7 +32,11 @@ _KEYS = {
     "state": "BATCH_SCHEDULER_STATE",
     "region": "AWS_REGION",
     "profile": "AWS_PROFILE",
+    "url": "BATCH_SCHEDULER_URL",
+    "token_file": "BATCH_SCHEDULER_TOKEN_FILE",
 }
+_TOKEN = "BATCH_SCHEDULER_TOKEN"  # noqa: S105 - the name of a variable
+_PATHS = frozenset({"state", "token_file"})  # of the file's keys: they begin at the file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,16 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A server elsewhere, as it was said; what is a file's goes before what is a variable's."""
+
+    url: str = field(default=_HERE, repr=False)  # people paste tokens into URLs
+    token_file: Path | None = None
+    token: str = field(default="", repr=False)
+    is_of_file: bool = False  # the nearest file has said the URL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the environment says."""
 
@@ -63,6 +79,7 @@ class Settings:
     no_color: bool = False  # plain text is asked for (no-color.org)
     edition: str = LOCAL
     stage: Stage = field(default_factory=Stage)
+    server: Server = field(default_factory=Server)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)  # all of it
 
 
@@ -95,7 +112,7 @@ def read_settings(
 ) -> Settings:
     """The settings of `environment`, of this process's own for None.
 
-    `state` and `said` (`edition`, `stage`) go before it; the file is looked for from `directory`
+    `state` and `said` (keys of the file) go before it; the file is looked for from `directory`
     on, the working directory for None. Raises InvalidInputError that names every variable and key
     with a bad value; empty means unset.
     """
@@ -117,8 +134,9 @@ def read_settings(
         host_idle=read("BATCH_SCHEDULER_HOST_IDLE", _seconds, "seconds, 0 or more", 10.0),
         actor=machine.user,
         no_color=bool(values.get("NO_COLOR")),
-        edition=read("BATCH_SCHEDULER_EDITION", _edition, f"{LOCAL} or {AWS}", LOCAL),
+        edition=read("BATCH_SCHEDULER_EDITION", _edition, f"{LOCAL}, {AWS} or {HTTP}", LOCAL),
         stage=_read_stage(variables),
+        server=_read_server(variables, of_file),
         environment=dict(of_process),
     )
     if settings.edition == AWS and not settings.stage.name and not problems:
@@ -172,6 +190,29 @@ def _read_stage(variables: _Variables) -> Stage:
     )
 
 
+def _read_server(variables: _Variables, of_file: Mapping[str, str]) -> Server:
+    """Where to ask, and as whom.
+
+    A file comes with whatever directory one is in. So the server that it names is told no token
+    but one of the file itself, or of a file that was typed.
+    """
+    url, file = _KEYS["url"], _KEYS["token_file"]
+    token_file, token = variables.text(file), variables.text(_TOKEN)
+    is_of_file = url in of_file and variables.text(url) == of_file[url]
+    if file in variables.typed:
+        token = ""
+    elif is_of_file:
+        token_file, token = of_file.get(file, ""), ""
+    elif token and token_file == of_file.get(file):
+        token_file = ""
+    return Server(
+        url=variables.text(url) or _HERE,
+        token_file=Path(token_file).absolute() if token_file else None,
+        token=token,
+        is_of_file=is_of_file,
+    )
+
+
 def _read_file(directory: Path, problems: list[Problem]) -> dict[str, str]:
     """The nearest file's keys as the variables that they stand for."""
     places = (directory, *directory.parents)
@@ -188,7 +229,7 @@ def _read_file(directory: Path, problems: list[Problem]) -> dict[str, str]:
         if key not in _KEYS or not isinstance(value, str):
             allowed = f"text for {', '.join(_KEYS)}"
             problems.append(Problem(f"{path} {key}", "bad setting", repr(value), allowed))
-        elif key == "state":
+        elif key in _PATHS:
             found[_KEYS[key]] = str(path.parent / value)
         else:
             found[_KEYS[key]] = value
@@ -196,7 +237,7 @@ def _read_file(directory: Path, problems: list[Problem]) -> dict[str, str]:
 
 
 def _edition(text: str) -> str | None:
-    return text if text in (LOCAL, AWS) else None
+    return text if text in (LOCAL, AWS, HTTP) else None
 
 
 def _stage(text: str) -> str | None:

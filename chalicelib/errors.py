@@ -87,10 +87,13 @@ class NotFoundError(SchedulerError):
 class ExpiredError(NotFoundError):
     """The details of a run were there, and their time is over; the message says where they are."""
 
-    def __init__(self, run_id: str, day: str, archive: str) -> None:
-        """`day` is the day they expired on, `archive` the address of the whole run."""
+    def __init__(self, run_id: str, day: str, archive: str, *, told: str = "") -> None:
+        """`day` is the day they expired on, `archive` the address of the whole run.
+
+        `told` is the whole message, where it was told before.
+        """
         self.archive = archive
-        told = (
+        told = told or (
             f"The jobs and the history of run {run_id!r} expired on {day}; "
             f"the whole run is archived in {archive}"
         )

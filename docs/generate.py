@@ -223,9 +223,8 @@ def _verbs() -> str:
     )
     sections = (_verb(name, verb) for name, verb in verbs().items())
     return (
-        listed
-        + "\nEvery verb takes `--state DIR`, `--edition`, `--stage NAME` and `--json` too.\n\n"
-        + "\n".join(sections)
+        listed + "\nEvery verb takes `--state DIR`, `--edition`, `--stage NAME`, `--url URL`,"
+        " `--token-file FILE` and `--json` too.\n\n" + "\n".join(sections)
     )
 
 
@@ -249,7 +248,7 @@ def _usage(parameters: Iterable[Any]) -> Iterator[str]:
     yield from (_argument(each) for each in own if each.param_type_name == "argument")
 
 
-_SHARED = frozenset({"state", "edition", "stage", "as_json", "help"})
+_SHARED = frozenset({"state", "edition", "stage", "url", "token_file", "as_json", "help"})
 
 
 def _argument(parameter: Any) -> str:

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from functools import lru_cache
 from typing import Protocol
 
-from chalicelib.config import AWS, Settings, read_settings
+from chalicelib.config import AWS, HTTP, Settings, read_settings
 from chalicelib.core.run import Run, RunHeader
 from chalicelib.errors import InvalidInputError
 from chalicelib.ports import AccessPorts, DrivingPorts, Ports
@@ -125,6 +125,9 @@ def open_own_edition(settings: Settings) -> Iterator[OwnEdition]:
     """The edition of this machine. Raises BackendError, InvalidInputError for settings of AWS."""
     if settings.edition == AWS:
         raise InvalidInputError.at("--edition", "a stage on AWS is served by AWS", allowed="local")
+    if settings.edition == HTTP:
+        told = "a server elsewhere is served where it is"
+        raise InvalidInputError.at("--edition", told, allowed="local")
     from chalicelib.bootstrap.one_machine import LocalEdition
 
     with closing(LocalEdition(settings)) as edition:
@@ -149,10 +152,17 @@ def open_stored_edition(settings: Settings) -> Iterator[StoredEdition]:
 
 
 def _edition(settings: Settings) -> Edition:
+    if settings.edition == HTTP:
+        from chalicelib.bootstrap.elsewhere import HttpEdition
+
+        return HttpEdition(settings)
     return _stored_edition(settings)
 
 
 def _stored_edition(settings: Settings) -> StoredEdition:
+    if settings.edition == HTTP:
+        told = "a server elsewhere can't be asked for that: type it where the store is"
+        raise InvalidInputError.at("--edition", told, allowed="local or aws")
     if settings.edition == AWS:
         from chalicelib.bootstrap.on_aws import AwsEdition
 

@@ -30,12 +30,13 @@ from chalicelib.aws.submit_budget import AccountBudget
 from chalicelib.aws.submitting import Pace, Submitter
 from chalicelib.aws.translation import translated
 from chalicelib.aws.uploads import S3Uploads
+from chalicelib.bootstrap.onlooking import Onlooker
 from chalicelib.bootstrap.own_verbs import OwnVerbs
 from chalicelib.config import AWS, Settings, Stage
 from chalicelib.core.batch import JobDetail
 from chalicelib.core.guarding import Allowed
 from chalicelib.core.lifecycle import RunStatus
-from chalicelib.core.run import Run, RunHeader
+from chalicelib.core.run import RunHeader
 from chalicelib.local.clock import SystemClock
 from chalicelib.local.webhooks import HttpWebhooks, Transport, post_from_aws
 from chalicelib.ports import AccessPorts, Clock, DrivingPorts, JobLogs
@@ -196,9 +197,9 @@ class AwsEdition:
     def prepare(self) -> None:
         """Nothing to do: AWS is up."""
 
-    def driver(self, doing: str) -> "Onlooker":
+    def driver(self, doing: str) -> Onlooker:
         del doing
-        return Onlooker(self.holder())
+        return Onlooker(self.holder(), _LOOK)
 
     def holder(self) -> str:
         return f"the state machine batch-scheduler-{self._settings.stage.name}"
@@ -230,38 +231,6 @@ class AwsEdition:
 
     def close(self) -> None:
         """Nothing to close: what AWS does goes on."""
-
-
-class Onlooker:
-    """Follows runs that executions of the state machine drive."""
-
-    is_driving = False
-    is_idle = False
-    pause = _LOOK
-
-    def __init__(self, holder: str) -> None:
-        self._holder = holder
-
-    def other(self) -> str:
-        return self._holder
-
-    def run(self, run_id: str) -> Run | None:
-        del run_id
-        return None
-
-    def step(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-    def deliver(self, seconds: float) -> int:
-        """The functions deliver."""
-        del seconds
-        return 0
-
-    def __enter__(self) -> "Onlooker":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 def _state_machine(stage: Stage, where: Account) -> str:

@@ -24,8 +24,8 @@ class Exit(IntEnum):
     INVALID = 2  # a document, parameter or option can't be accepted; nothing was changed
     RUN_CANCELLED = 3  # the run that was waited for was CANCELLED
     NOT_FOUND = 4  # no such schedule, run or job, or its details have expired
-    REFUSED = 5  # its status forbids the act, at least for one of the jobs
-    BACKEND = 6  # the store, the host or the disk failed
+    REFUSED = 5  # a status forbids the act, at least for one of the jobs, or a token's role
+    BACKEND = 6  # the store, the host, the disk or the server failed
     DETACHED = 130  # Ctrl-C: no longer waited for; the run goes on
 
 

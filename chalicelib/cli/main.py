@@ -93,7 +93,7 @@ for _name, (_help, _verbs) in _GROUPS.items():
     app.add_typer(_group, name=_name)
 
 _SHARED_FLAGS = ("--json",)
-_SHARED_OPTIONS = ("--state", "--edition", "--stage")
+_SHARED_OPTIONS = ("--state", "--edition", "--stage", "--url", "--token-file")
 
 
 def main(argv: Sequence[str]) -> int:

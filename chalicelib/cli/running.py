@@ -10,6 +10,7 @@ import typer
 
 from chalicelib.cli.exits import Exit
 from chalicelib.cli.session import LARGEST, Session, read_file
+from chalicelib.config import HTTP
 from chalicelib.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -81,6 +82,9 @@ def resume(
     """Let a paused schedule start by itself again; or take up everything unfinished, and stay."""
     if schedule:
         return _resume_schedule(session, schedule)
+    if session.settings.edition == HTTP:
+        told = "the server drives its runs by itself; name a SCHEDULE that is paused, or watch RUN"
+        raise InvalidInputError.at("resume", told)
     from chalicelib.core.lifecycle import RunStatus
     from chalicelib.core.wording import counted
 

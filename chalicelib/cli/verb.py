@@ -16,6 +16,8 @@ from chalicelib.errors import InvalidInputError, SchedulerError
 
 P = ParamSpec("P")
 
+_MORE_THAN_ADDRESS = frozenset("@#?")
+
 _State = Annotated[
     Path | None,
     typer.Option(
@@ -26,17 +28,33 @@ _State = Annotated[
 ]
 _Edition = Annotated[
     str,
-    typer.Option("--edition", metavar="local|aws", help="One machine, or a stage on AWS [local]."),
+    typer.Option(
+        "--edition", metavar="local|aws|http", help="One machine, AWS, or a server [local]."
+    ),
 ]
 _Stage = Annotated[
     str,
     typer.Option("--stage", metavar="NAME", help="The stage on AWS [BATCH_SCHEDULER_STAGE]."),
+]
+_Url = Annotated[
+    str,
+    typer.Option("--url", metavar="URL", help="The server [BATCH_SCHEDULER_URL]."),
+]
+_TokenFile = Annotated[
+    str,
+    typer.Option(
+        "--token-file", metavar="FILE", help="The token for it [BATCH_SCHEDULER_TOKEN_FILE]."
+    ),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON of a documented, stable shape.")]
 _SHARED = (
     inspect.Parameter("state", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_State),
     inspect.Parameter("edition", inspect.Parameter.KEYWORD_ONLY, default="", annotation=_Edition),
     inspect.Parameter("stage", inspect.Parameter.KEYWORD_ONLY, default="", annotation=_Stage),
+    inspect.Parameter("url", inspect.Parameter.KEYWORD_ONLY, default="", annotation=_Url),
+    inspect.Parameter(
+        "token_file", inspect.Parameter.KEYWORD_ONLY, default="", annotation=_TokenFile
+    ),
     inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=_Json),
 )
 
@@ -47,9 +65,8 @@ def verb(function: Callable[Concatenate[Session, P], Exit]) -> Callable[..., Non
     @wraps(function)
     def command(*args: Any, as_json: bool, **options: Any) -> None:
         state = options.pop("state")
-        said = {key: options.pop(key) for key in ("edition", "stage")}
-        typed = {"state": state and str(state), **said}
-        where = [word for key, value in typed.items() if value for word in (f"--{key}", value)]
+        said = {key: options.pop(key) for key in ("edition", "stage", "url", "token_file")}
+        where = _where({"state": state and str(state), **said})
 
         def act() -> Exit:
             settings = read_settings(state=state, said=said)
@@ -63,6 +80,17 @@ def verb(function: Callable[Concatenate[Session, P], Exit]) -> Callable[..., Non
     vars(command)["__signature__"] = inspect.Signature(parameters)
     command.__annotations__ = {each.name: each.annotation for each in parameters}
     return command
+
+
+def _where(typed: dict[str, str | None]) -> list[str]:
+    """The options that say which edition is meant, for commands that are to be pasted."""
+    # Of a URL that has more in it than an address, which is refused, nothing is told.
+    shown = {
+        key: value
+        for key, value in typed.items()
+        if value and not (key == "url" and _MORE_THAN_ADDRESS.intersection(value))
+    }
+    return [word for key, value in shown.items() for word in (f"--{key.replace('_', '-')}", value)]
 
 
 def _run(act: Callable[[], Exit], where: Sequence[str], *, as_json: bool) -> Exit:

@@ -15,6 +15,7 @@ from chalicelib.errors import BackendError, ConflictError, ContradictionError, P
 
 logger = logging.getLogger(__name__)
 
+BUSY = "The same request is being worked on; ask again in a minute."
 KEPT_FOR = timedelta(hours=24)
 _TRIES = 3
 LONGEST = timedelta(seconds=90)  # that one request is worked on: a function has 30 s
@@ -143,4 +144,4 @@ def _put(requests: Requests, record: RequestRecord, now: datetime) -> None:
 
 
 def _busy() -> ConflictError:
-    return ConflictError("The same request is being worked on; ask again in a minute.")
+    return ConflictError(BUSY)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from chalicelib.config import TOKEN_FILE
 from chalicelib.core.access import Principal, Role
 from chalicelib.core.granting import DEFAULT_DAYS, TokenWish, check_wish
 from chalicelib.core.tokens import RANDOM_BYTES, Token, parse_token
@@ -14,7 +15,6 @@ from chalicelib.local.state_directory import told_in_words
 from chalicelib.ports import AccessPorts
 from chalicelib.services import tokens
 
-FILE_NAME = "api-token"
 _RENEWED_BEFORE = timedelta(days=7)  # of its end
 _OF_OTHERS = 0o077  # rights of everybody but the owner
 _SERVER = Principal(actor="batch-scheduler serve", role=Role.ADMIN)
@@ -24,7 +24,7 @@ class OwnToken:
     """The file of a state directory, and the token in it."""
 
     def __init__(self, directory: Path, user: str, chance: Callable[[int], bytes]) -> None:
-        self.path = directory / FILE_NAME
+        self.path = directory / TOKEN_FILE
         self._name = _name_of(user)
         self._chance = chance
 
@@ -64,7 +64,7 @@ class OwnToken:
 
     def _write(self, text: str) -> None:
         """Put a whole file in the place of the old one, for its owner only from its first byte."""
-        new = self.path.with_name(f"{FILE_NAME}.new")
+        new = self.path.with_name(f"{TOKEN_FILE}.new")
         with told_in_words(self.path, "write"):
             new.unlink(missing_ok=True)
             descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

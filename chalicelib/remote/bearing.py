@@ -1,0 +1,36 @@
+"""The token that a person's program bears: from where it was put, never from a command line."""
+
+from pathlib import Path
+
+from chalicelib.core.tokens import Token, parse_token
+from chalicelib.errors import InvalidInputError
+
+_MOST = 4096  # characters of a file: a token has 65
+HOW = "ask an admin for one: batch-scheduler token create"
+_PLACES = "--token-file, BATCH_SCHEDULER_TOKEN or BATCH_SCHEDULER_TOKEN_FILE"
+
+
+def token_in(text: str, place: str) -> Token:
+    """The token that the text is. Raises InvalidInputError, which tells nothing of the text."""
+    token = parse_token(text.strip())
+    if token is None:
+        raise InvalidInputError.at(
+            place, "holds no token, or not the whole of one", allowed="abs_…"
+        )
+    return token
+
+
+def token_of_file(path: Path) -> Token:
+    """The token in a file. Raises InvalidInputError."""
+    try:
+        with path.open(encoding="ascii", errors="replace") as file:
+            text = file.read(_MOST)
+    except OSError as error:
+        told = f"{path} can't be read: {error.strerror}"
+        raise InvalidInputError.at("--token-file", told) from error
+    return token_in(text, f"--token-file {path}")
+
+
+def no_token() -> InvalidInputError:
+    """What is told to whoever has none."""
+    return InvalidInputError.at("--token-file", f"no token is given; {HOW}", allowed=_PLACES)

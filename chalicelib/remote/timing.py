@@ -1,0 +1,93 @@
+"""Triggers and calendars, by routes of a server."""
+
+import json
+from datetime import datetime
+from urllib.parse import quote
+
+from chalicelib.core.naming import start_text
+from chalicelib.core.timing.agenda import Pause
+from chalicelib.core.timing.calendar_document import CalendarDocument
+from chalicelib.ports import StoredCalendar
+from chalicelib.remote.reading import schedule_path
+from chalicelib.remote.timing_decoding import ahead_of, calendar_of, pause_of, upcoming_of
+from chalicelib.remote.wire import Wire
+from chalicelib.services.triggers import Upcoming
+from chalicelib.store_words import no_calendar
+from chalicelib.verbs.asked import Ahead
+
+_PAGE = 1000  # the most that the server tells at once
+
+
+class RemoteCalendars:
+    """reading_ports.CalendarReader."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def get_calendar(self, name: str) -> StoredCalendar:
+        return self._wire.get(_calendar_path(name)).read(calendar_of)
+
+    def list_calendars(self) -> list[StoredCalendar]:
+        reply = self._wire.get("/calendars")
+        return reply.read(lambda shape: [calendar_of(each) for each in shape["calendars"]])
+
+
+class RemoteTimingVerbs:
+    """verbs.asked.TimingVerbs."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def pause(self, schedule_id: str, reason: str) -> Pause | None:
+        path = f"{schedule_path(schedule_id)}/pause"
+        return self._wire.post(path, {"reason": reason}).read(pause_of)
+
+    def resume(self, schedule_id: str) -> Pause | None:
+        return self._wire.post(f"{schedule_path(schedule_id)}/resume", {}).read(pause_of)
+
+    def next_fire_times(self, schedule_id: str, count: int, after: datetime) -> Ahead:
+        """Page by page: each goes on behind the last moment of the one before."""
+        path, since = f"{schedule_path(schedule_id)}/next", after
+        found: list[Upcoming] = []
+        while True:
+            size = min(count - len(found), _PAGE)
+            query = [("count", str(size)), ("after", start_text(since))]
+            ahead = self._wire.get(path, query).read(ahead_of)
+            told = list(ahead.upcoming)
+            if len(told) < size or len(found) + len(told) >= count:
+                return Ahead(ahead.pause, found + told)
+            found += _whole_moments(told)
+            since = found[-1].fire.at
+
+    def preview(self, begin: datetime, end: datetime, limit: int) -> list[Upcoming]:
+        found: list[Upcoming] = []
+        while True:
+            size = min(limit - len(found), _PAGE)
+            query = [("from", start_text(begin)), ("to", start_text(end)), ("limit", str(size))]
+            reply = self._wire.get("/preview", query)
+            told = reply.read(lambda shape: [upcoming_of(each) for each in shape["fireTimes"]])
+            if len(told) < size or len(found) + len(told) >= limit:
+                return found + told
+            found += _whole_moments(told)
+            begin = found[-1].fire.at
+
+    def put_calendar(self, document: CalendarDocument) -> StoredCalendar:
+        value = json.loads(document.text)
+        return self._wire.put(_calendar_path(document.name), value).read(calendar_of)
+
+    def delete_calendar(self, name: str) -> StoredCalendar:
+        return self._wire.delete(_calendar_path(name), again=False).read(calendar_of)
+
+
+def _whole_moments(told: list[Upcoming]) -> list[Upcoming]:
+    """Without those of the last moment, of which there may be more behind a page's end."""
+    last = told[-1].fire.at
+    whole = [each for each in told if each.fire.at < last]
+    return whole or told
+
+
+def _calendar_path(name: str) -> str:
+    """The address of a calendar. Raises NotFoundError for what can be no name."""
+    if not name or "/" in name or not name.isprintable() or len(name) > _PAGE:
+        raise no_calendar(name)
+    return f"/calendars/{quote(name, safe='')}"

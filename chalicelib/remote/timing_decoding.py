@@ -1,0 +1,47 @@
+"""The documented shapes of fire times, pauses and calendars as what they were made of."""
+
+import json
+from datetime import datetime
+
+from chalicelib.core.naming import parse_start
+from chalicelib.core.timing.agenda import Pause
+from chalicelib.core.timing.trigger import FireTime
+from chalicelib.ports import StoredCalendar
+from chalicelib.remote.decoding import Shape
+from chalicelib.services.triggers import Upcoming
+from chalicelib.verbs.asked import Ahead
+
+
+def ahead_of(shape: Shape) -> Ahead:
+    """The next fire times of a schedule."""
+    return Ahead(pause_of(shape), [upcoming_of(each) for each in shape["fireTimes"]])
+
+
+def pause_of(shape: Shape) -> Pause | None:
+    """The pause of a schedule; None while its triggers start runs."""
+    told = shape["paused"]
+    if told is None:
+        return None
+    return Pause(actor=told["actor"], at=parse_start(told["at"]), reason=told["reason"] or "")
+
+
+def upcoming_of(shape: Shape) -> Upcoming:
+    """A fire time to come. Its zone is known by the offsets that it has then."""
+    fire = FireTime(
+        parse_start(shape["fireTime"]),
+        datetime.fromisoformat(shape["localTime"]),
+        shape["note"] or "",
+    )
+    ready_at = parse_start(shape["readyAt"])
+    return Upcoming(shape["scheduleId"], shape["trigger"], fire, ready_at)
+
+
+def calendar_of(shape: Shape) -> StoredCalendar:
+    """A calendar."""
+    return StoredCalendar(
+        name=shape["name"],
+        revision=int(shape["revision"]),
+        document=json.dumps(shape["document"]),
+        stored_at=parse_start(shape["storedAt"]),
+        stored_by=shape["storedBy"],
+    )
