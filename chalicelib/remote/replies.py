@@ -71,7 +71,7 @@ def error_of(reply: Reply) -> SchedulerError:
     if reply.is_problem and reply.status in _TOLD:
         return _TOLD[reply.status](reply)
     is_known = reply.is_problem or reply.status in _LATER
-    strange = f"answers {reply.status}, not as batch-scheduler does; is the URL right?"
+    strange = f"answers {reply.status}, which this API never does; is the URL right?"
     reason = reply.detail or (f"answers {reply.status}" if is_known else strange)
     return BackendError("server", reply.host, reason, retryable=reply.status in _LATER)
 
