@@ -68,6 +68,7 @@ class Deployer:
             self._bring(wanted)
         write_policies(self.stage, place)
         say("Functions, by Chalice:")
+        self._adopt_api()
         chalice("deploy", "--stage", self.stage.name)
         self._complete_api(place)
         self._bring(self._functions())
@@ -123,13 +124,21 @@ class Deployer:
         for line in self.stacks.bring(wanted) or ["no changes"]:
             say(f"  {line}")
 
+    def _adopt_api(self) -> None:
+        """Let Chalice go on with the API that was deployed from another directory, and its URL."""
+        path = _DEPLOYED / f"{self.stage.name}.json"
+        if path.exists():
+            return
+        for api in apis_of(self.session.client("apigateway"), self.stage):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            known = {"name": "rest_api", "resource_type": "rest_api", "rest_api_id": api}
+            _write_json(path, {"resources": [known], "schema_version": "2.0", "backend": "api"})
+            say(f"  going on with API {api}, which was deployed from another directory")
+            return
+
     def _complete_api(self, place: Place) -> None:
         client, own = self.session.client("apigateway"), deployed(self.stage, "rest_api_id")
         Api(client, own).complete(self.stage, place)
-        for other in apis_of(client, self.stage):
-            if other != own:  # made from another directory, whose notes Chalice has not
-                client.delete_rest_api(restApiId=other)
-                say(f"  API {other}, deployed from another directory, deleted")
 
     def _check_way(self) -> None:
         """Refuse a stage whose functions CI/CD made: our smaller stack would delete them."""
