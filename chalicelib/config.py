@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from chalicelib.driving_ports import MAX_TURNS
 from chalicelib.errors import InvalidInputError, Problem
-from chalicelib.ports import MAX_TURNS
 
 _T = TypeVar("_T")
 

@@ -3,9 +3,9 @@
 Every adapter raises the errors of chalicelib.errors and no other; times are aware UTC.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol
 
 from chalicelib.core.batch import JobDetail, Outcome, QueueLimits, Submission
@@ -13,7 +13,8 @@ from chalicelib.core.granting import TokenRecord
 from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.run import Change, Event, JobState, Run, RunHeader
 from chalicelib.core.schedule import JobSpec
-from chalicelib.notice_ports import NoOutbox, NoWebhooks, Outbox, Webhooks
+from chalicelib.notice_ports import NoOutbox, Outbox
+from chalicelib.timing_ports import CalendarStore, TriggerStore
 
 
 class Clock(Protocol):
@@ -187,95 +188,6 @@ class RunStore(Protocol):
         """Events with a sequence above `after`, oldest first, of one job unless None."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredTriggers:
-    """What starts runs of one schedule, and how far that has come; the services read `record`.
-
-    `listens` are the events on which its runs start, `next_at` is when time alone makes something
-    due; None for never.
-    """
-
-    schedule_id: str
-    revision: int  # grows by one with every write: the condition of the next
-    next_at: datetime | None
-    listens: tuple[str, ...] = ()
-    record: str = ""  # JSON text
-
-
-ON_RUN = "run/"  # the event of a run's end, before the id of its schedule
-
-
-class TriggerStore(Protocol):
-    """Keeps what starts runs, and finds what is due without looking at what is not."""
-
-    def get_triggers(self, schedule_id: str) -> StoredTriggers | None:
-        """None for a schedule that never had any."""
-
-    def put_triggers(self, before: StoredTriggers | None, after: StoredTriggers) -> None:
-        """Replace `before` by `after`; None for the first.
-
-        Raises ConflictError, and writes nothing, unless what is stored has the revision of
-        `before`, or nothing is stored for None.
-        """
-
-    def due_triggers(self, now: datetime, limit: int) -> list[StoredTriggers]:
-        """Those whose `next_at` is not after `now`, the earliest first, as they are now.
-
-        One that was written a moment ago may be missing.
-        """
-
-    def listeners(self, event: str) -> list[str]:
-        """The ids of the schedules that listen to the event, in order."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredCalendar:
-    """A calendar as somebody stored it."""
-
-    name: str
-    revision: int  # grows by one with every write
-    document: str  # JSON text as validated
-    stored_at: datetime
-    stored_by: str
-
-
-class CalendarStore(Protocol):
-    """Keeps calendars by name."""
-
-    def get_calendar(self, name: str) -> StoredCalendar:
-        """Raises NotFoundError."""
-
-    def list_calendars(self) -> list[StoredCalendar]:
-        """All of them, ordered by name."""
-
-    def put_calendar(self, calendar: StoredCalendar) -> None:
-        """Store it, new with revision 1.
-
-        Raises ConflictError, and writes nothing, unless its revision is one above the stored one's.
-        """
-
-    def delete_calendar(self, name: str, revision: int) -> None:
-        """Raises NotFoundError, and ConflictError when the stored one has another revision."""
-
-
-@dataclass(frozen=True, slots=True)
-class FoundFile:
-    """A file that lies there whole: its path, and when it came there or was last changed."""
-
-    path: str
-    at: datetime
-
-
-class Files(Protocol):
-    """Looks for files of this machine that somebody waits for."""
-
-    def arrived(self, pattern: str, after: datetime) -> list[FoundFile]:
-        """The files of that pattern that arrived after that time, in the order of their arrival.
-
-        One that may still be written to is not told yet, nor is any that arrived after it.
-        """
-
-
 class JobQueue(Protocol):
     """Hands jobs to AWS Batch, or to what stands for it."""
 
@@ -398,138 +310,3 @@ class AccessPorts:
 
     tokens: TokenStore
     clock: Clock
-
-
-class WakeMarks(Protocol):
-    """Who waits for a change of which run. A mark is a hint, as a wake is."""
-
-    def arm(self, run_id: str, token: str) -> bool:
-        """Keep the token of one who begins to wait; False when the run has moved since the last.
-
-        Then nothing is kept, the mark is cleared, and the caller must not wait.
-        """
-
-    def mark(self, run_id: str) -> str:
-        """Take the token that is to be woken; with none there, mark the run and give nothing.
-
-        A run that is marked already is not written again: a burst of marks writes once.
-        """
-
-
-# Turns that one execution takes at most: a turn leaves about 30 events in its history, which ends
-# at 25,000 (Step Functions quotas), and functions that are called again leave some besides.
-MAX_TURNS = 600
-
-
-class Executions(Protocol):
-    """The executions of the state machine that drives runs."""
-
-    @property
-    def max_turns(self) -> int:
-        """Turns after which a fresh one drives on, before the history of this one is full."""
-
-    def start(self, name: str, payload: Mapping[str, Any]) -> None:
-        """Start one; the same name again is the same execution, and no error."""
-
-    def is_running(self, name: str) -> bool | None:
-        """None when no execution of that name is known."""
-
-    def wake(self, token: str) -> None:
-        """Let the one that waits with this token go on; a token past its time does nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """A message to people. `id` is the same when it is sent again; `topic` empty: the default."""
-
-    id: str
-    subject: str
-    message: str
-    topic: str = ""
-
-
-class Notices(Protocol):
-    """Tells people."""
-
-    def publish(self, notice: Notice) -> None:
-        """At least once. What is too long is cut. Raises BackendError."""
-
-
-class Archive(Protocol):
-    """Keeps finished runs for analysis."""
-
-    def write(self, header: RunHeader, read: Callable[[], Iterable[str]]) -> str:
-        """Write JSON lines under the run's own address and give it; again is the same.
-
-        `read` gives the lines as they are now, and is called again when somebody else has written
-        meanwhile: what was read earlier never replaces what was read later.
-        """
-
-
-class Retention(Protocol):
-    """How long the details of ended runs are kept: their jobs and events. Headers stay."""
-
-    def unsealed(self, before: datetime) -> Iterator[RunHeader]:
-        """Runs that ended before that time and are not sealed, the earliest end first.
-
-        Read as they are asked for: a look that finds nothing costs next to nothing. What is told
-        may be behind by moments.
-        """
-
-    def seal(self, header: RunHeader, archive: str, expires_at: datetime | None) -> None:
-        """Write where the ended run is archived, and let its details expire then; never for None.
-
-        Cut off it may be done again; what is sealed already stays as it is. Raises ConflictError
-        if the run has moved since `header` was read, or has not ended.
-        """
-
-
-class SubmitBudget(Protocol):
-    """The submissions that all runs of the account share."""
-
-    def take(self, count: int) -> float:
-        """Take that many; the seconds to wait before the first of them may be sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file as it is now."""
-
-    content: bytes
-    version: str
-
-
-class Uploads(Protocol):
-    """The files that people put where schedules are taken from."""
-
-    def read(self, key: str) -> Upload:
-        """The newest version. Raises NotFoundError, and InvalidInputError for one too large."""
-
-
-class Metrics(Protocol):
-    """What is counted for whoever watches a stage."""
-
-    def count(self, counts: Mapping[str, int]) -> None:
-        """Add to these; nothing of it is read by the scheduler."""
-
-
-class NoMetrics:
-    """Where nobody watches."""
-
-    def count(self, counts: Mapping[str, int]) -> None:
-        """Forget it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrivingPorts(Ports):
-    """What the handlers of a driver outside the process touch besides."""
-
-    marks: WakeMarks
-    executions: Executions
-    notices: Notices
-    archive: Archive
-    uploads: Uploads
-    retention: Retention
-    keep: timedelta | None  # from the archiving of a run until its details expire; None: for ever
-    webhooks: Webhooks = field(default_factory=NoWebhooks)
-    metrics: Metrics = field(default_factory=NoMetrics)

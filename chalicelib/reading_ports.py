@@ -8,7 +8,8 @@ from typing import Protocol
 
 from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.run import Event, RunHeader
-from chalicelib.ports import Clock, JobRecord, StoredCalendar, StoredSchedule
+from chalicelib.ports import Clock, JobRecord, StoredSchedule
+from chalicelib.timing_ports import StoredCalendar
 
 
 class RunReader(Protocol):

@@ -11,7 +11,7 @@ from chalicelib.aws.translation import code_of
 from chalicelib.core.lifecycle import Act
 from chalicelib.core.operating import Order
 from chalicelib.core.run import RunHeader
-from chalicelib.ports import MAX_TURNS
+from chalicelib.driving_ports import MAX_TURNS
 from chalicelib.services import operations
 from smoke.checks import Finding, check, judged
 from smoke.trial import Reply, Trial

@@ -18,7 +18,8 @@ from chalicelib.core.naming import queue_name, run_id
 from chalicelib.core.reading import parse
 from chalicelib.core.reserving import identified, identity_of, tags_of
 from chalicelib.core.run import RunHeader
-from chalicelib.ports import Clock, DrivingPorts
+from chalicelib.driving_ports import DrivingPorts
+from chalicelib.ports import Clock
 from chalicelib.services import schedules
 
 Seen = TypeVar("Seen")

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from benchmarks.cost.loads import Load
 from benchmarks.cost.measuring import Measured, Work
-from chalicelib.ports import MAX_TURNS
+from chalicelib.driving_ports import MAX_TURNS
 from chalicelib.services.steps import seconds_to_settle
 from tests.strict.resources import settings
 

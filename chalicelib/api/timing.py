@@ -12,7 +12,6 @@ from chalicelib.core.reading import parse
 from chalicelib.core.timing.agenda import Pause
 from chalicelib.core.timing.calendar_document import CalendarDocument, load_calendar
 from chalicelib.errors import InvalidInputError
-from chalicelib.ports import StoredCalendar
 from chalicelib.services import agendas, calendars, triggers
 from chalicelib.services.repeating import Turn
 from chalicelib.services.timing_shapes import (
@@ -21,6 +20,7 @@ from chalicelib.services.timing_shapes import (
     next_shape,
     paused_shape,
 )
+from chalicelib.timing_ports import StoredCalendar
 
 timing = Resource(__name__)
 

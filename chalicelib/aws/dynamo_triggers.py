@@ -22,8 +22,8 @@ from chalicelib.aws.dynamo_items import short
 from chalicelib.aws.names import Tables
 from chalicelib.core.records import Record, decode_time, encode_time
 from chalicelib.errors import InvalidInputError
-from chalicelib.ports import StoredCalendar, StoredTriggers
 from chalicelib.store_words import calendar_moved, no_calendar, triggers_moved
+from chalicelib.timing_ports import StoredCalendar, StoredTriggers
 
 # Partitions of the index: one takes 1,000 writes a second (dynamodb-dg, partitions), and at
 # midnight many schedules move at once.

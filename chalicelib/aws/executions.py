@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.translation import code_of, translated
-from chalicelib.ports import MAX_TURNS
+from chalicelib.driving_ports import MAX_TURNS
 
 _SERVICE = "Step Functions"
 # The one who waited has gone on: by its time-out, or because the execution has ended.

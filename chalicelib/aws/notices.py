@@ -4,7 +4,7 @@ import unicodedata
 
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.translation import translated
-from chalicelib.ports import Notice
+from chalicelib.driving_ports import Notice
 
 _MAX_SUBJECT = 99  # characters: fewer than 100 (API_Publish)
 _MAX_MESSAGE = 262_144  # bytes (API_Publish)

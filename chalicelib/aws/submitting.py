@@ -20,8 +20,9 @@ from botocore.parsers import ResponseParserError
 from chalicelib.aws.clients import Clients
 from chalicelib.core.batch import Accepted, Deferred, Outcome, Refused, Unanswered
 from chalicelib.core.guarding import without_revision
+from chalicelib.driving_ports import SubmitBudget
 from chalicelib.errors import BackendError, ConflictError
-from chalicelib.ports import Clock, SubmitBudget
+from chalicelib.ports import Clock
 
 Arguments = Mapping[str, Any]
 Delay = tuple[float, float]  # s, at least and at most; jitter keeps runs from coming back together

@@ -7,8 +7,8 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.translation import code_of, translated
+from chalicelib.driving_ports import Upload
 from chalicelib.errors import InvalidInputError, NotFoundError
-from chalicelib.ports import Upload
 
 MAX_UPLOAD = 10 * 1024 * 1024  # bytes: a schedule of 10,000 jobs takes about half of it
 

@@ -11,8 +11,9 @@ from typing import Protocol
 
 from chalicelib.config import AWS, HTTP, Settings, read_settings
 from chalicelib.core.run import Run, RunHeader
+from chalicelib.driving_ports import DrivingPorts
 from chalicelib.errors import InvalidInputError
-from chalicelib.ports import AccessPorts, DrivingPorts, Ports
+from chalicelib.ports import AccessPorts, Ports
 from chalicelib.reading_ports import ReadingPorts
 from chalicelib.services.migrating import OldItem
 from chalicelib.services.served import Served

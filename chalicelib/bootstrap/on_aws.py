@@ -37,9 +37,10 @@ from chalicelib.core.batch import JobDetail
 from chalicelib.core.guarding import Allowed
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.run import RunHeader
+from chalicelib.driving_ports import DrivingPorts
 from chalicelib.local.clock import SystemClock
 from chalicelib.local.webhooks import HttpWebhooks, Transport, post_from_aws
-from chalicelib.ports import AccessPorts, Clock, DrivingPorts, JobLogs
+from chalicelib.ports import AccessPorts, Clock, JobLogs
 from chalicelib.services import archiving
 from chalicelib.services.driving import ExecutionDrivers
 from chalicelib.services.migrating import OldItem

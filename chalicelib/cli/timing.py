@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from chalicelib.core.timing.agenda import Pause
-    from chalicelib.ports import StoredCalendar
     from chalicelib.services.triggers import Upcoming
+    from chalicelib.timing_ports import StoredCalendar
 
 _AHEAD = timedelta(days=1)
 

@@ -6,7 +6,8 @@ from glob import iglob
 from pathlib import Path
 from stat import S_ISREG
 
-from chalicelib.ports import Clock, FoundFile
+from chalicelib.ports import Clock
+from chalicelib.timing_ports import FoundFile
 
 # A file that was touched within this time may still be written to: most programs write more often.
 SETTLE = timedelta(seconds=10)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chalicelib.core.run import RunHeader
+from chalicelib.driving_ports import MAX_TURNS, Notice, Upload
 from chalicelib.errors import BackendError, NotFoundError
-from chalicelib.ports import MAX_TURNS, Notice, Upload
 
 
 class MemoryMarks:

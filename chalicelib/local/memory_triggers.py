@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import datetime
 
-from chalicelib.ports import StoredCalendar, StoredTriggers
 from chalicelib.store_words import calendar_moved, no_calendar, storable, triggers_moved
+from chalicelib.timing_ports import StoredCalendar, StoredTriggers
 
 
 class MemoryTriggers:

@@ -21,7 +21,7 @@ from chalicelib.local.sqlite_rows import (
     to_json,
     update_row,
 )
-from chalicelib.ports import ON_RUN, JobRecord, RunChange, RunKey
+from chalicelib.ports import JobRecord, RunChange, RunKey
 from chalicelib.store_words import (
     counts_after,
     counts_of,
@@ -32,6 +32,7 @@ from chalicelib.store_words import (
     start_of,
     untold_after,
 )
+from chalicelib.timing_ports import ON_RUN
 
 _INSERT_RUN = """
 INSERT INTO runs (run_id, schedule_id, started_at, status, revision, counts, header)

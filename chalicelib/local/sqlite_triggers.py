@@ -7,8 +7,8 @@ from typing import Any
 
 from chalicelib.core.records import decode_time, encode_time
 from chalicelib.local.database import Database
-from chalicelib.ports import StoredCalendar, StoredTriggers
 from chalicelib.store_words import calendar_moved, no_calendar, storable, triggers_moved
+from chalicelib.timing_ports import StoredCalendar, StoredTriggers
 
 _ONE = """
 SELECT schedule_id, revision, next_at, listens, record FROM triggers WHERE schedule_id = ?

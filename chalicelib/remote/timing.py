@@ -7,12 +7,12 @@ from urllib.parse import quote
 from chalicelib.core.naming import start_text
 from chalicelib.core.timing.agenda import Pause
 from chalicelib.core.timing.calendar_document import CalendarDocument
-from chalicelib.ports import StoredCalendar
 from chalicelib.remote.reading import schedule_path
 from chalicelib.remote.timing_decoding import ahead_of, calendar_of, pause_of, upcoming_of
 from chalicelib.remote.wire import Wire
 from chalicelib.services.triggers import Upcoming
 from chalicelib.store_words import no_calendar
+from chalicelib.timing_ports import StoredCalendar
 from chalicelib.verbs.asked import Ahead
 
 _PAGE = 1000  # the most that the server tells at once

@@ -6,9 +6,9 @@ from datetime import datetime
 from chalicelib.core.naming import parse_start
 from chalicelib.core.timing.agenda import Pause
 from chalicelib.core.timing.trigger import FireTime
-from chalicelib.ports import StoredCalendar
 from chalicelib.remote.decoding import Shape
 from chalicelib.services.triggers import Upcoming
+from chalicelib.timing_ports import StoredCalendar
 from chalicelib.verbs.asked import Ahead
 
 

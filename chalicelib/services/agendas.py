@@ -12,7 +12,8 @@ from chalicelib.core.timing.calendars import Calendar
 from chalicelib.core.timing.due import due
 from chalicelib.core.timing.trigger import OnFile, OnRun, Trigger
 from chalicelib.errors import ConflictError, NotFoundError
-from chalicelib.ports import ON_RUN, Ports, StoredTriggers
+from chalicelib.ports import Ports
+from chalicelib.timing_ports import ON_RUN, StoredTriggers
 
 _TRIES = 20  # while ticks and people move the same triggers; each time we decide anew
 

@@ -17,8 +17,9 @@ from chalicelib.core.naming import start_text
 from chalicelib.core.notice_rules import Occasion, digest_of
 from chalicelib.core.notices import Letter, News, Words
 from chalicelib.core.run import Run, RunHeader
+from chalicelib.driving_ports import DrivingPorts, Notice
 from chalicelib.errors import BackendError, InvalidInputError, NotFoundError, SchedulerError
-from chalicelib.ports import DrivingPorts, Notice, Ports
+from chalicelib.ports import Ports
 from chalicelib.services import delivering, posting
 from chalicelib.services.finding import counts_of
 from chalicelib.services.overview import FAILED

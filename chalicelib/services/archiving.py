@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.run import RunHeader
+from chalicelib.driving_ports import DrivingPorts
 from chalicelib.errors import ConflictError
-from chalicelib.ports import DrivingPorts
 from chalicelib.services.shapes import event_shape, job_shape, run_shape
 
 # Where the archive is, and how long the details stay, is no part of what is archived.

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.core.naming import parse_start
-from chalicelib.ports import DrivingPorts, StoredSchedule
+from chalicelib.driving_ports import DrivingPorts
+from chalicelib.ports import StoredSchedule
 from chalicelib.services import driving, listening, uploading
 
 logger = logging.getLogger(__name__)

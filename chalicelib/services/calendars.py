@@ -2,9 +2,10 @@
 
 from chalicelib.core.timing.calendar_document import CalendarDocument
 from chalicelib.errors import ChangedError, ConflictError, NotFoundError
-from chalicelib.ports import Ports, StoredCalendar
+from chalicelib.ports import Ports
 from chalicelib.services import agendas
 from chalicelib.services.schedules import ANY, Seen
+from chalicelib.timing_ports import StoredCalendar
 
 _SHOWN = 5  # schedules that a refusal names
 

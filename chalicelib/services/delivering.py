@@ -19,9 +19,10 @@ from chalicelib.core.notices import (
     next_try,
     sort_out,
 )
+from chalicelib.driving_ports import DrivingPorts, Notice, Notices
 from chalicelib.errors import BackendError, ConflictError
 from chalicelib.notice_ports import Outbox, Webhooks
-from chalicelib.ports import Clock, DrivingPorts, Notice, Notices
+from chalicelib.ports import Clock
 
 logger = logging.getLogger(__name__)
 

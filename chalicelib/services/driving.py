@@ -14,8 +14,9 @@ from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.messages import CONTINUE
 from chalicelib.core.naming import execution_name, start_text
 from chalicelib.core.run import DRIVER_FAILED, ENGINE, Event, RunHeader
+from chalicelib.driving_ports import DrivingPorts, Executions, WakeMarks
 from chalicelib.errors import BackendError, ConflictError
-from chalicelib.ports import DrivingPorts, Executions, RunChange, WakeMarks
+from chalicelib.ports import RunChange
 
 logger = logging.getLogger(__name__)
 

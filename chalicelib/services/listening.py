@@ -23,9 +23,10 @@ from chalicelib.core.timing.run_starts import event_start
 from chalicelib.core.timing.trigger import OnFile, OnRun, RunResult, Trigger
 from chalicelib.core.timing.waiting import ready_at
 from chalicelib.errors import InvalidInputError, NotFoundError, SchedulerError
-from chalicelib.ports import ON_RUN, Files, Ports
+from chalicelib.ports import Ports
 from chalicelib.services import agendas, announcing
 from chalicelib.services.starting import Asked, Decided, actor_of, settle
+from chalicelib.timing_ports import ON_RUN, Files
 
 logger = logging.getLogger(__name__)
 

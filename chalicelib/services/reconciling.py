@@ -12,8 +12,8 @@ from hashlib import sha256
 
 from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.run import RunHeader
+from chalicelib.driving_ports import DrivingPorts
 from chalicelib.errors import BackendError, ConflictError, SchedulerError
-from chalicelib.ports import DrivingPorts
 from chalicelib.services import announcing, archiving, delivering, driving, listening
 from chalicelib.services.steps import Remaining
 

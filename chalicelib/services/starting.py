@@ -32,8 +32,9 @@ from chalicelib.errors import (
     NotFoundError,
     SchedulerError,
 )
-from chalicelib.ports import Ports, StoredTriggers
+from chalicelib.ports import Ports
 from chalicelib.services import agendas, announcing, operations, runs
+from chalicelib.timing_ports import StoredTriggers
 
 logger = logging.getLogger(__name__)
 

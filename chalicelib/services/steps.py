@@ -19,8 +19,8 @@ from chalicelib.core.messages import StartMessage
 from chalicelib.core.naming import run_id
 from chalicelib.core.operating import Order, words
 from chalicelib.core.run import Run, RunHeader
+from chalicelib.driving_ports import DrivingPorts
 from chalicelib.errors import BackendError, ConflictError, InvalidInputError, SchedulerError
-from chalicelib.ports import DrivingPorts
 from chalicelib.services import (
     announcing,
     archiving,

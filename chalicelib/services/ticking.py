@@ -13,16 +13,18 @@ from chalicelib.core.timing.calendars import Calendar
 from chalicelib.core.timing.due import Due, Missed, MissReason, Start, due
 from chalicelib.core.timing.fire_parameters import fire_parameters
 from chalicelib.core.timing.run_starts import run_start
+from chalicelib.driving_ports import DrivingPorts
 from chalicelib.errors import (
     ConflictError,
     InvalidInputError,
     NotFoundError,
     SchedulerError,
 )
-from chalicelib.ports import DrivingPorts, Ports, StoredTriggers
+from chalicelib.ports import Ports
 from chalicelib.services import agendas, announcing, starting, triggers
 from chalicelib.services.dispatch import IsLate, in_no_hurry
 from chalicelib.services.starting import Unmade, actor_of
+from chalicelib.timing_ports import StoredTriggers
 
 logger = logging.getLogger(__name__)
 

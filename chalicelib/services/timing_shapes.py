@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from chalicelib.core.naming import start_text
 from chalicelib.core.timing.agenda import Pause
-from chalicelib.ports import StoredCalendar
 from chalicelib.services.requesting import Waiting
 from chalicelib.services.shape_types import (
     CalendarShape,
@@ -16,6 +15,7 @@ from chalicelib.services.shape_types import (
     WaitingShape,
 )
 from chalicelib.services.triggers import Upcoming
+from chalicelib.timing_ports import StoredCalendar
 
 
 def fire_time_shape(upcoming: Upcoming) -> FireTimeShape:

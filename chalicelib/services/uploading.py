@@ -3,8 +3,9 @@
 import logging
 
 from chalicelib.core.loading import read
+from chalicelib.driving_ports import DrivingPorts, Notice, Upload
 from chalicelib.errors import ConflictError, InvalidInputError, NotFoundError
-from chalicelib.ports import DrivingPorts, Notice, StoredSchedule, Upload
+from chalicelib.ports import StoredSchedule
 from chalicelib.services import schedules
 
 logger = logging.getLogger(__name__)

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from chalicelib.core.timing.agenda import Pause
     from chalicelib.core.timing.calendar_document import CalendarDocument
     from chalicelib.errors import Problem
-    from chalicelib.ports import LogChunk, StoredCalendar, StoredSchedule
+    from chalicelib.ports import LogChunk, StoredSchedule
     from chalicelib.services.explanations import Explanation
     from chalicelib.services.logs import Place
     from chalicelib.services.operations import Selection
     from chalicelib.services.tokens import CreatedToken
     from chalicelib.services.triggers import Upcoming
+    from chalicelib.timing_ports import StoredCalendar
 
 
 class ScheduleVerbs(Protocol):

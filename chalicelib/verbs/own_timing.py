@@ -5,10 +5,10 @@ from datetime import datetime
 
 from chalicelib.core.timing.agenda import Pause
 from chalicelib.core.timing.calendar_document import CalendarDocument
-from chalicelib.ports import StoredCalendar
 from chalicelib.services import agendas, calendars, triggers
 from chalicelib.services.served import Served
 from chalicelib.services.triggers import Upcoming
+from chalicelib.timing_ports import StoredCalendar
 from chalicelib.verbs.asked import Ahead
 
 

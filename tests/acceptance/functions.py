@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import app
 from chalicelib.bootstrap import serving
-from chalicelib.ports import DrivingPorts
+from chalicelib.driving_ports import DrivingPorts
 from tests.simulation.driven_world import Context
 
 _PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")  # API_Invoke

@@ -32,10 +32,10 @@ from chalicelib.core.batch import Submission
 from chalicelib.core.lifecycle import Act
 from chalicelib.core.operating import Order
 from chalicelib.core.run import RunHeader
+from chalicelib.driving_ports import MAX_TURNS, DrivingPorts
 from chalicelib.local.clock import SystemClock
 from chalicelib.local.memory_queue import FakeSettings, VirtualClock
 from chalicelib.local.slots import Capacity
-from chalicelib.ports import MAX_TURNS, DrivingPorts
 from chalicelib.services import operations
 from tests.acceptance.functions import Functions, answering
 from tests.aws import tables

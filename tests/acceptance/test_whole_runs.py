@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from chalicelib.core.run import RunHeader
+from chalicelib.driving_ports import MAX_TURNS
 from chalicelib.errors import NotFoundError
-from chalicelib.ports import MAX_TURNS
 from tests.acceptance.first_version import JOBS, old_schedule, restart_message, start_message
 from tests.acceptance.runs_on_moto import (
     ABORTED,

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.notices import SnsNotices, message_of, subject_of
+from chalicelib.driving_ports import Notice
 from chalicelib.errors import BackendError
-from chalicelib.ports import Notice
 from tests.aws.on_moto import moto
 
 texts = st.text(max_size=150) | st.text("aä\n\x07 é\u2028", max_size=150)

@@ -8,17 +8,12 @@ from chalicelib.core.lifecycle import Act, JobStatus
 from chalicelib.core.naming import parse_start, run_id
 from chalicelib.core.run import Change, JobState, RunHeader, initial_states
 from chalicelib.core.schedule import JobSpec, RetryPolicy, TriggerRule
+from chalicelib.driving_ports import Retention
 from chalicelib.local.memory_queue import VirtualClock
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.local.sqlite_store import SqliteStore
-from chalicelib.ports import (
-    CalendarStore,
-    Retention,
-    RunStore,
-    ScheduleStore,
-    StoredSchedule,
-    TriggerStore,
-)
+from chalicelib.ports import RunStore, ScheduleStore, StoredSchedule
+from chalicelib.timing_ports import CalendarStore, TriggerStore
 
 LocalStore = MemoryStore | SqliteStore
 

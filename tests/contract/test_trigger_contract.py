@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.errors import ConflictError, NotFoundError
-from chalicelib.ports import StoredCalendar, StoredTriggers
+from chalicelib.timing_ports import StoredCalendar, StoredTriggers
 from tests.contract.store_contents import START, Triggers
 
 

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from chalicelib.core.lifecycle import Act
 from chalicelib.core.operating import Order
+from chalicelib.driving_ports import DrivingPorts
 from chalicelib.errors import BackendError, ConflictError, NotFoundError
-from chalicelib.ports import DrivingPorts
 from chalicelib.services import operations, runs
 from chalicelib.services.operations import Selection
 from tests.rehearsal.ledger import Ledger

@@ -11,6 +11,7 @@ from chalicelib.bootstrap import serving
 from chalicelib.core.batch import QueueLimits
 from chalicelib.core.naming import execution_name
 from chalicelib.core.run import RunHeader
+from chalicelib.driving_ports import MAX_TURNS, DrivingPorts, Notice
 from chalicelib.errors import BackendError, ConflictError
 from chalicelib.local.memory_driving import (
     MemoryArchive,
@@ -20,7 +21,6 @@ from chalicelib.local.memory_driving import (
     MemoryUploads,
 )
 from chalicelib.local.memory_store import MemoryStore
-from chalicelib.ports import MAX_TURNS, DrivingPorts, Notice
 from chalicelib.services.driving import ExecutionDrivers, start
 from tests.simulation.faults import Crash, Tap, TappedQueue, TappedStore
 from tests.simulation.machine import Machine

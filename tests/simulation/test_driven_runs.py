@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from chalicelib.ports import MAX_TURNS
+from chalicelib.driving_ports import MAX_TURNS
 from tests.simulation.chance import Chance
 from tests.simulation.driven_world import DrivenWorld
 from tests.simulation.faults import Fault

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from chalicelib.core.lifecycle import RunStatus
+from chalicelib.driving_ports import Notice
 from chalicelib.errors import BackendError, NotFoundError
 from chalicelib.local.memory_driving import MemoryNotices
-from chalicelib.ports import Notice
 from chalicelib.services import steps
 from chalicelib.services.steps import Leg, Next
 from tests.simulation.driven_world import DrivenWorld

@@ -11,11 +11,12 @@ import pytest
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.notice_rules import Means, NoticeRule, Occasion, Receiver
 from chalicelib.core.notices import Letter, Posted
+from chalicelib.driving_ports import DrivingPorts
 from chalicelib.errors import BackendError
 from chalicelib.local.memory_outbox import MemoryOutbox, MemoryWebhooks
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.notice_ports import Flow
-from chalicelib.ports import DrivingPorts, Ports
+from chalicelib.ports import Ports
 from chalicelib.services.delivering import Couriers, deliver_due
 from chalicelib.services.posting import Poster
 from tests.simulation.driven_world import DrivenWorld

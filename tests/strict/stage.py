@@ -24,10 +24,10 @@ from chalicelib.core.reading import parse
 from chalicelib.core.run import Run, RunHeader, initial_states
 from chalicelib.core.schedule import JobSpec, Policy
 from chalicelib.core.tokens import RANDOM_BYTES
+from chalicelib.driving_ports import DrivingPorts
 from chalicelib.local.memory_queue import FakeSettings, Script, VirtualClock, succeeds
 from chalicelib.local.slots import Capacity
 from chalicelib.local.webhooks import Request, Transport
-from chalicelib.ports import DrivingPorts
 from chalicelib.services import runs, schedules, tokens
 from cloudformation import rendering
 from tests.aws.tables import DEFINITIONS, TABLES

@@ -9,6 +9,7 @@ from chalicelib.core.batch import Outcome, QueueLimits, Submission, Unanswered
 from chalicelib.core.lifecycle import JobStatus
 from chalicelib.core.run import Change, JobState, RunHeader
 from chalicelib.core.schedule import JobSpec
+from chalicelib.driving_ports import DrivingPorts, Notice
 from chalicelib.errors import BackendError
 from chalicelib.local.memory_driving import (
     MemoryArchive,
@@ -21,7 +22,7 @@ from chalicelib.local.memory_outbox import MemoryOutbox, MemoryWebhooks
 from chalicelib.local.memory_queue import FakeSettings, MemoryQueue, VirtualClock
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.local.memory_triggers import MemoryTriggers
-from chalicelib.ports import DrivingPorts, Notice, RunChange, StoredSchedule
+from chalicelib.ports import RunChange, StoredSchedule
 from chalicelib.services import driving, reconciling
 from chalicelib.services.steps import Leg
 from tests.unit.runs import NOW, header, spec

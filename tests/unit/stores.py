@@ -6,6 +6,7 @@ from typing import Any
 from chalicelib.core.lifecycle import JobStatus
 from chalicelib.core.run import JobState, RunHeader
 from chalicelib.core.schedule import JobSpec
+from chalicelib.driving_ports import DrivingPorts
 from chalicelib.local.memory_driving import (
     MemoryArchive,
     MemoryExecutions,
@@ -16,7 +17,7 @@ from chalicelib.local.memory_driving import (
 from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.local.memory_triggers import MemoryTriggers
-from chalicelib.ports import DrivingPorts, Ports
+from chalicelib.ports import Ports
 from chalicelib.services.driving import ExecutionDrivers
 from tests.unit.runs import NOW, run_of
 

@@ -11,9 +11,9 @@ from chalicelib.core.notice_rules import Means, NoticeRule, Occasion, Receiver
 from chalicelib.core.operating import operate
 from chalicelib.core.run import RunHeader
 from chalicelib.core.schedule import Policy
+from chalicelib.driving_ports import Notice
 from chalicelib.errors import BackendError
 from chalicelib.local.memory_outbox import MemoryOutbox
-from chalicelib.ports import Notice
 from chalicelib.services import schedules
 from chalicelib.services.announcing import tell_driver_failed, tell_end, tell_first_failure
 from tests.builders import job, loaded

@@ -11,11 +11,12 @@ from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.run import RunHeader
 from chalicelib.errors import BackendError, ConflictError
 from chalicelib.local.memory_outbox import MemoryOutbox
-from chalicelib.ports import FoundFile, Ports, StoredTriggers, TriggerStore
+from chalicelib.ports import Ports
 from chalicelib.services import triggers
 from chalicelib.services.listening import ArrivedObject, files_arrived, object_arrived, run_ended
 from chalicelib.services.runs import StartRequest, start
 from chalicelib.services.ticking import tick
+from chalicelib.timing_ports import FoundFile, StoredTriggers, TriggerStore
 from tests.unit.stores import world
 from tests.unit.triggered import (
     DAY,

@@ -14,12 +14,13 @@ from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.core.naming import execution_name, run_id
 from chalicelib.core.notices import Posted
 from chalicelib.core.run import RunHeader
+from chalicelib.driving_ports import DrivingPorts, Notice
 from chalicelib.errors import BackendError, ConflictError, InvalidInputError
 from chalicelib.local.memory_driving import MemoryArchive, MemoryExecutions, MemoryNotices
 from chalicelib.local.memory_outbox import MemoryOutbox
 from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
 from chalicelib.local.memory_triggers import MemoryTriggers
-from chalicelib.ports import DrivingPorts, Notice, WatchingDrivers
+from chalicelib.ports import WatchingDrivers
 from chalicelib.services import archiving, driving, operations, reconciling
 from chalicelib.services.ticking import tick
 from cloudformation import rendering

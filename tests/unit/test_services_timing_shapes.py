@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 from chalicelib.core.timing.agenda import Pause
 from chalicelib.core.timing.trigger import FireTime
-from chalicelib.ports import StoredCalendar
 from chalicelib.services.requesting import Waiting
 from chalicelib.services.timing_shapes import (
     calendar_shape,
@@ -13,6 +12,7 @@ from chalicelib.services.timing_shapes import (
     waiting_shape,
 )
 from chalicelib.services.triggers import Upcoming
+from chalicelib.timing_ports import StoredCalendar
 
 AT = datetime(2026, 11, 23, 1, tzinfo=UTC)
 NINE = datetime.fromisoformat("2026-11-23T10:00:00+09:00")

@@ -9,10 +9,11 @@ import pytest
 from chalicelib.core.loading import load
 from chalicelib.core.timing.calendar_document import load_calendar
 from chalicelib.errors import ChangedError, ConflictError, NotFoundError
-from chalicelib.ports import Ports, StoredCalendar
+from chalicelib.ports import Ports
 from chalicelib.services import calendars, schedules, triggers
 from chalicelib.services.schedules import Seen
 from chalicelib.services.ticking import Ticked, tick
+from chalicelib.timing_ports import StoredCalendar
 from tests.unit.stores import world
 from tests.unit.triggered import (
     DAY,

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from chalicelib.driving_ports import Upload
 from chalicelib.errors import BackendError, ConflictError, InvalidInputError
 from chalicelib.local.memory_driving import MemoryUploads
-from chalicelib.ports import StoredSchedule, Upload
+from chalicelib.ports import StoredSchedule
 from chalicelib.services import schedules
 from chalicelib.services.uploading import is_schedule, take_upload
 from tests.builders import document, job, loaded

@@ -11,9 +11,10 @@ from chalicelib.core.loading import load
 from chalicelib.core.run import RunHeader
 from chalicelib.core.timing.agenda import Agenda, Pause
 from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
-from chalicelib.ports import Ports, RunChange, StoredSchedule, StoredTriggers, TriggerStore
+from chalicelib.ports import Ports, RunChange, StoredSchedule
 from chalicelib.services import agendas, schedules, triggers
 from chalicelib.services.ticking import Ticked, tick
+from chalicelib.timing_ports import StoredTriggers, TriggerStore
 
 Result = TypeVar("Result")
 

@@ -11,8 +11,8 @@ import pytest
 
 from chalicelib.aws.metrics import DIMENSION, NAMESPACE, LoggedMetrics
 from chalicelib.local.memory_triggers import MemoryTriggers
-from chalicelib.ports import StoredTriggers
 from chalicelib.services import ticking
+from chalicelib.timing_ports import StoredTriggers
 from cloudformation.rendering import PROJECT
 from tests.simulation.driven_world import DrivenWorld
 from tests.simulation.scenarios import BY_NAME
