@@ -22,7 +22,8 @@ _WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "extra_forbidden": ("is no field here", ""),
         "string_type": ("is no text", "text"),
         "string_unicode": ("is no text", "text in Unicode"),
-        "string_too_short": ("is empty", "at least {min_length} character"),
+        "string_empty": ("is empty", "at least 1 character"),
+        "string_too_short": ("is too short", "at least {min_length} characters"),
         "string_too_long": ("is too long", "at most {max_length} characters"),
         "string_pattern_mismatch": ("is not written as it must be", "text like {pattern}"),
         "int_type": ("is no whole number", "a whole number"),
@@ -58,6 +59,8 @@ def describe(
 
 def _describe(detail: ErrorDetails, speller: Speller, model: type[BaseModel]) -> Problem:
     kind, location, facts = detail["type"], detail["loc"], detail.get("ctx", {})
+    if kind == "string_too_short" and facts["min_length"] == 1:
+        kind = "string_empty"
     reason, allowed = _WORDS.get(kind, (detail["msg"], ""))
     found = "" if kind == "missing" or _is_secret(detail) else shown(detail["input"])
     suggestion = str(facts.get("suggestion", ""))

@@ -376,3 +376,10 @@ def test_a_wrong_field_below_a_trigger_is_told_with_what_was_meant() -> None:
     assert (found.path, found.suggestion) == ("$.triggers[0].onFile.buckt", "bucket")
     (found,) = problems({**CRON, "timezon": "UTC"})
     assert (found.path, found.suggestion) == ("$.triggers[0].timezon", "timezone")
+
+
+def test_a_text_that_is_too_short_is_not_said_to_be_empty_unless_it_is() -> None:
+    (found,) = problems({"onFile": {"bucket": "ab"}})
+    assert (found.reason, found.allowed) == ("is too short", "at least 3 characters")
+    (found,) = problems({"onFile": {"path": ""}})
+    assert (found.reason, found.allowed) == ("is empty", "at least 1 character")

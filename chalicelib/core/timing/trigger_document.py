@@ -157,7 +157,7 @@ class OnFileDocument(Model):
     suffix: str | None = Field(
         None, max_length=1024, description="What its key ends with; anything unless given."
     )
-    path: Annotated[str, AfterValidator(_check_path), Field(min_length=1)] | None = Field(
+    path: Annotated[str, Field(min_length=1), AfterValidator(_check_path)] | None = Field(
         None, description="On one machine: path of the file; `*` and `?` stand for parts of a name."
     )
 
