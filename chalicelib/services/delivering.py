@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from chalicelib.core.notice_rules import Means
+from chalicelib.core.notice_rules import Means, Receiver
 from chalicelib.core.notices import (
     FLOOD,
     WINDOW,
@@ -101,23 +101,42 @@ def deliver_own(couriers: Couriers, letters: Sequence[Letter], is_late: IsLate) 
 
 
 def _deliver(couriers: Couriers, going: Sequence[Posted], is_late: IsLate) -> int:
+    """Deliver them: the log first, for it keeps nobody waiting, and retries last.
+
+    Who can't be told now is asked once: whoever hangs would keep all others waiting with each of
+    his letters.
+    """
     delivered = 0
-    for posted in going:
+    silent: dict[Receiver, BackendError] = {}
+    for posted in sorted(going, key=lambda each: (_can_hang(each.letter), each.tries)):
         if is_late():
             break
-        delivered += _try(couriers, posted)
+        receiver = posted.letter.receiver
+        if receiver in silent:
+            _put_off(couriers, posted, silent[receiver], is_tried=False)
+            continue
+        error = _try(couriers, posted)
+        if error is None:
+            delivered += 1
+        elif error.retryable:
+            silent[receiver] = error
     return delivered
 
 
-def _try(couriers: Couriers, posted: Posted) -> bool:
+def _can_hang(letter: Letter) -> bool:
+    return letter.receiver.means is not Means.LOG
+
+
+def _try(couriers: Couriers, posted: Posted) -> BackendError | None:
+    """Deliver it, or put it off and say why."""
     letter = posted.letter
     try:
         _hand_over(couriers, letter)
     except BackendError as error:
-        _put_off(couriers, posted, error)
-        return False
+        _put_off(couriers, posted, error, is_tried=True)
+        return error
     couriers.outbox.done(letter.key, couriers.clock())
-    return True
+    return None
 
 
 def _hand_over(couriers: Couriers, letter: Letter) -> None:
@@ -137,10 +156,13 @@ def _hand_over(couriers: Couriers, letter: Letter) -> None:
             couriers.log(letter)
 
 
-def _put_off(couriers: Couriers, posted: Posted, error: BackendError) -> None:
-    letter, tries, now = posted.letter, posted.tries + 1, couriers.clock()
-    next_at = next_try(tries, now) if error.retryable else None
+def _put_off(couriers: Couriers, posted: Posted, error: BackendError, *, is_tried: bool) -> None:
+    letter, now = posted.letter, couriers.clock()
+    tries = posted.tries + is_tried
+    next_at = next_try(max(tries, 1), now) if error.retryable else None
     couriers.outbox.failed(letter.key, tries, now, next_at, error.reason)
+    if not is_tried:
+        return
     what = "can't be told now" if next_at else "can't be told, and is given up"
     # Of the receiver only what may be shown, of the notice only its name.
     logger.warning("%s: %s %s: %s", letter.receiver.name, letter.id, what, error.reason)

@@ -148,15 +148,45 @@ def test_who_refuses_for_good_is_given_up_at_once(
     ]
 
 
-def test_one_who_can_t_be_told_keeps_none_from_being_told(
+def test_one_who_can_t_be_told_is_asked_once_and_keeps_no_other_from_being_told(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
+    other = Receiver(means=Means.WEBHOOK, address="https://chat.example.com/in")
     desk.webhooks.answers = ["busy"]
     for number in range(3):
         desk.add(number)
-    assert desk.deliver() == 2
-    assert desk.outbox.left() == 1
+    desk.clock.advance(1.0)
+    desk.add(3, receiver=other)
+    assert desk.deliver() == 1
+    assert desk.posted == ["n3"]
+    assert desk.outbox.left() == 3
+    assert len(caplog.messages) == 1
     assert TOKEN not in caplog.text
+    desk.clock.advance(30.0)
+    assert desk.deliver() == 3
+    assert sorted(desk.posted) == ["n0", "n1", "n2", "n3"]
+
+
+def test_the_log_is_told_before_who_may_keep_others_waiting(desk: Desk) -> None:
+    told: list[str] = []
+    desk.webhooks.answers = ["busy"]
+    desk.add(1)
+    desk.clock.advance(1.0)
+    desk.add(2, receiver=Receiver(means=Means.LOG))
+    couriers = replace(desk.couriers, log=lambda letter: told.append(letter.id))
+    deliver_due(couriers, lambda: bool(told))
+    assert told == ["n2"]
+    assert desk.webhooks.answers == ["busy"]
+
+
+def test_a_letter_that_is_tried_again_lets_new_ones_go_first(desk: Desk) -> None:
+    desk.webhooks.answers = ["busy"]
+    desk.add(1)
+    desk.deliver()
+    desk.clock.advance(30.0)
+    desk.add(2)
+    assert desk.deliver() == 2
+    assert desk.posted == ["n2", "n1"]
 
 
 def test_f38_what_was_delivered_and_not_written_down_goes_out_again_with_its_id(
