@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from chalicelib.core.lifecycle import RunStatus
+from chalicelib.core.notices import Letter
 from chalicelib.core.run import JobState, RunHeader
 from chalicelib.core.schedule import JobSpec
 from chalicelib.core.timing.calendar_document import load_calendar
 from chalicelib.errors import BackendError
+from chalicelib.local.memory_outbox import MemoryOutbox
 from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.ports import Ports
@@ -415,3 +417,53 @@ def test_f45_a_tick_begins_nothing_in_the_last_minute_of_its_function(ports: Por
     move(ports, TWO)
     assert in_time(ports, 60_000, 59_999)[0] == Ticked(started=1)
     assert in_time(ports, 60_000)[0] == Ticked(started=1)
+
+
+# Telling
+
+
+class BrokenOutbox(MemoryOutbox):
+    """Takes nothing."""
+
+    def add(self, letter: Letter, next_at: datetime) -> bool:
+        raise BackendError("store", "add letter", "it is full", retryable=True)
+
+
+ALL_TOLD = [{"on": ["missed", "overlapSkipped"], "log": True}]
+
+
+def told(ports: Ports) -> list[str]:
+    return [each.letter.message for each in ports.outbox.pending(ports.clock(), 99)]
+
+
+def test_one_missed_fire_time_is_told_without_a_number_and_several_with_it(ports: Ports) -> None:
+    ports = replace(ports, outbox=MemoryOutbox())
+    put(ports, "etl", {**HOURLY, "catchUp": "none"}, notify=ALL_TOLD)
+    ticks(ports, START + HOUR + 10 * MINUTE)
+    [one] = told(ports)
+    assert "more since" not in one
+    ticks(ports, START + 4 * HOUR + 10 * MINUTE)
+    assert any("so were 2 more since" in each for each in told(ports))
+
+
+def test_people_who_can_not_be_told_of_what_was_missed_keep_nothing_from_starting(
+    ports: Ports, caplog: pytest.LogCaptureFixture
+) -> None:
+    ports = replace(ports, outbox=BrokenOutbox())
+    put(ports, "etl", {**HOURLY, "catchUp": "latest", "overlap": "skip"}, notify=ALL_TOLD)
+    [ticked] = ticks(ports, START + 3 * HOUR + 10 * MINUTE)
+    assert ticked.started == 1
+    assert "can't tell of" in caplog.text
+    caplog.clear()
+    [ticked] = ticks(ports, START + 4 * HOUR)  # the run goes on
+    assert (ticked.started, ticked.refused) == (0, 1)
+    assert "can't tell of" in caplog.text
+
+
+def test_a_trigger_that_lacks_its_calendar_is_told_of_and_keeps_no_other_from_firing(
+    ports: Ports, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(ports, "etl", HOURLY, {**NIGHTLY, "calendar": "gone"})
+    [ticked] = ticks(ports, START + HOUR)
+    assert ticked.started == 1
+    assert "trigger nightly of etl does not fire" in caplog.text

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.loading import load
 from chalicelib.core.timing.calendar_document import load_calendar
 from chalicelib.errors import ChangedError, ConflictError, NotFoundError
 from chalicelib.ports import Ports, StoredCalendar
@@ -20,6 +21,7 @@ from tests.unit.triggered import (
     START,
     TappedTriggers,
     agenda,
+    document,
     move,
     paused,
     put,
@@ -290,3 +292,10 @@ def test_what_is_out_of_sight_is_not_previewed(ports: Ports) -> None:
         put(ports, name, NIGHTLY)
     found = triggers.preview(ports, START, START + DAY, 9, lambda name: name == "b")
     assert [each.schedule_id for each in found] == ["b"]
+
+
+def test_a_trigger_whose_calendar_is_not_there_yet_is_warned_of() -> None:
+    made = load(document("etl", {"name": "daily", "cron": "0 2 * * *", "calendar": "ours"}))
+    [warning] = triggers.warnings(world(), made)
+    assert warning.path == "$.triggers[0].calendar"
+    assert "no such calendar yet" in warning.reason
