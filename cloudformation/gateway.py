@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.api.gateway import additions
-from cloudformation.rendering import Place, Stage
+from cloudformation.rendering import BURST, RATE, Place, Stage
 from cloudformation.stages import DeployError
 
 TAG = "BatchSchedulerStage"
@@ -25,7 +25,7 @@ class Api:
     id: str
 
     def complete(self, stage: Stage, place: Place) -> None:
-        """Let the gateway refuse what is no token, say how to ask, and know whose the API is.
+        """Let the gateway refuse what is no token and what is too much, and know whose the API is.
 
         Raises DeployError.
         """
@@ -36,6 +36,14 @@ class Api:
             self.client.put_gateway_response(restApiId=self.id, responseType=kind, **response)
         # What was changed is not seen before it is deployed.
         self.client.create_deployment(restApiId=self.id, stageName=_STAGE)
+        self.client.update_stage(
+            restApiId=self.id,
+            stageName=_STAGE,
+            patchOperations=[
+                _replacing("*/*/throttling/rateLimit", str(RATE)),
+                _replacing("*/*/throttling/burstLimit", str(BURST)),
+            ],
+        )
         own = f"/restapis/{self.id}/stages/{_STAGE}"
         arn = f"arn:{place.partition}:apigateway:{place.region}::{own}"
         self.client.tag_resource(resourceArn=arn, tags={TAG: stage.name})
@@ -46,13 +54,14 @@ class Api:
         found = [each["id"] for each in listed if each["name"] == name]
         if not found:
             raise DeployError(f"API {self.id} has no authorizer {name!r}: deploy it once more.")
-        changes = [
-            {"op": "replace", "path": f"/{member}", "value": value}
-            for member, value in members.items()
-        ]
+        changes = [_replacing(member, value) for member, value in members.items()]
         self.client.update_authorizer(
             restApiId=self.id, authorizerId=found[0], patchOperations=changes
         )
+
+
+def _replacing(member: str, value: str) -> dict[str, str]:
+    return {"op": "replace", "path": f"/{member}", "value": value}
 
 
 def apis_of(client: Any, stage: Stage) -> Iterator[str]:

@@ -21,6 +21,10 @@ CONFIG = PROJECT / ".chalice" / "config.json"
 # TemplateBody of CreateChangeSet, bytes (CloudFormation quotas); more would have to go through S3.
 MAX_TEMPLATE = 51_200
 
+# Requests a second of all callers together, then 429: /health is open to everybody, and who floods
+# the API must neither cost much nor take the account's functions from those that drive runs.
+RATE, BURST = 50, 100
+
 # What calls a function, in SAM's words: the kind of event and the member that names its rule.
 RULES = {
     "job_state_changed": ("EventBridgeRule", "RuleName"),
@@ -210,8 +214,10 @@ def parameters(stage: Stage, template: Mapping[str, Any]) -> list[dict[str, str]
 
 def merge_template(stage: Stage) -> dict[str, Any]:
     """What `chalice package` can't say: fixed names, where failed events go, what the API adds."""
+    limits = {"ThrottlingRateLimit": RATE, "ThrottlingBurstLimit": BURST}
     api = {
         "DefinitionBody": additions(),
+        "MethodSettings": [{"HttpMethod": "*", "ResourcePath": "/*", **limits}],
         "Tags": {"BatchSchedulerStage": stage.name},
         "TracingEnabled": True,  # which `chalice deploy` does by itself, for `xray`
     }

@@ -16,7 +16,7 @@ import pytest
 from chalicelib.api.authorizing import TTL_SECONDS
 from chalicelib.api.gateway import IDENTITY_VALIDATION
 from chalicelib.api.routes import ROUTES
-from cloudformation.rendering import PROJECT, Stage, logical_id
+from cloudformation.rendering import BURST, PROJECT, RATE, Stage, logical_id
 from tests.acceptance.moto_account import Account, account
 from tests.wiring.deployed import BY_CHALICE, functions, statements
 
@@ -181,6 +181,8 @@ def test_the_gateway_refuses_what_is_no_token_and_knows_whose_the_api_is(
     client, api = api_of(deployed)
     [served] = client.get_stages(restApiId=api["id"])["item"]
     assert served["tags"] == {"BatchSchedulerStage": "dev"}
+    limits = served["methodSettings"]["*/*"]
+    assert (limits["throttlingRateLimit"], limits["throttlingBurstLimit"]) == (RATE, BURST)
     [authorizer] = client.get_authorizers(restApiId=api["id"])["items"]
     assert authorizer["identityValidationExpression"] == IDENTITY_VALIDATION
     assert authorizer["authorizerResultTtlInSeconds"] == TTL_SECONDS

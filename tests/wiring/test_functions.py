@@ -268,6 +268,8 @@ def test_the_packaged_api_refuses_what_is_no_token_and_says_how_to_ask() -> None
     api = rendering.merge_template(Stage("prod"))["Resources"]["RestAPI"]["Properties"]
     assert api["DefinitionBody"] == additions()
     assert api["Tags"] == {"BatchSchedulerStage": "prod"}
+    [limits] = api["MethodSettings"]
+    assert limits["ThrottlingRateLimit"] == rendering.RATE
 
 
 def test_only_a_stage_that_names_buckets_is_told_of_their_objects() -> None:
