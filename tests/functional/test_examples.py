@@ -16,7 +16,12 @@ from chalicelib.cli.main import main
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 # Nothing to type on one machine, or not to a terminal.
-ELSEWHERE = {"deploy-on-aws.md", "query-history-with-athena.md", "use-the-http-api.md"}
+ELSEWHERE = {
+    "deploy-on-aws.md",
+    "query-history-with-athena.md",
+    "use-a-server-from-elsewhere.md",  # typed by tests/functional/remote
+    "use-the-http-api.md",
+}
 PAPERS = [
     ROOT / "README.md",
     *sorted(p for p in (ROOT / "docs" / "how-to").glob("*.md") if p.name not in ELSEWHERE),
