@@ -16,6 +16,7 @@ from chalicelib.cli.tables import (
     seconds_of,
     style_of,
 )
+from chalicelib.config import HTTP
 from chalicelib.core.advising import Advice, advise_job, advise_run, words_about
 from chalicelib.core.facts import telling
 from chalicelib.core.lifecycle import STARTED, JobStatus, RunStatus
@@ -110,11 +111,14 @@ def _print_head(session: Session, seen: Overview, now: datetime, holder: str | N
 
 
 def _undriven(session: Session, seen: Overview) -> str:
-    failure = seen.driver_failure
+    failure, is_elsewhere = seen.driver_failure, session.settings.edition == HTTP
+    if failure is None and is_elsewhere:
+        return "NO ENGINE DRIVES IT: whoever keeps the server has to see to that"
     if failure is None:
         return f"NO ENGINE DRIVES IT: {command(session, ('resume',))}"
     at, reason = moment_text(failure.at), one_line(failure.reason)
-    another = command(session, ("resume", "--detach"))
+    resume = command(session, ("resume", "--detach"))
+    another = "any act on the run" if is_elsewhere else resume
     return f"ITS DRIVER FAILED {at}: {reason}; gets another within an hour, at once by: {another}"
 
 

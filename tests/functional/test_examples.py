@@ -20,6 +20,7 @@ ELSEWHERE = {
     "deploy-on-aws.md",
     "keep-secrets-out.md",
     "query-history-with-athena.md",
+    "use-a-server-from-elsewhere.md",  # typed by tests/functional/remote
     "use-the-http-api.md",
 }
 PAPERS = [

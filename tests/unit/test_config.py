@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.config import Machine, Settings, read_settings, this_machine
+from chalicelib.config import Machine, Server, Settings, read_settings, this_machine
 from chalicelib.errors import InvalidInputError
 
 MACHINE = Machine(home=Path("/home/ann"), user="ann", cpus=2, memory_mib=4096)
@@ -205,3 +205,47 @@ def test_a_bad_file_is_refused_with_its_name(tmp_path: Path, text: str, words: s
 def test_a_bad_stage_is_refused(values: Mapping[str, str]) -> None:
     with pytest.raises(InvalidInputError):
         read(ours(**values))
+
+
+WORD = "abs_x"
+
+
+def bearing(token: str = WORD, *, file: str = "", **values: str) -> dict[str, str]:
+    """An environment with a token in it, and perhaps a file of one."""
+    return ours(**values, TOKEN=token, TOKEN_FILE=file)
+
+
+def test_a_server_is_on_this_machine_unless_said() -> None:
+    assert read().server == Server(url="http://127.0.0.1:8080")
+    assert read(ours(URL="https://etl.example.org")).server.url == "https://etl.example.org"
+    assert read(ours(URL="https://a"), said={"url": "https://b"}).server.url == "https://b"
+
+
+def test_a_token_is_that_of_what_was_said_nearest() -> None:
+    assert read(bearing()).server.token == WORD
+    both = read(bearing(file="/run/token")).server
+    assert both.token_file == Path("/run/token")
+    typed = read(bearing(file="/run/token"), said={"token_file": "mine"}).server
+    assert (typed.token_file, typed.token) == (HERE / "mine", "")
+
+
+def test_a_token_in_the_environment_goes_before_that_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / ".batch-scheduler.toml").write_text('token_file = "token"\n')
+    assert read(directory=tmp_path).server.token_file == tmp_path / "token"
+    found = read(bearing(), directory=tmp_path).server
+    assert (found.token, found.token_file) == (WORD, None)
+
+
+def test_the_server_that_a_file_names_gets_no_token_but_its_own(tmp_path: Path) -> None:
+    (tmp_path / ".batch-scheduler.toml").write_text('url = "https://elsewhere"\n')
+    told = read(bearing(file="/run/token"), directory=tmp_path).server
+    assert (told.token, told.token_file, told.is_of_file) == ("", None, True)
+    typed = read(bearing(), directory=tmp_path, said={"token_file": "/mine"}).server
+    assert typed.token_file == Path("/mine")
+    ours_ = read(bearing(URL="https://ours"), directory=tmp_path).server
+    assert (ours_.token, ours_.is_of_file) == (WORD, False)
+
+
+def test_neither_a_token_nor_a_url_is_in_the_repr_of_settings() -> None:
+    settings = read(bearing("abs_canary", URL="https://u:canary@example.org"))
+    assert "canary" not in repr(settings)
