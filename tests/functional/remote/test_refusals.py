@@ -15,8 +15,10 @@ from chalicelib.cli.exits import Exit
 from chalicelib.config import read_settings
 from chalicelib.core.tokens import make_token
 from chalicelib.errors import BackendError
+from chalicelib.services.repeating import BUSY
 from tests.functional.recorded import Desk
 from tests.functional.remote.servers import (
+    Answer,
     Place,
     Proxy,
     Terminal,
@@ -272,6 +274,24 @@ def test_an_act_whose_answer_is_lost_is_done_once(
         elsewhere.read("hold", "a", "--run", run["runId"])
         acts = [each["act"] for each in elsewhere.json("history", run["runId"])]
         assert acts.count("HOLD") == 1
+
+
+def test_an_act_that_the_server_still_works_on_is_waited_for(
+    terminal: Terminal, place: Place
+) -> None:
+    """The first answer is lost; then the server says that it is at it, then what came of it."""
+    busy = (409, [("Content-Type", PROBLEM)], json.dumps({"detail": BUSY}).encode())
+    done = (200, [], json.dumps({"scheduleId": "once", "paused": None}).encode())
+    answers: list[Answer | None] = [None, busy, done, None, busy, busy, busy]
+    with listening(lambda *_: answers.pop(0)) as authority:
+        elsewhere = at(terminal, f"http://{authority}")
+        assert elsewhere.read("resume", "once").startswith("once is resumed")
+        code, _, err = elsewhere.type("resume", "once")
+        assert (code, len(answers)) == (Exit.BACKEND, 1)
+        assert "it still works on it" in err
+        answers[:] = [busy]
+        code, _, err = elsewhere.type("resume", "once")
+        assert (code, err.strip()) == (Exit.REFUSED, BUSY)
 
 
 def test_an_act_whose_answer_stays_lost_leaves_open_whether_it_was_done(
