@@ -15,8 +15,10 @@ from chalicelib.cli.exits import Exit
 from chalicelib.config import read_settings
 from chalicelib.core.tokens import make_token
 from chalicelib.errors import BackendError
+from chalicelib.services.repeating import BUSY
 from tests.functional.recorded import Desk
 from tests.functional.remote.servers import (
+    Answer,
     Place,
     Proxy,
     Terminal,
@@ -274,6 +276,24 @@ def test_an_act_whose_answer_is_lost_is_done_once(
         assert acts.count("HOLD") == 1
 
 
+def test_an_act_that_the_server_still_works_on_is_waited_for(
+    terminal: Terminal, place: Place
+) -> None:
+    """The first answer is lost; then the server says that it is at it, then what came of it."""
+    busy: Answer = (409, [("Content-Type", PROBLEM)], json.dumps({"detail": BUSY}).encode())
+    done: Answer = (200, [], json.dumps({"scheduleId": "once", "paused": None}).encode())
+    answers: list[Answer | None] = [None, busy, done, None, busy, busy, busy]
+    with listening(lambda *_: answers.pop(0)) as authority:
+        elsewhere = at(terminal, f"http://{authority}")
+        assert elsewhere.read("resume", "once").startswith("once is resumed")
+        code, _, err = elsewhere.type("resume", "once")
+        assert (code, len(answers)) == (Exit.BACKEND, 1)
+        assert "it still works on it" in err
+        answers[:] = [busy]
+        code, _, err = elsewhere.type("resume", "once")
+        assert (code, err.strip()) == (Exit.REFUSED, BUSY)
+
+
 def test_an_act_whose_answer_stays_lost_leaves_open_whether_it_was_done(
     terminal: Terminal, place: Place, tmp_path: Path
 ) -> None:
@@ -341,3 +361,12 @@ def test_what_the_page_tells_to_type_works(terminal: Terminal, place: Place) -> 
         words = line.replace("examples/", f"{root}/examples/").split()
         code, _, err = terminal.type_only(*words, **variables)
         assert code == Exit.DONE, err
+
+
+def test_a_url_with_a_token_in_it_is_in_no_command_to_paste(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"http://127.0.0.1:8080/#token={place.token}"
+    code, out, err = Desk(tmp_path / "state", capsys).type("show", "nothing", "--url", url)
+    assert (code, "batch-scheduler list" in err) == (Exit.NOT_FOUND, True)
+    assert place.secret not in out + err
