@@ -5,6 +5,7 @@ decided about it lately is remembered.
 """
 
 import logging
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from chalicelib.core.timing.fire_parameters import (
 from chalicelib.core.timing.run_starts import event_start
 from chalicelib.core.timing.trigger import OnFile, OnRun, RunResult, Trigger
 from chalicelib.core.timing.waiting import ready_at
+from chalicelib.core.wording import quoted
 from chalicelib.errors import InvalidInputError, NotFoundError, SchedulerError
 from chalicelib.ports import Ports
 from chalicelib.services import agendas, announcing
@@ -30,6 +32,7 @@ from chalicelib.timing_ports import ON_RUN, Files
 
 logger = logging.getLogger(__name__)
 
+_NO_TEXT = re.compile("[\ud800-\udfff]")  # what stands for bytes of a name that are not UTF-8
 _ENDS = {
     RunResult.SUCCEEDED: (RunStatus.SUCCEEDED,),
     RunResult.FAILED: (RunStatus.FAILED,),
@@ -99,7 +102,8 @@ def object_arrived(ports: Ports, arrived: ArrivedObject) -> list[Decided]:
 def files_arrived(ports: Ports, files: Files) -> list[Decided]:
     """Look for the files of this machine that are waited for, and start what waits for them.
 
-    The mark of a trigger is when the last file arrived that was seen; its first look begins it.
+    The mark of a trigger is when the last file arrived that was seen; its first look begins it. A
+    schedule that fails stops no other.
     """
 
     def ask(agenda: Agenda) -> Asked:
@@ -113,10 +117,19 @@ def files_arrived(ports: Ports, files: Files) -> list[Decided]:
                     event=FileArrival(file.path),
                     reason=f"{file.path} arrived",
                 )
-                starts.append(_planned(ports, agenda.schedule_id, trigger, occurrence))
-        return Asked(replace(agenda, marks=marks), starts)
+                starts.append(_plan(ports, agenda.schedule_id, trigger, occurrence))
+        return Asked(replace(agenda, marks=marks), [each for each in starts if each])
 
-    return [settle(ports, each, ask) for each in ports.triggers.listeners(agendas.ON_PATH)]
+    decided = []
+    for schedule_id in ports.triggers.listeners(agendas.ON_PATH):
+        try:
+            decided.append(settle(ports, schedule_id, ask))
+        except SchedulerError as error:  # its marks stay: the next look tries again
+            logger.warning("can't look for the files of %s: %s", schedule_id, error)
+        except Exception:  # one broken schedule must not stop the others
+            about = {"action": "look for files", "schedule_id": schedule_id}
+            logger.exception("can't look for the files of %s", schedule_id, extra=about)
+    return decided
 
 
 def _paths(triggers: Iterable[Trigger]) -> Iterable[tuple[Trigger, str]]:
@@ -142,11 +155,11 @@ def _told(
         starts = [_plan(ports, agenda.schedule_id, each, occurrence) for each in meant]
         return Asked(agenda, [each for each in starts if each])
 
-    decided, failed = [], list[SchedulerError]()
+    decided, failed = [], list[Exception]()
     for schedule_id in ports.triggers.listeners(event):
         try:
             decided.append(settle(ports, schedule_id, ask))
-        except SchedulerError as error:
+        except Exception as error:  # whichever it is
             logger.warning("%s can't be told of %s: %s", schedule_id, occurrence.reason, error)
             failed.append(error)
     if failed:
@@ -161,6 +174,8 @@ def _plan(
     try:
         return _planned(ports, schedule_id, trigger, occurrence)
     except (InvalidInputError, NotFoundError) as error:
+        at = start_text(occurrence.at)
+        logger.warning("%s of %s starts nothing for %s: %s", trigger.name, schedule_id, at, error)
         announcing.tell_missed(ports, schedule_id, trigger.name, occurrence.at, str(error))
         return None
 
@@ -168,6 +183,7 @@ def _plan(
 def _planned(
     ports: Ports, schedule_id: str, trigger: Trigger, occurrence: _Occurrence
 ) -> PlannedStart:
+    _check_text(occurrence)
     at, fire = occurrence.at, event_fire(trigger, occurrence.at)
     calendar = None
     if trigger.days:
@@ -183,3 +199,12 @@ def _planned(
         parameters=fire_parameters(schedule_id, trigger, fire, calendar, occurrence.event),
         reason=occurrence.reason,
     )
+
+
+def _check_text(occurrence: _Occurrence) -> None:
+    """Raise InvalidInputError for a file whose name no run can have in its reason or parameters."""
+    match occurrence.event:
+        case FileArrival(file) if _NO_TEXT.search(file):
+            raise InvalidInputError.at(quoted(file), "is a file's name that is not UTF-8")
+        case _:
+            pass

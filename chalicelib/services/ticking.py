@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 
+from chalicelib.core.naming import start_text
 from chalicelib.core.timing.agenda import PlannedStart
 from chalicelib.core.timing.calendars import Calendar
 from chalicelib.core.timing.due import Due, Missed, MissReason, Start, due
@@ -108,6 +109,10 @@ def _tell(ports: Ports, schedule_id: str, found: Due, unmade: Iterable[Unmade]) 
     for trigger, reason in found.stuck.items():
         logger.warning("trigger %s of %s does not fire: %s", trigger, schedule_id, reason)
     told = [(each.trigger, each.last.at, _missed(each)) for each in found.missed]
+    for each in unmade:
+        start, why = each.start, each.error
+        at = start_text(start.fire_at)
+        logger.warning("%s of %s starts nothing for %s: %s", start.trigger, schedule_id, at, why)
     told += [(each.start.trigger, each.start.fire_at, str(each.error)) for each in unmade]
     for trigger, fire_time, reason in told:
         try:

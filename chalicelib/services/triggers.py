@@ -1,5 +1,6 @@
 """The triggers of schedules as people deal with them: stored, paused, looked ahead at."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,9 +16,11 @@ from chalicelib.core.timing.trigger import FireTime, Trigger
 from chalicelib.core.timing.trigger_reading import triggers_of
 from chalicelib.core.timing.waiting import ready_at
 from chalicelib.core.timing.warnings import trigger_warnings
-from chalicelib.errors import ConflictError, Problem
+from chalicelib.errors import ConflictError, InvalidInputError, NotFoundError, Problem
 from chalicelib.ports import Ports, StoredSchedule
 from chalicelib.services import agendas
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +84,21 @@ def forget(ports: Ports, schedule_id: str) -> None:
 
 
 def follow_all(ports: Ports) -> int:
-    """Follow every schedule whose newest version is not followed, as one cut off leaves it."""
+    """Follow every schedule whose newest version is not followed, as one cut off leaves it.
+
+    One that would be refused today is left out, and logged.
+    """
     mended = 0
     for listed in ports.schedules.list_schedules():
         agenda = agendas.find_agenda(ports, listed.schedule_id)
         if agenda is not None and agenda.version >= listed.version:
             continue
-        stored = ports.schedules.get_schedule(listed.schedule_id)
-        document = read(stored.document.encode(), "schedule.json")
-        mended += follow(ports, stored, document) is not None
+        try:
+            stored = ports.schedules.get_schedule(listed.schedule_id)
+            document = read(stored.document.encode(), "schedule.json")
+            mended += follow(ports, stored, document) is not None
+        except (InvalidInputError, NotFoundError) as error:
+            logger.warning("%s is not followed: %s", listed.schedule_id, error)
     return mended
 
 

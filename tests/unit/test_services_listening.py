@@ -301,27 +301,95 @@ def test_a_trigger_that_waits_for_the_same_files_goes_on_where_it_was(ports: Por
     assert len(runs(ports)) == 1
 
 
+NOTIFY = [{"on": ["missed"], "log": True}]
+
+
+def told(ports: Ports) -> list[str]:
+    """The reasons of what people are told."""
+    posted = ports.outbox.pending(ports.clock() + DAY, 100)
+    return [each.letter.message for each in posted if each.letter.kind == "missed"]
+
+
+def test_a_file_whose_name_is_no_text_is_told_of_once_and_stops_nothing(
+    ports: Ports, caplog: pytest.LogCaptureFixture
+) -> None:
+    ports = replace(ports, outbox=MemoryOutbox())
+    shelf = Shelf()
+    put(
+        ports,
+        "etl",
+        {"name": "csv", "onFile": {"path": "in/*.csv"}, "overlap": "allow"},
+        notify=NOTIFY,
+    )
+    looks(ports, shelf)
+    shelf.files.append(FoundFile("in/bad\udcff.csv", START + MINUTE))
+    shelf.files.append(FoundFile("in/good.csv", START + 2 * MINUTE))
+    move(ports, START + HOUR)
+    for _ in range(3):
+        looks(ports, shelf)
+    assert [each.reason for each in runs(ports)] == ["in/good.csv arrived"]
+    (why,) = told(ports)
+    assert r'"in/bad\udcff.csv": is a file' in why
+    assert len([each for each in caplog.messages if "is not UTF-8" in each]) == 1
+
+
+def test_a_file_whose_name_no_parameter_can_have_is_told_of(
+    ports: Ports, caplog: pytest.LogCaptureFixture
+) -> None:
+    ports = replace(ports, outbox=MemoryOutbox())
+    shelf = Shelf()
+    csv = {"name": "csv", "onFile": {"path": "in/*.csv"}, "parameters": {"file": "${file}"}}
+    put(ports, "etl", csv, parameters={"file": {}}, notify=NOTIFY)
+    looks(ports, shelf)
+    shelf.files.append(FoundFile("in/\x1b.csv", START + MINUTE))
+    move(ports, START + HOUR)
+    for _ in range(3):
+        looks(ports, shelf)
+    assert runs(ports) == []
+    assert ["control character" in each for each in told(ports)] == [True]
+    (warning,) = [each for each in caplog.messages if "starts nothing" in each]
+    assert "of etl" in warning
+    assert warning.isprintable()
+
+
+def test_a_calendar_that_is_gone_keeps_no_file_of_another_schedule(ports: Ports) -> None:
+    shelf, csv = Shelf(), {"name": "csv", "onFile": {"path": "in/*.csv"}}
+    gone = {"previous": "${previousBusinessDay}"}
+    put(ports, "a", {**csv, "calendar": "gone", "parameters": gone}, parameters={"previous": {}})
+    put(ports, "b", csv)
+    looks(ports, shelf)
+    shelf.files.append(FoundFile("in/a.csv", START + MINUTE))
+    move(ports, START + HOUR)
+    looks(ports, shelf)
+    assert [len(runs(ports, name)) for name in "ab"] == [0, 1]
+
+
+THROTTLED = BackendError("store", "get triggers", "throttled", retryable=True)
+
+
 class BrokenFor(TappedTriggers):
     """A store that can't read the triggers of one schedule."""
 
-    def __init__(self, inner: TriggerStore, broken: str) -> None:
+    def __init__(self, inner: TriggerStore, broken: str, error: Exception = THROTTLED) -> None:
         super().__init__(inner, lambda: None)
         self._broken = broken
+        self._error = error
 
     def get_triggers(self, schedule_id: str) -> StoredTriggers | None:
         if schedule_id == self._broken:
-            raise BackendError("store", "get triggers", "throttled", retryable=True)
+            raise self._error
         return super().get_triggers(schedule_id)
 
 
+@pytest.mark.parametrize("error", [THROTTLED, RuntimeError("a bug")], ids=["store", "bug"])
 def test_a_schedule_that_cannot_be_told_keeps_no_other_from_hearing_and_hears_later(
-    ports: Ports,
+    ports: Ports, error: Exception
 ) -> None:
     for name in ("a", "b", "c"):
         put(ports, name, AFTER_LOAD)
     header = ended(ports)
-    with pytest.raises(BackendError, match="throttled"):
-        run_ended(replace(ports, triggers=BrokenFor(ports.triggers, "b")), header)
+    with pytest.raises(type(error), match=str(error)):
+        run_ended(replace(ports, triggers=BrokenFor(ports.triggers, "b", error)), header)
     tick(ports)
     assert [len(runs(ports, name)) for name in "abc"] == [1, 0, 1]
     ends(ports, header)
@@ -340,3 +408,20 @@ def test_a_start_whose_parameters_cannot_be_reckoned_is_told_and_keeps_no_other(
     assert [run.started_by for run in runs(ports)] == ["trigger after"]
     [posted] = ports.outbox.pending(ports.clock(), 9)
     assert "no calendar 'de'" in posted.letter.message
+
+
+@pytest.mark.parametrize("error", [THROTTLED, RuntimeError("a bug")], ids=["store", "bug"])
+def test_a_schedule_that_fails_at_its_files_keeps_no_other_from_them(
+    ports: Ports, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    shelf = Shelf()
+    for name in ("a", "b", "c"):
+        put(ports, name, {"name": "csv", "onFile": {"path": "in/*.csv"}})
+    looks(ports, shelf)
+    shelf.files.append(FoundFile("in/a.csv", START + MINUTE))
+    move(ports, START + HOUR)
+    looks(replace(ports, triggers=BrokenFor(ports.triggers, "b", error)), shelf)
+    assert [len(runs(ports, name)) for name in "abc"] == [1, 0, 1]
+    assert "can't look for the files of b" in caplog.text
+    looks(ports, shelf)
+    assert [len(runs(ports, name)) for name in "abc"] == [1, 1, 1]

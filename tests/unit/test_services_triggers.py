@@ -65,6 +65,18 @@ def test_f42_a_version_that_was_stored_and_not_followed_is_followed_later(ports:
     assert agenda(ports).version == 1
 
 
+def test_f42_a_version_that_would_be_refused_today_keeps_no_other_from_being_followed(
+    ports: Ports, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = schedules.first_version(ports, load({"scheduleId": "a", "jobList": JOBS}), "ann")
+    ports.schedules.put_schedule(replace(old, document="{}"))
+    new = load({"scheduleId": "etl", "jobList": JOBS, "triggers": [NIGHTLY]})
+    ports.schedules.put_schedule(schedules.first_version(ports, new, "ann"))
+    assert triggers.follow_all(ports) == 1
+    assert upcoming(ports, 1) == ["nightly Mon 23 02:00"]
+    assert "a is not followed" in caplog.text
+
+
 def test_f42_the_same_document_put_again_makes_that_good_too(ports: Ports) -> None:
     def cut() -> None:
         raise ConnectionError
