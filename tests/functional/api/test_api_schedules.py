@@ -191,3 +191,25 @@ def test_of_a_webhook_the_host_alone_is_shown(desk: HttpDesk) -> None:
     shown = desk.get("/schedules/nightly")
     assert shown["document"]["notify"][0]["webhook"]["url"] == "https://hooks.example.org/…"
     assert "s3cret" not in str(shown)
+    assert "s3cret" not in str(desk.get("/schedules/nightly?version=1"))
+
+
+def test_a_webhook_put_as_it_was_shown_stays_and_one_that_changes_is_told_so(
+    desk: HttpDesk,
+) -> None:
+    def notify(path: str) -> dict[str, Any]:
+        return {**NIGHTLY, "notify": [{"webhook": {"url": f"https://hooks.example.org/{path}"}}]}
+
+    told = desk.put("/schedules/nightly", notify("…"), 400)
+    assert told["problems"][0]["path"] == "$.notify[0].webhook.url"
+    first = desk.put("/schedules/nightly", notify("s3cret"), 201)
+    shown = desk.request("GET", "/schedules/nightly")
+    etag = shown.headers["ETag"]
+    document = shown.json_body["document"]
+    assert desk.put("/schedules/nightly", document, 200, If_Match=etag) == first
+    desk.put("/schedules/nightly", notify("other"), 200, If_Match=etag)
+    found = desk.get("/schedules/nightly/diff?before=1&after=2")
+    assert found["fields"] == ["notify"]
+    assert any("https://hooks.example.org/… (changed)" in line for line in found["unified"])
+    assert "s3cret" not in str(found)
+    assert "other" not in str(found)
