@@ -24,6 +24,7 @@ def test_a_schedule_is_put_and_shown_with_its_document(desk: HttpDesk) -> None:
     put = response.json_body
     assert (put["version"], put["jobs"], put["storedBy"]) == (1, 2, "ada")
     shown = desk.request("GET", "/schedules/nightly")
+    assert put.pop("warnings") == []
     assert shown.json_body == {**put, "document": NIGHTLY}
     assert shown.headers["ETag"] == response.headers["ETag"]
     assert desk.get("/schedules")["schedules"] == [put]
@@ -40,6 +41,21 @@ def test_a_document_may_be_yaml(desk: HttpDesk) -> None:
     text = b"scheduleId: nightly\njobList:\n- jobName: load\n  command: [echo]\n"
     desk.put("/schedules/nightly", text, 201, content_type="application/yaml")
     assert desk.get("/schedules/nightly")["document"]["jobList"][0]["command"] == ["echo"]
+
+
+def test_what_is_hardly_meant_is_told_where_it_is_put_and_where_it_is_checked(
+    desk: HttpDesk,
+) -> None:
+    never = {"cron": "0 0 30 2 *"}
+    holidays = {"name": "b", "cron": "0 2 * * *", "calendar": "de"}
+    made = {**NIGHTLY, "triggers": [never, holidays]}
+    put = desk.put("/schedules/nightly", made, 201)
+    assert [each["path"] for each in put["warnings"]] == [
+        "$.triggers[0].cron",
+        "$.triggers[1].calendar",
+    ]
+    assert desk.put("/schedules/nightly", made, 200)["warnings"] == put["warnings"]
+    assert desk.post("/validate", made)["warnings"] == put["warnings"]
 
 
 def test_the_address_and_the_document_name_the_same_schedule(desk: HttpDesk) -> None:
