@@ -49,7 +49,7 @@ CONTRACTS = {
     "list_schedules": Contract(answer=pages.SchedulesPage, query=models.SchedulesQuery),
     "get_schedule": Contract(answer=pages.ShownSchedule, query=models.VersionQuery),
     "put_schedule": Contract(
-        answer=shapes.ScheduleShape,
+        answer=pages.PutSchedule,
         statuses=(HTTPStatus.OK, HTTPStatus.CREATED),
         document="Schedule",
         is_conditional=True,

@@ -23,6 +23,7 @@ Version = Annotated[int, Field(ge=1, le=LARGEST)]
 Reason = Annotated[str, Field(max_length=1024, description="Why, for the audit trail.")]
 Name = Annotated[str, Field(max_length=256)]
 Words = Annotated[list[Name], Field(max_length=MOST_NAMES)]
+Scope = Annotated[Name, Field(min_length=1)]
 JobName = Annotated[Name, Field(description="Of this job only.")]
 
 
@@ -204,7 +205,7 @@ class TokenBody(Asked):
 
     name: Annotated[str, Field(max_length=64)] = Field(description="Whose acts are its bearer's.")
     role: Literal["viewer", "operator", "author", "admin"] = Field(description="What it may do.")
-    scopes: Annotated[list[Name], Field(max_length=20)] = Field(
-        default=[""], description="Beginnings of the ids of schedules; the empty one is of all."
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=20)] | None = Field(
+        None, description="Beginnings of the ids of schedules; all schedules unless given."
     )
     days: Annotated[int, Field(ge=1, le=90)] = Field(30, description="How long.")

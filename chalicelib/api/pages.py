@@ -57,6 +57,12 @@ class CheckedSchedule(ValidationShape):
     warnings: list["ProblemShape"]
 
 
+class PutSchedule(ScheduleShape):
+    """The version that is in use now, and what in it is allowed and yet hardly meant."""
+
+    warnings: list["ProblemShape"]
+
+
 class JobsPage(TypedDict):
     """Jobs of a run, and where to go on; null at the end."""
 

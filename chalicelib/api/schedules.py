@@ -65,7 +65,9 @@ def put_schedule(desk: Desk) -> Answer:
         raise InvalidInputError.at("$.scheduleId", "is not that of the address", allowed=allowed)
     placed = keeping.place(desk.ports, document, desk.principal.actor, asking.seen(desk.request))
     status = HTTPStatus.CREATED if placed.is_new else HTTPStatus.OK
-    return Answer(body=schedule_shape(placed.stored), status=status, etag=_etag(placed.stored))
+    warnings = problem_shapes(triggers.warnings(desk.ports, document))
+    body = {**schedule_shape(placed.stored), "warnings": warnings}
+    return Answer(body=body, status=status, etag=_etag(placed.stored))
 
 
 @schedules.handles("delete_schedule")

@@ -6,7 +6,7 @@ from chalicelib.api import asking
 from chalicelib.api.answering import Answer
 from chalicelib.api.desk import Desk, Resource
 from chalicelib.api.models import Nothing, TokenBody
-from chalicelib.core.granting import TokenWish, read_role
+from chalicelib.core.granting import ALL, TokenWish, read_role
 from chalicelib.core.tokens import RANDOM_BYTES
 from chalicelib.errors import InvalidInputError
 from chalicelib.services import tokens as granting
@@ -33,7 +33,7 @@ def create_token(desk: Desk) -> Answer:
     wish = TokenWish(
         name=asked.name,
         role=read_role(asked.role, "$.role"),
-        scopes=tuple(asked.scopes),
+        scopes=ALL if asked.scopes is None else tuple(asked.scopes),
         days=asked.days,
     )
     chance = desk.served.chance(RANDOM_BYTES)

@@ -27,11 +27,17 @@ AsDocument = Annotated[
 
 def validate(session: Session, file: File) -> Exit:
     """Check a schedule and say everything that is wrong with it; nothing is stored."""
+    from chalicelib.core.timing.trigger_reading import triggers_of
+    from chalicelib.core.timing.warnings import trigger_warnings
+    from chalicelib.local.clock import SystemClock
     from chalicelib.services.schedules import validate as validate_schedule
     from chalicelib.services.shapes import validation_shape
 
     document = read_document(file)
     size = validate_schedule(document)
+    # No store is looked at, so nobody knows which calendars there are.
+    warnings = trigger_warnings(triggers_of(document.triggers), None, SystemClock()())
+    session.warn(f"Warning: {each}" for each in warnings)
     sentence = f"{document.schedule_id}: valid: {size.sentence}"
     session.answer(validation_shape(document.schedule_id, size), lambda: session.say(sentence))
     return Exit.DONE

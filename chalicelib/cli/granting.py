@@ -41,12 +41,15 @@ _PLACES = {"$.name": "NAME", "$.role": "--role", "$.days": "--days", "$.scopes":
 
 def create(session: Session, name: Name, role: Role, scope: Scopes = None, days: Days = 30) -> Exit:
     """Give a token of the HTTP API; it is printed this once and can't be shown again."""
-    from chalicelib.core.granting import TokenWish, read_role
+    from chalicelib.core.granting import ALL, TokenWish, read_role
     from chalicelib.services.shapes import token_shape
 
+    if "" in (scope or ()):
+        allowed = "how the ids of schedules begin; without --scope it is for all of them"
+        raise InvalidInputError.at("--scope", "is empty", allowed=allowed)
     try:
         wish = TokenWish(
-            name=name, role=read_role(role, "--role"), scopes=tuple(scope or ("",)), days=days
+            name=name, role=read_role(role, "--role"), scopes=tuple(scope or ALL), days=days
         )
         made = session.verbs.tokens.create(wish)
     except InvalidInputError as error:

@@ -11,6 +11,7 @@ from chalicelib.core.run import ENGINE
 from chalicelib.core.tokens import Token, without_secrets
 from chalicelib.errors import ConflictError, InvalidInputError, Problem
 
+ALL = ("",)  # scopes of a token for all schedules; nobody writes it so
 DEFAULT_DAYS = 30
 MAX_DAYS = 90
 MAX_ACTIVE = 2  # tokens of one name: the old one and the one that takes its place
@@ -73,7 +74,7 @@ class TokenWish:
 
     name: str
     role: Role
-    scopes: tuple[str, ...] = ("",)
+    scopes: tuple[str, ...] = ALL
     days: int = DEFAULT_DAYS
 
 

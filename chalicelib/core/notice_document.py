@@ -12,7 +12,8 @@ from chalicelib.core.job_document import Model
 from chalicelib.core.notice_rules import USUAL, Format, Means, NoticeRule, Occasion, Receiver
 
 _LONGEST_URL = 2048
-_URL = r"^https?://[!-~]+$"  # printable ASCII, no blank
+# Printable ASCII, no blank; or what is shown of a URL, in the place of the stored one.
+_URL = r"^https?://([!-~]+|[!-.0->@-~]+/…)$"
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 _ALLOWED = "https://HOST/…, or http://localhost/… for a receiver on this machine"
@@ -55,7 +56,7 @@ class Webhook(Model):
     ] = Field(
         repr=False,
         description="Where it is posted to; `https://` only, or `http://` on this machine. Of it,"
-        " only the host is ever shown.",
+        " only the host is ever shown, as `https://HOST/…`; put so, the stored one stays.",
     )
     secret: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")] | None = Field(
         None,

@@ -84,10 +84,15 @@ def host_of(url: str) -> str:
     return url.partition("://")[2].partition("/")[0].partition("?")[0]
 
 
+def shown_url(url: str) -> str:
+    """A URL as it may be shown: marked where it is cut off. The same of what was shown."""
+    return f"{url.partition('://')[0]}://{host_of(url)}/…"
+
+
 def with_hosts_alone(document: Mapping[str, Any]) -> dict[str, Any]:
     """A stored document as it may be shown: of each webhook's URL the host alone.
 
-    What is cut off is marked so that nobody can put it back by mistake.
+    What is cut off is marked, and put back by `core.webhook_urls`.
     """
     rules = [_with_host_alone(rule) for rule in document.get("notify") or ()]
     return {**document, "notify": rules} if rules else dict(document)
@@ -97,8 +102,7 @@ def _with_host_alone(rule: Mapping[str, Any]) -> Mapping[str, Any]:
     webhook = rule.get("webhook")
     if not webhook:
         return rule
-    scheme = webhook["url"].partition("://")[0]
-    return {**rule, "webhook": {**webhook, "url": f"{scheme}://{host_of(webhook['url'])}/…"}}
+    return {**rule, "webhook": {**webhook, "url": shown_url(webhook["url"])}}
 
 
 def digest_of(*parts: str) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import quote
 
 from chalicelib.core.access import Principal, Role
-from chalicelib.core.granting import TokenRecord, TokenWish, check_wish
+from chalicelib.core.granting import ALL, TokenRecord, TokenWish, check_wish
 from chalicelib.core.tokens import named_id
 from chalicelib.remote.decoding import token_of
 from chalicelib.remote.wire import Wire
@@ -26,8 +26,8 @@ class RemoteTokenVerbs:
         wanted = {
             "name": wish.name,
             "role": wish.role.word,
-            "scopes": list(wish.scopes),
             "days": wish.days,
+            **({} if wish.scopes == ALL else {"scopes": list(wish.scopes)}),
         }
         return self._wire.post_once("/tokens", wanted).read(_created)
 

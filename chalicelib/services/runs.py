@@ -64,7 +64,7 @@ def start(
     `document` spares reading the stored one again. Raises InvalidInputError for parameters that
     the schedule does not declare or allow, and for jobs that the queue could never run.
     """
-    document = document or read(schedule.document.encode(), "schedule.json")
+    document = _document_of(schedule, document)
     resolved, values = resolve(document, request.parameters)
     _check_runnable(ports, resolved)
     jobs = _pinned(ports, resolved)
@@ -105,6 +105,13 @@ def start(
             ports.drivers.nudge(header)
         return header
     raise ConflictError(f"{_TRIES} runs of {resolved.schedule_id} start in the same microsecond.")
+
+
+def _document_of(schedule: StoredSchedule, given: ScheduleDocument | None) -> ScheduleDocument:
+    """What is stored; what was given may only stand for it, and have no whole URLs."""
+    if given is not None and given.text == schedule.document:
+        return given
+    return read(schedule.document.encode(), "schedule.json")
 
 
 def check(ports: Ports, schedule: StoredSchedule, parameters: Mapping[str, object]) -> None:

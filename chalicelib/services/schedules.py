@@ -8,8 +8,10 @@ from hashlib import sha256
 from chalicelib.core.diffing import Difference, difference
 from chalicelib.core.document import ScheduleDocument
 from chalicelib.core.drawing import Measures, measure, nodes_of_document
+from chalicelib.core.loading import load
 from chalicelib.core.resolving import check_unfilled
 from chalicelib.core.secrecy import shown_document
+from chalicelib.core.webhook_urls import with_changes_marked, with_whole_urls
 from chalicelib.errors import ChangedError, ConflictError, NotFoundError
 from chalicelib.ports import Ports, StoredSchedule
 from chalicelib.services import triggers
@@ -66,9 +68,9 @@ def put(ports: Ports, document: ScheduleDocument, actor: str) -> StoredSchedule:
 def place(ports: Ports, document: ScheduleDocument, actor: str, seen: Seen | None = None) -> Placed:
     """Do the same for a caller that has `seen` something. Raises ChangedError if it is gone."""
     check_unfilled(document)
-    schedule = first_version(ports, document, actor)
     newest = _newest(ports, document.schedule_id)
     _check(document.schedule_id, newest, seen)
+    schedule = first_version(ports, document, actor, newest)
     if newest is not None and newest.digest == schedule.digest:
         # Whoever stored it may have been cut off before its triggers were followed.
         triggers.follow(ports, newest, document)
@@ -121,8 +123,9 @@ def compare(ports: Ports, schedule_id: str, before: int | None, after: int | Non
     if before is None:
         before = max(1, after - 1)
     old, new = (ports.schedules.get_schedule(schedule_id, each) for each in (before, after))
-    shown = (shown_document(json.loads(each.document)) for each in (old, new))
-    found = difference(*shown)
+    earlier, later = json.loads(old.document), json.loads(new.document)
+    shown = with_changes_marked(shown_document(later), later, earlier)
+    found = difference(shown_document(earlier), shown)
     return Compared(schedule_id=schedule_id, before=before, after=after, difference=found)
 
 
@@ -132,9 +135,18 @@ def validate(document: ScheduleDocument) -> Measures:
     return measure(nodes_of_document(document))
 
 
-def first_version(ports: Ports, document: ScheduleDocument, actor: str) -> StoredSchedule:
-    """The document as it is stored where none of its id is yet; nothing is stored here."""
-    text = document.text
+def first_version(
+    ports: Ports,
+    document: ScheduleDocument,
+    actor: str,
+    newest: StoredSchedule | None = None,
+) -> StoredSchedule:
+    """The document as it is stored where none of its id is yet; nothing is stored here.
+
+    What is cut off of its URLs is taken from the `newest` version. Raises InvalidInputError where
+    it is not in that.
+    """
+    text = _whole(document, newest).text
     return StoredSchedule(
         schedule_id=document.schedule_id,
         version=1,
@@ -145,6 +157,14 @@ def first_version(ports: Ports, document: ScheduleDocument, actor: str) -> Store
         name=document.schedule_name or "",
         jobs=len(document.job_list) + len(document.finally_jobs or ()),
     )
+
+
+def _whole(document: ScheduleDocument, newest: StoredSchedule | None) -> ScheduleDocument:
+    if not document.notify:
+        return document
+    written = json.loads(document.text)
+    whole = with_whole_urls(written, json.loads(newest.document) if newest else None)
+    return document if whole is written else load(whole)
 
 
 def _newest(ports: Ports, schedule_id: str) -> StoredSchedule | None:

@@ -103,6 +103,19 @@ def test_put_warns_of_what_is_hardly_meant(desk: Desk, tmp_path: Path) -> None:
     assert "no such calendar yet" in warned[-1]
 
 
+def test_validate_warns_of_what_needs_no_stored_calendar(desk: Desk, tmp_path: Path) -> None:
+    never, past = (
+        {"name": "never", "cron": "0 0 30 2 *"},
+        {"name": "past", "at": "2020-01-01T00:00"},
+    )
+    code, out, err = desk.type(
+        "validate", schedule(tmp_path, never, {**NIGHTLY, "calendar": "de"}, past)
+    )
+    assert (code, out.startswith("nightly: valid: ")) == (Exit.DONE, True)
+    places = [line.partition(": ")[2].partition(": ")[0] for line in err.splitlines()]
+    assert places == ["$.triggers[0].cron", "$.triggers[2].at"]
+
+
 def test_calendars_are_stored_listed_shown_and_deleted(desk: Desk, tmp_path: Path) -> None:
     assert desk.read("calendar", "list").startswith("No calendars yet. Store one: ")
     file = calendar(tmp_path, country="DE")

@@ -122,6 +122,9 @@ def test_what_can_not_be_given_is_said_at_the_options(typing: Typing) -> None:
     code, out, err = typing.type("token", "create", "ann", "--role", "root")
     allowed = "viewer, operator, author, admin"
     assert (code, err) == (Exit.INVALID, f"--role: there is no role 'root'; allowed: {allowed}\n")
+    code, out, err = typing.type("token", "create", "ann", "--role", "viewer", "--scope", "")
+    assert (code, out) == (Exit.INVALID, "")
+    assert err.startswith("--scope: is empty; allowed: how the ids of schedules begin")
     assert listed(typing) == []
 
 

@@ -104,6 +104,13 @@ def test_starts_tell_triggers_schedules_and_events_apart() -> None:
 NOW = utc(2026, 11, 23)
 
 
+def test_where_no_calendar_is_known_nothing_is_told_of_one_nor_of_its_days() -> None:
+    made = trigger(cron="0 0 30 2 *", calendar="de", catchUp="all", overlap="skip")
+    assert [each.path for each in trigger_warnings([made], None, NOW)] == ["$.triggers[0].overlap"]
+    made = trigger(cron="0 0 30 2 *", calendar="weekdays")
+    assert [each.path for each in trigger_warnings([made], None, NOW)] == ["$.triggers[0].cron"]
+
+
 def told(calendars: dict[str, Calendar] | None = None, **fields: Any) -> list[str]:
     return told_of(trigger(**{"cron": "", **fields}), calendars)
 

@@ -27,9 +27,13 @@ _LOOKED_AT = 100  # fire times whose intervals are compared
 
 
 def trigger_warnings(
-    triggers: Sequence[Trigger], calendars: Mapping[str, Calendar], now: datetime
+    triggers: Sequence[Trigger], calendars: Mapping[str, Calendar] | None, now: datetime
 ) -> list[Problem]:
-    """One for each thing that is hardly meant; `triggers` in the order of their document."""
+    """One for each thing that is hardly meant; `triggers` in the order of their document.
+
+    `calendars` is None where nobody knows which there are: then of a trigger that goes by one only
+    what does not depend on its days is told.
+    """
     return [
         problem
         for index, trigger in enumerate(triggers)
@@ -38,13 +42,15 @@ def trigger_warnings(
 
 
 def _warnings(
-    path: str, trigger: Trigger, calendars: Mapping[str, Calendar], now: datetime
+    path: str, trigger: Trigger, calendars: Mapping[str, Calendar] | None, now: datetime
 ) -> Iterator[Problem]:
     yield from _of_policies(path, trigger)
-    calendar = calendars.get(trigger.days.calendar) if trigger.days else None
+    calendar = (calendars or {}).get(trigger.days.calendar) if trigger.days else None
     try:
         calendar = calendar_for(trigger, calendar)
     except NotFoundError as error:
+        if calendars is None:
+            return
         reason = "there is no such calendar yet: it does not fire until there is"
         yield Problem(f"{path}.calendar", reason, quoted(error.id))
         return

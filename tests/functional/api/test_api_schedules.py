@@ -24,6 +24,7 @@ def test_a_schedule_is_put_and_shown_with_its_document(desk: HttpDesk) -> None:
     put = response.json_body
     assert (put["version"], put["jobs"], put["storedBy"]) == (1, 2, "ada")
     shown = desk.request("GET", "/schedules/nightly")
+    assert put.pop("warnings") == []
     assert shown.json_body == {**put, "document": NIGHTLY}
     assert shown.headers["ETag"] == response.headers["ETag"]
     assert desk.get("/schedules")["schedules"] == [put]
@@ -40,6 +41,21 @@ def test_a_document_may_be_yaml(desk: HttpDesk) -> None:
     text = b"scheduleId: nightly\njobList:\n- jobName: load\n  command: [echo]\n"
     desk.put("/schedules/nightly", text, 201, content_type="application/yaml")
     assert desk.get("/schedules/nightly")["document"]["jobList"][0]["command"] == ["echo"]
+
+
+def test_what_is_hardly_meant_is_told_where_it_is_put_and_where_it_is_checked(
+    desk: HttpDesk,
+) -> None:
+    never = {"cron": "0 0 30 2 *"}
+    holidays = {"name": "b", "cron": "0 2 * * *", "calendar": "de"}
+    made = {**NIGHTLY, "triggers": [never, holidays]}
+    put = desk.put("/schedules/nightly", made, 201)
+    assert [each["path"] for each in put["warnings"]] == [
+        "$.triggers[0].cron",
+        "$.triggers[1].calendar",
+    ]
+    assert desk.put("/schedules/nightly", made, 200)["warnings"] == put["warnings"]
+    assert desk.post("/validate", made)["warnings"] == put["warnings"]
 
 
 def test_the_address_and_the_document_name_the_same_schedule(desk: HttpDesk) -> None:
@@ -191,3 +207,25 @@ def test_of_a_webhook_the_host_alone_is_shown(desk: HttpDesk) -> None:
     shown = desk.get("/schedules/nightly")
     assert shown["document"]["notify"][0]["webhook"]["url"] == "https://hooks.example.org/…"
     assert "s3cret" not in str(shown)
+    assert "s3cret" not in str(desk.get("/schedules/nightly?version=1"))
+
+
+def test_a_webhook_put_as_it_was_shown_stays_and_one_that_changes_is_told_so(
+    desk: HttpDesk,
+) -> None:
+    def notify(path: str) -> dict[str, Any]:
+        return {**NIGHTLY, "notify": [{"webhook": {"url": f"https://hooks.example.org/{path}"}}]}
+
+    told = desk.put("/schedules/nightly", notify("…"), 400)
+    assert told["problems"][0]["path"] == "$.notify[0].webhook.url"
+    first = desk.put("/schedules/nightly", notify("s3cret"), 201)
+    shown = desk.request("GET", "/schedules/nightly")
+    etag = shown.headers["ETag"]
+    document = shown.json_body["document"]
+    assert desk.put("/schedules/nightly", document, 200, If_Match=etag) == first
+    desk.put("/schedules/nightly", notify("other"), 200, If_Match=etag)
+    found = desk.get("/schedules/nightly/diff?before=1&after=2")
+    assert found["fields"] == ["notify"]
+    assert any("https://hooks.example.org/… (changed)" in line for line in found["unified"])
+    assert "s3cret" not in str(found)
+    assert "other" not in str(found)

@@ -27,8 +27,21 @@ def test_a_revoked_token_says_who_revoked_it() -> None:
 
 def test_nobody_gives_more_than_he_has() -> None:
     desk = memory_desk().as_(Role.ADMIN, "etl-")
-    problem = desk.post("/tokens", WISH | {"scopes": [""]}, 400)
+    problem = desk.post("/tokens", {**WISH, "scopes": ["billing"]}, 400)
     assert "scopes" in problem["problems"][0]["path"]
+    for_all = {key: value for key, value in WISH.items() if key != "scopes"}
+    problem = desk.post("/tokens", for_all, 400)
+    assert "scopes" in problem["problems"][0]["path"]
+
+
+def test_a_token_is_for_all_schedules_only_where_no_scope_is_given() -> None:
+    desk = memory_desk()
+    for scopes, path in (([""], "$.scopes[0]"), (["etl-", ""], "$.scopes[1]"), ([], "$.scopes")):
+        problem = desk.post("/tokens", WISH | {"scopes": scopes}, 400)
+        assert [each["path"] for each in problem["problems"]] == [path]
+    assert desk.get("/tokens")["tokens"] == []
+    made = desk.post("/tokens", {"name": "ci", "role": "viewer"}, 201)
+    assert made["scopes"] == [""]
 
 
 def test_a_wish_that_is_none_is_refused_where_it_is_wrong() -> None:
