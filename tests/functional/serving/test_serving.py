@@ -1,6 +1,9 @@
 """Starting the local server: its options, its token, the clients it waits for."""
 
 import json
+import os
+import pty
+import re
 import shutil
 import signal
 import socket
@@ -46,21 +49,38 @@ def test_a_port_that_is_taken_is_told(server: LocalServer, tmp_path: Path) -> No
     assert "choose another with --port" in done.stderr
 
 
-def test_it_says_where_it_is_and_which_token_opens_it(serve: Serve) -> None:
+def test_it_says_where_it_is_and_where_its_token_is(serve: Serve) -> None:
     server = serve()
     assert server.process.stdout is not None
-    printed = server.printed + server.process.stdout.readline() + server.process.stdout.readline()
-    assert printed == (
-        f"Listening on {server.url}\n"
-        f"Open {server.url}/#token={server.token}\n"
-        f"The token is in {server.state / 'api-token'}\n"
-    )
+    printed = server.printed + server.process.stdout.readline()
+    assert printed == (f"Listening on {server.url}\nThe token is in {server.state / 'api-token'}\n")
 
 
-def test_a_journal_is_not_told_the_token(serve: Serve) -> None:
-    server = serve(JOURNAL_STREAM="8:1")
-    assert server.process.stdout is not None
-    assert server.process.stdout.readline() == f"The token is in {server.state / 'api-token'}\n"
+def test_only_a_terminal_is_told_the_token_and_only_when_it_is_new(
+    server: LocalServer, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    first, second = (printed_on_a_terminal(server, state) for _ in range(2))
+    token = (state / "api-token").read_text().strip()
+    assert re.search(rf"^Open http://127\.0\.0\.1:[0-9]+/#token={token}\r$", first, re.MULTILINE)
+    assert "abs_" not in second
+    for printed in (first, second):
+        assert re.match(r"Listening on http://127\.0\.0\.1:[0-9]+\r\n", printed)
+        assert printed.endswith(f"The token is in {state / 'api-token'}\r\n")
+
+
+def printed_on_a_terminal(server: LocalServer, state: Path) -> str:
+    """What another server prints at its start to somebody who sits before it."""
+    screen, end = pty.openpty()
+    command = [*PROGRAM, "serve", "--port", "0", "--state", str(state)]
+    with subprocess.Popen(command, env=server.environment, stdout=end) as process:
+        os.close(end)
+        printed = b""
+        while b"api-token\r\n" not in printed:
+            printed += os.read(screen, 4096)
+        process.terminate()
+    os.close(screen)
+    return printed.decode()
 
 
 def test_a_program_reads_where_it_is(serve: Serve) -> None:
