@@ -41,6 +41,11 @@ class Head:
     fields: Mapping[str, str]
 
     @property
+    def has_body(self) -> bool:
+        """Whether anything follows, of whatever length."""
+        return "transfer-encoding" in self.fields or self.fields.get("content-length", "0") != "0"
+
+    @property
     def length(self) -> int:
         """How many bytes of body follow. Raises HeadError when that can't be said."""
         if "transfer-encoding" in self.fields:

@@ -206,6 +206,31 @@ def test_clients_that_only_hold_connections_give_way(server: LocalServer) -> Non
         assert server.request("GET", "/health").status == 200
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "POST /runs HTTP/1.1\r\nHost: localhost:{}\r\nContent-Length: 50\r\n\r\n",
+        "POST /no HTTP/1.1\r\nHost: localhost:{}\r\nContent-Length: 9\r\n\r\nabc",
+        "POST /runs HTTP/1.1\r\nHost: localhost:{}\r\n",
+    ],
+)
+def test_nobody_without_a_token_keeps_others_out(server: LocalServer, sent: str) -> None:
+    with ExitStack() as held:
+        for _ in range(100):
+            channel = held.enter_context(server.socket())
+            channel.sendall(sent.format(server.port).encode())
+        assert server.get("/runs") == {"runs": [], "nextCursor": None}
+
+
+@pytest.mark.parametrize("header", ["", "Authorization: Bearer abs_x\r\n"])
+def test_a_body_is_not_awaited_of_whoever_has_no_token(server: LocalServer, header: str) -> None:
+    head = f"POST /runs HTTP/1.1\r\nHost: localhost:{server.port}\r\n{header}Content-Length: 50\r\n"
+    with server.socket() as channel, channel.makefile("rb") as answers:
+        channel.sendall(head.encode() + b"Expect: 100-continue\r\n\r\n")
+        assert answers.readline() == b"HTTP/1.1 401 Unauthorized\r\n"
+        assert b'"Unauthorized"' in answers.read()
+
+
 def test_requests_follow_each_other_over_one_connection(server: LocalServer) -> None:
     request = f"GET /health HTTP/1.1\r\nHost: localhost:{server.port}\r\n\r\n".encode()
     with server.socket() as channel, channel.makefile("rb") as answers:
