@@ -46,16 +46,19 @@ def serve(
         server = Server(session.settings, (_LOOPBACK[host], port), engine, own_token)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{server.port}"
-        _tell(session, address, token, str(own_token.path))
+        # Who keeps what is printed, a log, may let others read it; a terminal shows it and forgets.
+        shown_token = token if own_token.is_new and sys.stdout.isatty() else ""
+        _tell(session, address, shown_token, str(own_token.path))
         server.run(edition, ending.wait)
     return Exit.DONE
 
 
 def _tell(session: Session, address: str, token: str, path: str) -> None:
+    """Say where the server is, and its token too unless that is empty."""
+
     def show() -> None:
         session.say(f"Listening on {address}")
-        # systemd's journal keeps what is printed, and others may read it.
-        if "JOURNAL_STREAM" not in session.settings.environment:
+        if token:
             session.say(f"Open {address}/#token={token}")
         session.say(f"The token is in {path}")
 

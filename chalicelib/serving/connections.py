@@ -32,22 +32,29 @@ class Patience:
 
 Check = Callable[[Head], None]  # raises HeadError
 Answer = Callable[[Asked], Reply]
+TurnAway = Callable[[Asked], Reply | None]  # by the head alone: a refusal, None to be let in
 
 
 class Connection:
-    """A client's connection; `waits_since` is when it began to do nothing, None while it works."""
+    """A client's connection.
+
+    `waits_since` is when it began to do nothing, None while it works: from a whole head on, of
+    somebody who is let in where a body follows, until the end of the answer.
+    """
 
     def __init__(
         self,
         channel: socket.socket,
         check: Check,
         answer: Answer,
+        turn_away: TurnAway,
         patience: Patience = Patience(),
     ) -> None:
         self.waits_since: float | None = time.monotonic()
         self._channel = channel
         self._check = check
         self._answer = answer
+        self._turn_away = turn_away
         self._patience = patience
         self._stream = _Stream(channel)
         self._reader = io.BufferedReader(self._stream, _BUFFER)
@@ -84,28 +91,33 @@ class Connection:
 
     def _wait(self) -> bool:
         """Wait for the next request; False when there is none."""
+        self._idle(self._patience.idle)
+        return bool(self._reader.peek(1))
+
+    def _idle(self, seconds: float) -> None:
+        """Wait that long from now on, unless somebody else needs the place."""
         now = time.monotonic()
-        self.waits_since, self._stream.until = now, now + self._patience.idle
+        self.waits_since, self._stream.until = now, now + seconds
         if self._is_retired:  # before it could be seen that we wait
             self._shut(socket.SHUT_RD)
-        begins = bool(self._reader.peek(1))
-        self.waits_since = None
-        return begins
 
     def _serve_one(self) -> bool:
         """Answer one request; say whether another may follow."""
         self._stream.until = time.monotonic() + self._patience.head
         try:
             head = parse(self._read_head())
+            self.waits_since = None
             refused = self._refused(head)
             body = b"" if refused else self._read_body(head)
         except HeadError as error:
-            self._send(refusal(error.status, error.detail), with_body=True, closes=True)
-            self._linger()
+            self._refuse(refusal(error.status, error.detail))
             return False
         except TimeoutError:
             late = refusal(HTTPStatus.REQUEST_TIMEOUT, "The request did not come in its time.")
             self._send(late, with_body=True, closes=True)
+            return False
+        if refused and head.has_body:
+            self._refuse(refused)
             return False
         reply = refused or self._answer(Asked(head.method, head.target, head.fields, body))
         closes = self._is_retired or not head.keeps_alive
@@ -113,14 +125,14 @@ class Connection:
         return not closes
 
     def _refused(self, head: Head) -> Reply | None:
-        """The refusal of a request that may not come in, if nothing follows that would be read."""
+        """The refusal of a request that may not come in; a body is not even waited for."""
         try:
             self._check(head)
         except HeadError as error:
-            if head.length:
-                raise
             return refusal(error.status, error.detail)
-        return None
+        if not head.length:
+            return None
+        return self._turn_away(Asked(head.method, head.target, head.fields, b""))
 
     def _read_head(self) -> list[bytes]:
         lines: list[bytes] = []
@@ -160,13 +172,14 @@ class Connection:
         self._channel.settimeout(self._patience.body)
         self._channel.sendall(written(reply, with_body=with_body, closes=closes))
 
-    def _linger(self) -> None:
+    def _refuse(self, reply: Reply) -> None:
         """Let a client that is still sending read why it was refused.
 
         Closing with unread bytes resets the connection, and the answer would be lost with it.
         """
+        self._send(reply, with_body=True, closes=True)
         self._shut(socket.SHUT_WR)
-        self._stream.until = time.monotonic() + _LINGER
+        self._idle(_LINGER)
         with suppress(TimeoutError):
             while self._reader.read1(_BUFFER):
                 pass

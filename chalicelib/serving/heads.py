@@ -41,12 +41,21 @@ class Head:
     fields: Mapping[str, str]
 
     @property
+    def has_body(self) -> bool:
+        """Whether anything follows, of whatever length."""
+        return "transfer-encoding" in self.fields or self.fields.get("content-length", "0") != "0"
+
+    @property
     def length(self) -> int:
         """How many bytes of body follow. Raises HeadError when that can't be said."""
         if "transfer-encoding" in self.fields:
             # Also with Content-Length beside it: then the two could disagree.
-            told = "Transfer-Encoding is not taken; send Content-Length."
-            raise HeadError(HTTPStatus.NOT_IMPLEMENTED, told)
+            # With another coding than chunked, which nobody sends, as well: the remedy is the same.
+            told = (
+                "Transfer-Encoding is not taken; "
+                "send the body whole, with its number of bytes in Content-Length."
+            )
+            raise HeadError(HTTPStatus.LENGTH_REQUIRED, told)
         text = self.fields.get("content-length", "0")
         if not _LENGTH.fullmatch(text):
             raise HeadError(HTTPStatus.BAD_REQUEST, "Content-Length is no number of bytes.")

@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.api.local_gateway import refusal
 from chalicelib.errors import BackendError
-from chalicelib.serving.connections import Answer, Connection, written
+from chalicelib.serving.connections import Answer, Connection, TurnAway, written
 from chalicelib.serving.gate import Gate
 from chalicelib.serving.workers import Workers
 
@@ -22,7 +22,9 @@ _LOOK = 0.05  # s between two looks whether to stop taking in
 class Listener:
     """Listens from the beginning on, answers after `start`, until `close`."""
 
-    def __init__(self, host: str, port: int, workers: Workers, answer: Answer) -> None:
+    def __init__(
+        self, host: str, port: int, workers: Workers, answer: Answer, turn_away: TurnAway
+    ) -> None:
         """Take the port, any that is free for 0. Raises BackendError."""
         self._workers = workers
         try:
@@ -33,6 +35,7 @@ class Listener:
         self.port = int(self._server.server_address[1])
         self._check = Gate(self.port).check
         self._answer = answer
+        self._turn_away = turn_away
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_LOOK,))
 
     def start(self) -> None:
@@ -47,7 +50,8 @@ class Listener:
 
     def _welcome(self, channel: socket.socket) -> None:
         channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._workers.take(Connection(channel, self._check, self._answer)):
+        connection = Connection(channel, self._check, self._answer, self._turn_away)
+        if self._workers.take(connection):
             return
         busy = refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too many are asking; try again.")
         channel.setblocking(False)  # it fits into the socket's buffer, or nobody waits for it

@@ -25,6 +25,7 @@ class OwnToken:
 
     def __init__(self, directory: Path, user: str, chance: Callable[[int], bytes]) -> None:
         self.path = directory / TOKEN_FILE
+        self.is_new = False  # whether the last `ensure` made it
         self._name = _name_of(user)
         self._chance = chance
 
@@ -36,12 +37,14 @@ class OwnToken:
         """
         now = access.clock()
         kept = self._read()
+        self.is_new = False
         if kept and self._lasts(access, kept, now):
             return kept
         self._revoke_lost(access, parse_token(kept), now)
         wish = TokenWish(name=self._name, role=Role.ADMIN, days=DEFAULT_DAYS)
         made = tokens.create(access.tokens, wish, _SERVER, now, self._chance(RANDOM_BYTES))
         self._write(made.text)
+        self.is_new = True
         return made.text
 
     def _read(self) -> str:

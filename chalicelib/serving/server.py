@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 
-from chalicelib.api.local_gateway import Asked, Gateway, Reply, failure, refusal
+from chalicelib.api.local_gateway import UNKNOWN, Asked, Gateway, Reply, failure, refusal
 from chalicelib.bootstrap import OwnEdition
 from chalicelib.config import Settings
 from chalicelib.core.access import Principal
@@ -44,7 +44,7 @@ class Server:
         self._stations = Stations(settings)
         self._gateway = Gateway(self._recognise)
         workers = Workers(MOST, self._stations.workplace)
-        self._listener = Listener(*place, workers, self._answer)
+        self._listener = Listener(*place, workers, self._answer, self._turn_away)
         self._metrics = Metrics()
         self._engine = Supervised("The engine", engine, logger.warning)
         self._own_token = own_token
@@ -91,6 +91,15 @@ class Server:
         reply = answer(asked)
         self._metrics.note(asked, reply, time.perf_counter() - began)
         return reply
+
+    def _turn_away(self, asked: Asked) -> Reply | None:
+        """The refusal of whoever would send a body and has no token that is valid."""
+        began = time.perf_counter()
+        found = self._gateway.admit(asked, UNKNOWN)
+        if not isinstance(found, Reply):
+            return None
+        self._metrics.note(asked, found, time.perf_counter() - began)
+        return found
 
     def _tell_metrics(self, asked: Asked) -> Reply:
         if asked.method != "GET":

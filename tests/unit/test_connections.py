@@ -3,13 +3,17 @@
 import select
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import pytest
 
 from chalicelib.api.local_gateway import Asked, Reply
 from chalicelib.serving.connections import Connection, Patience
 from chalicelib.serving.heads import Head
 from chalicelib.serving.workers import Workers
+from tests.functional.hosts import until
 
 QUICK = Patience(idle=0.05, head=0.05, body=0.05)
 REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -24,6 +28,15 @@ def echo(asked: Asked) -> Reply:
     return Reply(200, [("Content-Type", "text/plain")], asked.body or asked.target.encode())
 
 
+def everybody(asked: Asked) -> None:
+    """Take everybody's body."""
+    del asked
+
+
+def nobody(asked: Asked) -> Reply:
+    return Reply(401, [], asked.body)
+
+
 def breaks(asked: Asked) -> Reply:
     raise RuntimeError(asked.target)
 
@@ -32,7 +45,7 @@ def breaks(asked: Asked) -> Reply:
 def connected(patience: Patience = QUICK, answer: object = echo) -> Iterator[socket.socket]:
     """The client's end of a connection that is served."""
     ours, theirs = socket.socketpair()
-    connection = Connection(ours, welcome, answer, patience)  # type: ignore[arg-type] # see breaks
+    connection = Connection(ours, welcome, answer, everybody, patience)  # type: ignore[arg-type] # see breaks
     thread = threading.Thread(target=connection.serve)
     thread.start()
     theirs.settimeout(10)
@@ -101,7 +114,7 @@ def test_an_answer_that_nobody_takes_ends_the_connection() -> None:
 def test_what_was_asked_before_no_more_was_wanted_is_answered() -> None:
     ours, theirs = socket.socketpair()
     with theirs:
-        connection = Connection(ours, welcome, echo)
+        connection = Connection(ours, welcome, echo, everybody)
         theirs.sendall(REQUEST)
         connection.retire()
         connection.serve()
@@ -139,6 +152,44 @@ def test_only_the_head_is_sent_to_who_asks_for_that() -> None:
         assert all_of(channel).endswith(b"Content-Length: 1\r\n\r\n")
 
 
+@contextmanager
+def workplace() -> Iterator[None]:
+    yield
+
+
+BODY = b"POST / HTTP/1.1\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\n"
+
+
+def test_who_is_not_let_in_is_told_so_before_a_body_comes() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        connection = Connection(ours, welcome, breaks, nobody)
+        thread = threading.Thread(target=connection.serve)
+        thread.start()
+        theirs.settimeout(10)
+        theirs.sendall(BODY)
+        assert all_of(theirs).startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+    thread.join()
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST / HT", BODY, BODY + b"abc"])
+def test_who_does_not_finish_before_he_is_let_in_gives_way(sent: bytes) -> None:
+    workers = Workers(1, workplace)
+    ours, theirs = socket.socketpair()
+    other, end = socket.socketpair()
+    with theirs, end:
+        assert workers.take(Connection(ours, welcome, breaks, nobody))
+        theirs.settimeout(10)
+        theirs.sendall(sent)
+        if sent.startswith(BODY):
+            assert theirs.recv(100).startswith(b"HTTP/1.1 401 ")
+        until(lambda: workers.take(Connection(other, welcome, echo, everybody)))
+        end.settimeout(10)
+        end.sendall(REQUEST)
+        assert end.recv(100).startswith(b"HTTP/1.1 200 ")
+    workers.close(10, time.monotonic)
+
+
 def test_when_all_workers_are_busy_nobody_more_is_taken() -> None:
     begun, go_on = threading.Event(), threading.Event()
 
@@ -147,19 +198,15 @@ def test_when_all_workers_are_busy_nobody_more_is_taken() -> None:
         go_on.wait(10)
         return echo(asked)
 
-    @contextmanager
-    def workplace() -> Iterator[None]:
-        yield
-
     workers = Workers(1, workplace)
     ours, theirs = socket.socketpair()
     with theirs:
-        assert workers.take(Connection(ours, welcome, slow))
+        assert workers.take(Connection(ours, welcome, slow, everybody))
         theirs.sendall(REQUEST)
         begun.wait(10)
         other, end = socket.socketpair()
         with other, end:
-            assert not workers.take(Connection(other, welcome, slow))
+            assert not workers.take(Connection(other, welcome, slow, everybody))
         assert not workers.close(0.01, iter((0.0, 0.0, 1.0)).__next__)
         go_on.set()
         assert all_of(theirs) == b""

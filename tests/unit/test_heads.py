@@ -52,6 +52,14 @@ def test_a_client_says_whether_it_will_ask_again(minor: int, connection: str, ke
     assert head(f"GET / HTTP/1.{minor}", f"Connection: {connection}").keeps_alive is keeps
 
 
+@pytest.mark.parametrize("besides", [[], ["Content-Length: 5"]])
+def test_a_body_in_chunks_is_refused_with_what_to_send_instead(besides: list[str]) -> None:
+    found = head("POST /runs HTTP/1.1", "Transfer-Encoding: chunked", *besides)
+    with pytest.raises(HeadError, match="its number of bytes in Content-Length") as refused:
+        _ = found.length
+    assert refused.value.status is HTTPStatus.LENGTH_REQUIRED
+
+
 @given(host=VALUE, origin=st.none() | VALUE)
 def test_only_what_names_the_server_as_it_is_named_passes(host: str, origin: str | None) -> None:
     fields = {"host": host} | ({} if origin is None else {"origin": origin})

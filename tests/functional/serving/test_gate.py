@@ -20,6 +20,7 @@ STRANGERS = (
     "127.0.0.1#", "127.0.0.1%00", "127。0。0。1".encode().decode("latin-1"), "xn--localhost", "*",
 )  # fmt: skip
 PAIRS = 10_000
+BEARER = "Authorization: Bearer {token}\r\n"
 LENGTH = "{} HTTP/1.1\r\nHost: 127.0.0.1:{{port}}\r\n{}"
 
 
@@ -119,10 +120,13 @@ def test_a_page_of_another_name_of_this_server_is_another_site(server: LocalServ
         ("GET /health HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: -1", 400),
         ("GET /health HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 1,1", 400),
         (LENGTH.format("GET /health", "Content-Length: 0\r\nContent-Length: 5"), 400),
-        ("POST /runs HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nTransfer-Encoding: chunked", 501),
-        (LENGTH.format("POST /runs", "Transfer-Encoding: chunked\r\nContent-Length: 5"), 501),
-        ("POST /runs HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 5", 415),
-        (LENGTH.format("POST /runs", "Content-Type: text/yaml\r\nContent-Length: 10000001"), 413),
+        ("POST /runs HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nTransfer-Encoding: chunked", 411),
+        (LENGTH.format("POST /runs", "Transfer-Encoding: chunked\r\nContent-Length: 5"), 411),
+        ("POST /runs HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 5", 401),
+        (LENGTH.format("POST /runs", f"{BEARER}Content-Length: 5"), 415),
+        (LENGTH.format("POST /runs", f"{BEARER}Content-Length: 10000001"), 413),
+        ("POST /runs HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 5", 403),
+        ("POST /runs HTTP/1.1\r\nHost: evil.example\r\nTransfer-Encoding: chunked", 403),
         ("GET /health HTTP/1.1\r\nHost: 127.0.0.1:{port}" + "\r\nX: y" * 64, 431),
         ("GET /health HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nX: " + "y" * 17_000, 431),
         ("GET /" + "y" * 17_000 + " HTTP/1.1\r\nHost: 127.0.0.1:{port}", 431),
@@ -132,7 +136,8 @@ def test_what_could_be_read_in_two_ways_is_refused(
     server: LocalServer, head: str, status: int
 ) -> None:
     with server.socket() as channel, channel.makefile("rb") as answers:
-        channel.sendall((head.replace("{port}", str(server.port)) + "\r\n\r\n").encode())
+        head = head.replace("{port}", str(server.port)).replace("{token}", server.token)
+        channel.sendall(f"{head}\r\n\r\n".encode())
         first, _, rest = answers.readline().partition(b" ")
         assert (first, int(rest.split()[0])) == (b"HTTP/1.1", status)
 

@@ -1,6 +1,9 @@
 """Starting the local server: its options, its token, the clients it waits for."""
 
 import json
+import os
+import pty
+import re
 import shutil
 import signal
 import socket
@@ -46,21 +49,38 @@ def test_a_port_that_is_taken_is_told(server: LocalServer, tmp_path: Path) -> No
     assert "choose another with --port" in done.stderr
 
 
-def test_it_says_where_it_is_and_which_token_opens_it(serve: Serve) -> None:
+def test_it_says_where_it_is_and_where_its_token_is(serve: Serve) -> None:
     server = serve()
     assert server.process.stdout is not None
-    printed = server.printed + server.process.stdout.readline() + server.process.stdout.readline()
-    assert printed == (
-        f"Listening on {server.url}\n"
-        f"Open {server.url}/#token={server.token}\n"
-        f"The token is in {server.state / 'api-token'}\n"
-    )
+    printed = server.printed + server.process.stdout.readline()
+    assert printed == (f"Listening on {server.url}\nThe token is in {server.state / 'api-token'}\n")
 
 
-def test_a_journal_is_not_told_the_token(serve: Serve) -> None:
-    server = serve(JOURNAL_STREAM="8:1")
-    assert server.process.stdout is not None
-    assert server.process.stdout.readline() == f"The token is in {server.state / 'api-token'}\n"
+def test_only_a_terminal_is_told_the_token_and_only_when_it_is_new(
+    server: LocalServer, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    first, second = (printed_on_a_terminal(server, state) for _ in range(2))
+    token = (state / "api-token").read_text().strip()
+    assert re.search(rf"^Open http://127\.0\.0\.1:[0-9]+/#token={token}\r$", first, re.MULTILINE)
+    assert "abs_" not in second
+    for printed in (first, second):
+        assert re.match(r"Listening on http://127\.0\.0\.1:[0-9]+\r\n", printed)
+        assert printed.endswith(f"The token is in {state / 'api-token'}\r\n")
+
+
+def printed_on_a_terminal(server: LocalServer, state: Path) -> str:
+    """What another server prints at its start to somebody who sits before it."""
+    screen, end = pty.openpty()
+    command = [*PROGRAM, "serve", "--port", "0", "--state", str(state)]
+    with subprocess.Popen(command, env=server.environment, stdout=end) as process:
+        os.close(end)
+        printed = b""
+        while b"api-token\r\n" not in printed:
+            printed += os.read(screen, 4096)
+        process.terminate()
+    os.close(screen)
+    return printed.decode()
 
 
 def test_a_program_reads_where_it_is(serve: Serve) -> None:
@@ -184,6 +204,31 @@ def test_clients_that_only_hold_connections_give_way(server: LocalServer) -> Non
         for channel in idle[:10]:
             channel.sendall(b"GET /hea")
         assert server.request("GET", "/health").status == 200
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "POST /runs HTTP/1.1\r\nHost: localhost:{}\r\nContent-Length: 50\r\n\r\n",
+        "POST /no HTTP/1.1\r\nHost: localhost:{}\r\nContent-Length: 9\r\n\r\nabc",
+        "POST /runs HTTP/1.1\r\nHost: localhost:{}\r\n",
+    ],
+)
+def test_nobody_without_a_token_keeps_others_out(server: LocalServer, sent: str) -> None:
+    with ExitStack() as held:
+        for _ in range(100):
+            channel = held.enter_context(server.socket())
+            channel.sendall(sent.format(server.port).encode())
+        assert server.get("/runs") == {"runs": [], "nextCursor": None}
+
+
+@pytest.mark.parametrize("header", ["", "Authorization: Bearer abs_x\r\n"])
+def test_a_body_is_not_awaited_of_whoever_has_no_token(server: LocalServer, header: str) -> None:
+    head = f"POST /runs HTTP/1.1\r\nHost: localhost:{server.port}\r\n{header}Content-Length: 50\r\n"
+    with server.socket() as channel, channel.makefile("rb") as answers:
+        channel.sendall(head.encode() + b"Expect: 100-continue\r\n\r\n")
+        assert answers.readline() == b"HTTP/1.1 401 Unauthorized\r\n"
+        assert b'"Unauthorized"' in answers.read()
 
 
 def test_requests_follow_each_other_over_one_connection(server: LocalServer) -> None:
