@@ -95,22 +95,21 @@ def check_wish(wish: TokenWish, by: Principal) -> None:
 
 
 def check_room(wish: TokenWish, others: Iterable[TokenRecord], by: Principal, at: datetime) -> None:
-    """Raise ConflictError if the name has as many active tokens as it may have."""
-    active = [
-        record
-        for record in others
-        if record.name == wish.name and record.standing(at) is Standing.ACTIVE
-    ]
+    """Raise ConflictError if the name is not for `by` to give, or has its active tokens already.
+
+    Acts are on record by name, so nobody may take one that stood for more than he may give.
+    """
+    same = [record for record in others if record.name == wish.name]
+    if not all(reaches(by, each) for each in same):
+        told = f"{wish.name!r} names tokens outside your role or scopes; choose another name."
+        raise ConflictError(told, event="create")
+    active = [each for each in same if each.standing(at) is Standing.ACTIVE]
     if len(active) < MAX_ACTIVE:
         return
-    seen = sorted((each for each in active if reaches(by, each)), key=lambda each: each.created_at)
-    told = f"{wish.name!r} has {MAX_ACTIVE} active tokens already"
-    if not seen:
-        raise ConflictError(f"{told}, outside your scopes; choose another name.", event="create")
-    ids = " and ".join(each.id for each in seen)
+    ids = [each.id for each in sorted(active, key=lambda each: each.created_at)]
     raise ConflictError(
-        f"{told}: {ids}. Revoke the one that is not needed any more, the oldest by "
-        f"batch-scheduler token revoke {seen[0].id}",
+        f"{wish.name!r} has {MAX_ACTIVE} active tokens already: {' and '.join(ids)}. Revoke the "
+        f"one that is not needed any more, the oldest by batch-scheduler token revoke {ids[0]}",
         event="create",
     )
 
