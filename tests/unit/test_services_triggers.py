@@ -239,6 +239,29 @@ def test_a_calendar_that_changes_moves_the_fire_times(ports: Ports) -> None:
     assert ports.triggers.due_triggers(START + 6 * HOUR, 9) == []
 
 
+def test_a_day_that_becomes_a_business_day_fires_for_none_of_its_past(ports: Ports) -> None:
+    calendar(ports, holidays=["2026-11-23"])
+    put(ports, "etl", {"name": "hourly", "cron": "0 * * * *", "calendar": "ours"}, NIGHTLY)
+    put(ports, "waits", {"name": "fresh", "onRun": {"schedule": "etl"}, "calendar": "ours"})
+    move(ports, START + HOUR + MINUTE)
+    tick(ports)
+    calendar(ports)
+    assert tick(ports) == Ticked()
+    assert upcoming(ports, 1) == ["hourly Mon 23 02:00"]
+    move(ports, START + 2 * HOUR)
+    assert tick(ports).started == 1
+
+
+def test_a_fire_time_that_nobody_looked_at_is_not_lost_when_its_calendar_changes(
+    ports: Ports,
+) -> None:
+    calendar(ports)
+    put(ports, "etl", {"name": "hourly", "cron": "0 * * * *", "calendar": "ours"})
+    move(ports, START + HOUR + MINUTE)
+    calendar(ports, holidays=["2026-11-24"])
+    assert tick(ports) == Ticked(started=1)
+
+
 def test_the_same_calendar_is_not_stored_again(ports: Ports) -> None:
     first = calendar(ports, country="DE")
     move(ports, START + MINUTE)
