@@ -5,6 +5,7 @@ from typing import Any, Literal, NotRequired
 from typing_extensions import TypedDict
 
 from chalicelib.services.shape_types import (
+    BrokenTriggerShape,
     CalendarShape,
     EventShape,
     FireTimeShape,
@@ -108,9 +109,10 @@ class ProblemDocument(TypedDict):
 
 
 class FireTimes(TypedDict):
-    """Fire times of several schedules, the earliest first."""
+    """Fire times of several schedules, the earliest first, and what others are not told for."""
 
     fireTimes: list[FireTimeShape]
+    problems: list[BrokenTriggerShape]
 
 
 class Calendars(TypedDict):

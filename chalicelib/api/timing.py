@@ -15,6 +15,7 @@ from chalicelib.errors import InvalidInputError
 from chalicelib.services import agendas, calendars, triggers
 from chalicelib.services.repeating import Turn
 from chalicelib.services.timing_shapes import (
+    broken_shape,
     calendar_shape,
     fire_time_shape,
     next_shape,
@@ -45,7 +46,11 @@ def preview_fire_times(desk: Desk) -> Answer:
     begin = _time(asked.begin, "?from", desk.now)
     end = _time(asked.end, "?to", begin + _AHEAD)
     found = triggers.preview(desk.ports, begin, end, asked.limit, desk.principal.sees)
-    return Answer(body={"fireTimes": [fire_time_shape(each) for each in found]})
+    body = {
+        "fireTimes": [fire_time_shape(each) for each in found.upcoming],
+        "problems": [broken_shape(each) for each in found.broken],
+    }
+    return Answer(body=body)
 
 
 @timing.handles("pause_schedule")

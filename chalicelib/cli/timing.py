@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from chalicelib.core.timing.agenda import Pause
-    from chalicelib.services.triggers import Upcoming
+    from chalicelib.services.triggers import LookAhead, Upcoming
     from chalicelib.timing_ports import StoredCalendar
 
 _AHEAD = timedelta(days=1)
@@ -56,9 +56,10 @@ def next_(
     since = parse_moment(after, "--after") if after else session.now()
     ahead = session.verbs.timing.next_fire_times(schedule, count, since)
     session.answer(
-        next_shape(schedule, ahead.pause, ahead.upcoming),
-        lambda: _print_next(session, schedule, ahead.pause, ahead.upcoming),
+        next_shape(schedule, ahead.pause, ahead.found),
+        lambda: _print_next(session, schedule, ahead.pause, ahead.found.upcoming),
     )
+    _warn_of_broken(session, ahead.found)
     return Exit.DONE
 
 
@@ -80,8 +81,10 @@ def preview(
     until = parse_moment(end, "--to") if end else since + _AHEAD
     found = session.verbs.timing.preview(since, until, limit)
     session.answer(
-        [fire_time_shape(each) for each in found], lambda: _print_preview(session, found)
+        [fire_time_shape(each) for each in found.upcoming],
+        lambda: _print_preview(session, found.upcoming),
     )
+    _warn_of_broken(session, found)
     return Exit.DONE
 
 
@@ -125,6 +128,17 @@ def delete_calendar(session: Session, name: CalendarName) -> Exit:
     stored = session.verbs.timing.delete_calendar(name)
     session.answer(calendar_shape(stored), lambda: session.say(f"Calendar {name} is deleted."))
     return Exit.DONE
+
+
+def _warn_of_broken(session: Session, found: "LookAhead") -> None:
+    """Say which triggers are left out of what is shown."""
+    from chalicelib.cli.tables import one_line
+
+    session.warn(
+        f"Warning: trigger {each.trigger} of {each.schedule_id} does not fire: "
+        f"{one_line(each.reason)}"
+        for each in found.broken
+    )
 
 
 def _print_next(

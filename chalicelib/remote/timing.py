@@ -8,9 +8,9 @@ from chalicelib.core.naming import start_text
 from chalicelib.core.timing.agenda import Pause
 from chalicelib.core.timing.calendar_document import CalendarDocument
 from chalicelib.remote.reading import schedule_path
-from chalicelib.remote.timing_decoding import ahead_of, calendar_of, pause_of, upcoming_of
+from chalicelib.remote.timing_decoding import ahead_of, calendar_of, look_ahead_of, pause_of
 from chalicelib.remote.wire import Wire
-from chalicelib.services.triggers import Upcoming
+from chalicelib.services.triggers import LookAhead, Upcoming
 from chalicelib.store_words import no_calendar
 from chalicelib.timing_ports import StoredCalendar
 from chalicelib.verbs.asked import Ahead
@@ -53,21 +53,21 @@ class RemoteTimingVerbs:
             size = min(count - len(found), _PAGE)
             query = [("count", str(size)), ("after", start_text(since))]
             ahead = self._wire.get(path, query).read(ahead_of)
-            told = list(ahead.upcoming)
+            told = list(ahead.found.upcoming)
             if len(told) < size or len(found) + len(told) >= count:
-                return Ahead(ahead.pause, found + told)
+                return Ahead(ahead.pause, LookAhead(found + told, ahead.found.broken))
             found += _whole_moments(told)
             since = found[-1].fire.at
 
-    def preview(self, begin: datetime, end: datetime, limit: int) -> list[Upcoming]:
+    def preview(self, begin: datetime, end: datetime, limit: int) -> LookAhead:
         found: list[Upcoming] = []
         while True:
             size = min(limit - len(found), _PAGE)
             query = [("from", start_text(begin)), ("to", start_text(end)), ("limit", str(size))]
-            reply = self._wire.get("/preview", query)
-            told = reply.read(lambda shape: [upcoming_of(each) for each in shape["fireTimes"]])
+            page = self._wire.get("/preview", query).read(look_ahead_of)
+            told = list(page.upcoming)
             if len(told) < size or len(found) + len(told) >= limit:
-                return found + told
+                return LookAhead(found + told, page.broken)
             found += _whole_moments(told)
             begin = found[-1].fire.at
 

@@ -7,14 +7,22 @@ from chalicelib.core.naming import parse_start
 from chalicelib.core.timing.agenda import Pause
 from chalicelib.core.timing.trigger import FireTime
 from chalicelib.remote.decoding import Shape
-from chalicelib.services.triggers import Upcoming
+from chalicelib.services.triggers import Broken, LookAhead, Upcoming
 from chalicelib.timing_ports import StoredCalendar
 from chalicelib.verbs.asked import Ahead
 
 
 def ahead_of(shape: Shape) -> Ahead:
     """The next fire times of a schedule."""
-    return Ahead(pause_of(shape), [upcoming_of(each) for each in shape["fireTimes"]])
+    return Ahead(pause_of(shape), look_ahead_of(shape))
+
+
+def look_ahead_of(shape: Shape) -> LookAhead:
+    """Fire times to come, and the triggers that keep theirs from being told."""
+    return LookAhead(
+        [upcoming_of(each) for each in shape["fireTimes"]],
+        [Broken(each["scheduleId"], each["trigger"], each["reason"]) for each in shape["problems"]],
+    )
 
 
 def pause_of(shape: Shape) -> Pause | None:

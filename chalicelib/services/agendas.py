@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -9,7 +10,7 @@ from chalicelib.core.timing.agenda import Agenda, next_look
 from chalicelib.core.timing.agenda_record import decode_agenda, encode_agenda
 from chalicelib.core.timing.calendar_document import calendar_of, load_calendar
 from chalicelib.core.timing.calendars import Calendar
-from chalicelib.core.timing.due import due
+from chalicelib.core.timing.due import due, passed
 from chalicelib.core.timing.trigger import OnFile, OnRun, Trigger
 from chalicelib.errors import ConflictError, NotFoundError
 from chalicelib.ports import Ports
@@ -73,6 +74,21 @@ def change(ports: Ports, schedule_id: str, decide: Callable[[Agenda | None], Age
         else:
             return after
     raise AssertionError("the last try returns or raises")
+
+
+def pass_all(ports: Ports, calendar: Calendar) -> None:
+    """Let what the calendar kept from firing until now stay so: it is about to change.
+
+    Done before it is changed, this changes nothing by itself, and no tick comes in between.
+    """
+
+    def decide(schedule_id: str, agenda: Agenda | None) -> Agenda:
+        before = _as_it_is(schedule_id, agenda)
+        marks = passed(before.triggers, calendar, before.marks, ports.clock())
+        return replace(before, marks=marks)
+
+    for schedule_id in ports.triggers.listeners(f"{ON_CALENDAR}{calendar.name}"):
+        change(ports, schedule_id, partial(decide, schedule_id))
 
 
 def reckon_all(ports: Ports, calendar: str) -> None:

@@ -1,6 +1,8 @@
 """Keeping calendars: which days are business days, by name."""
 
-from chalicelib.core.timing.calendar_document import CalendarDocument
+import json
+
+from chalicelib.core.timing.calendar_document import CalendarDocument, calendar_of, load_calendar
 from chalicelib.errors import ChangedError, ConflictError, NotFoundError
 from chalicelib.ports import Ports
 from chalicelib.services import agendas
@@ -20,7 +22,8 @@ def put(
 ) -> StoredCalendar:
     """Store the calendar; one equal to what is there is not stored again.
 
-    The schedules that go by it go by it from now on. Raises ConflictError when somebody else stores
+    The schedules that go by it go by it from now on; what fired until now, and what did not, stays
+    so. Raises ConflictError when somebody else stores
     it at the same moment, and ChangedError when what was `seen` is gone.
     """
     before = _find(ports, document.name)
@@ -35,6 +38,8 @@ def put(
         stored_at=ports.clock(),
         stored_by=actor,
     )
+    if before is not None:
+        agendas.pass_all(ports, calendar_of(load_calendar(json.loads(before.document))))
     ports.calendars.put_calendar(stored)
     agendas.reckon_all(ports, document.name)
     return stored

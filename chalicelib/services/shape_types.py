@@ -294,6 +294,14 @@ class FireTimeShape(TypedDict):
     note: str | None
 
 
+class BrokenTriggerShape(TypedDict):
+    """A trigger whose fire times can't be told, and why."""
+
+    scheduleId: str
+    trigger: str
+    reason: str
+
+
 class PauseShape(TypedDict):
     """Who keeps a schedule from starting by itself."""
 
@@ -303,11 +311,12 @@ class PauseShape(TypedDict):
 
 
 class NextShape(TypedDict):
-    """The next fire times of a schedule, and whether it is paused."""
+    """The next fire times of a schedule, what keeps others from being told, and its pause."""
 
     scheduleId: str
     paused: PauseShape | None
     fireTimes: list[FireTimeShape]
+    problems: list[BrokenTriggerShape]
 
 
 class PausedShape(TypedDict):

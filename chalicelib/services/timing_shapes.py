@@ -1,12 +1,12 @@
 """What verbs and the HTTP API tell of triggers and calendars, as JSON."""
 
 import json
-from collections.abc import Sequence
 
 from chalicelib.core.naming import start_text
 from chalicelib.core.timing.agenda import Pause
 from chalicelib.services.requesting import Waiting
 from chalicelib.services.shape_types import (
+    BrokenTriggerShape,
     CalendarShape,
     FireTimeShape,
     NextShape,
@@ -14,7 +14,7 @@ from chalicelib.services.shape_types import (
     PauseShape,
     WaitingShape,
 )
-from chalicelib.services.triggers import Upcoming
+from chalicelib.services.triggers import Broken, LookAhead, Upcoming
 from chalicelib.timing_ports import StoredCalendar
 
 
@@ -31,12 +31,22 @@ def fire_time_shape(upcoming: Upcoming) -> FireTimeShape:
     }
 
 
-def next_shape(schedule_id: str, pause: Pause | None, found: Sequence[Upcoming]) -> NextShape:
+def broken_shape(broken: Broken) -> BrokenTriggerShape:
+    """A trigger whose fire times can't be told."""
+    return {
+        "scheduleId": broken.schedule_id,
+        "trigger": broken.trigger,
+        "reason": broken.reason,
+    }
+
+
+def next_shape(schedule_id: str, pause: Pause | None, found: LookAhead) -> NextShape:
     """The next fire times of a schedule."""
     return {
         "scheduleId": schedule_id,
         "paused": pause_shape(pause),
-        "fireTimes": [fire_time_shape(each) for each in found],
+        "fireTimes": [fire_time_shape(each) for each in found.upcoming],
+        "problems": [broken_shape(each) for each in found.broken],
     }
 
 

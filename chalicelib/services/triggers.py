@@ -1,7 +1,7 @@
 """The triggers of schedules as people deal with them: stored, paused, looked ahead at."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import merge
@@ -9,9 +9,11 @@ from itertools import islice
 
 from chalicelib.core.document import ScheduleDocument
 from chalicelib.core.loading import read
+from chalicelib.core.naming import start_text
 from chalicelib.core.timing.agenda import Agenda, Pause
+from chalicelib.core.timing.calendars import Calendar
 from chalicelib.core.timing.due import carried_over
-from chalicelib.core.timing.fire_times import fire_times
+from chalicelib.core.timing.fire_times import calendar_for, fire_times
 from chalicelib.core.timing.trigger import FireTime, Trigger
 from chalicelib.core.timing.trigger_reading import triggers_of
 from chalicelib.core.timing.waiting import ready_at
@@ -31,6 +33,23 @@ class Upcoming:
     trigger: str
     fire: FireTime
     ready_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A trigger whose fire times can't be told, and why."""
+
+    schedule_id: str
+    trigger: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookAhead:
+    """The fire times to come, in their order, and the triggers that keep theirs from being told."""
+
+    upcoming: Sequence[Upcoming]
+    broken: Sequence[Broken] = ()
 
 
 def follow(ports: Ports, stored: StoredSchedule, document: ScheduleDocument) -> Agenda | None:
@@ -152,11 +171,11 @@ def resume(ports: Ports, schedule_id: str, *, again: bool = False) -> Agenda:
     return agendas.change(ports, schedule_id, decide)
 
 
-def next_fire_times(ports: Ports, schedule_id: str, count: int, after: datetime) -> list[Upcoming]:
-    """The next fire times of a schedule's triggers, in their order. Raises NotFoundError."""
+def next_fire_times(ports: Ports, schedule_id: str, count: int, after: datetime) -> LookAhead:
+    """The next fire times of a schedule's triggers. Raises NotFoundError."""
     ports.schedules.get_schedule(schedule_id)
     agenda = agendas.find_agenda(ports, schedule_id)
-    return list(islice(_upcoming(ports, agenda, after, None), count)) if agenda else []
+    return _ahead(ports, [agenda] if agenda else [], (after, None), count)
 
 
 def preview(
@@ -165,39 +184,53 @@ def preview(
     end: datetime,
     limit: int,
     sees: Callable[[str], bool] = lambda _: True,
-) -> list[Upcoming]:
-    """The fire times within (begin, end] of the schedules that are seen, in their order.
+) -> LookAhead:
+    """The fire times within (begin, end] of the schedules that are seen, at most `limit` of them.
 
-    At most `limit` of them.
+    Raises InvalidInputError when the end is before the beginning.
     """
+    if begin > end:
+        reason, allowed = "is earlier than from", f"{start_text(begin)} or later"
+        raise InvalidInputError.at("to", reason, allowed=allowed)
     found = []
     for listed in ports.schedules.list_schedules():
         if not sees(listed.schedule_id):
             continue
         agenda = agendas.find_agenda(ports, listed.schedule_id)
         if agenda is not None and agenda.pause is None:
-            found.append(_upcoming(ports, agenda, begin, end))
-    return list(islice(merge(*found, key=_moment), limit))
+            found.append(agenda)
+    return _ahead(ports, found, (begin, end), limit)
+
+
+def _ahead(
+    ports: Ports, seen: Iterable[Agenda], span: tuple[datetime, datetime | None], limit: int
+) -> LookAhead:
+    """The fire times of these agendas; a trigger whose calendar is gone keeps no other's."""
+    found, broken = [], []
+    for agenda in seen:
+        calendars = agendas.calendars_of(ports, agenda.triggers)
+        for trigger in agenda.triggers:
+            if not trigger.enabled or trigger.clock is None:
+                continue
+            calendar = calendars.get(trigger.days.calendar) if trigger.days else None
+            try:
+                calendar = calendar_for(trigger, calendar)
+            except NotFoundError as error:
+                broken.append(Broken(agenda.schedule_id, trigger.name, str(error)))
+            else:
+                found.append(_upcoming(agenda.schedule_id, trigger, calendar, span))
+    return LookAhead(list(islice(merge(*found, key=_moment), limit)), broken)
 
 
 def _upcoming(
-    ports: Ports, agenda: Agenda, after: datetime, until: datetime | None
+    schedule_id: str,
+    trigger: Trigger,
+    calendar: Calendar,
+    span: tuple[datetime, datetime | None],
 ) -> Iterator[Upcoming]:
-    calendars = agendas.calendars_of(ports, agenda.triggers)
-
-    def of(index: int) -> Iterator[Upcoming]:
-        trigger = agenda.triggers[index]
-        calendar = calendars.get(trigger.days.calendar) if trigger.days else None
-        for fire in fire_times(trigger, calendar, after, until):
-            ready = ready_at(agenda.schedule_id, trigger, fire.at)
-            yield Upcoming(agenda.schedule_id, trigger.name, fire, ready)
-
-    firing = [
-        index
-        for index, each in enumerate(agenda.triggers)
-        if each.enabled and each.clock is not None
-    ]
-    return merge(*map(of, firing), key=_moment)
+    for fire in fire_times(trigger, calendar, *span):
+        ready = ready_at(schedule_id, trigger, fire.at)
+        yield Upcoming(schedule_id, trigger.name, fire, ready)
 
 
 def _moment(upcoming: Upcoming) -> tuple[datetime, str, str]:

@@ -3,7 +3,7 @@
 Who asks, and when it was, the edition knows; errors are those of the services.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from chalicelib.services.logs import Place
     from chalicelib.services.operations import Selection
     from chalicelib.services.tokens import CreatedToken
-    from chalicelib.services.triggers import Upcoming
+    from chalicelib.services.triggers import LookAhead
     from chalicelib.timing_ports import StoredCalendar
 
 
@@ -133,7 +133,7 @@ class Ahead:
     """The fire times that come, and who keeps them from starting anything."""
 
     pause: "Pause | None"
-    upcoming: "Sequence[Upcoming]"
+    found: "LookAhead"
 
 
 class TimingVerbs(Protocol):
@@ -148,7 +148,7 @@ class TimingVerbs(Protocol):
     def next_fire_times(self, schedule_id: str, count: int, after: datetime) -> Ahead:
         """The next fire times of a schedule."""
 
-    def preview(self, begin: datetime, end: datetime, limit: int) -> "list[Upcoming]":
+    def preview(self, begin: datetime, end: datetime, limit: int) -> "LookAhead":
         """The fire times of all schedules within (begin, end], at most `limit`."""
 
     def put_calendar(self, document: "CalendarDocument") -> "StoredCalendar":

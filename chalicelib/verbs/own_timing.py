@@ -7,7 +7,7 @@ from chalicelib.core.timing.agenda import Pause
 from chalicelib.core.timing.calendar_document import CalendarDocument
 from chalicelib.services import agendas, calendars, triggers
 from chalicelib.services.served import Served
-from chalicelib.services.triggers import Upcoming
+from chalicelib.services.triggers import LookAhead
 from chalicelib.timing_ports import StoredCalendar
 from chalicelib.verbs.asked import Ahead
 
@@ -33,7 +33,7 @@ class OwnTimingVerbs:
         agenda = agendas.find_agenda(ports, schedule_id)
         return Ahead(agenda.pause if agenda else None, found)
 
-    def preview(self, begin: datetime, end: datetime, limit: int) -> list[Upcoming]:
+    def preview(self, begin: datetime, end: datetime, limit: int) -> LookAhead:
         return triggers.preview(self._served.ports, begin, end, limit)
 
     def put_calendar(self, document: CalendarDocument) -> StoredCalendar:

@@ -93,6 +93,24 @@ def test_a_preview_shows_all_schedules_in_the_order_of_time(desk: Desk, tmp_path
     assert (code, err.startswith("--from: 'soon' is no time")) == (Exit.INVALID, True)
 
 
+def test_a_trigger_whose_calendar_is_not_there_is_warned_of_beside_the_others(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.type("put", schedule(tmp_path, NIGHTLY, {**NIGHTLY, "name": "lost", "calendar": "gone"}))
+    warning = "Warning: trigger lost of nightly does not fire: There is no calendar 'gone'."
+    for asked in (("preview", "--from", "2026-12-01"), ("next", "nightly", "-n", "1")):
+        code, out, err = desk.type(*asked)
+        assert (code, len(out.splitlines())) == (Exit.DONE, 2)
+        assert err.startswith(warning)
+    told = json.loads(desk.type("next", "nightly", "--json")[1])
+    assert [each["trigger"] for each in told["problems"]] == ["lost"]
+
+
+def test_a_preview_that_ends_before_it_begins_is_refused(desk: Desk) -> None:
+    code, _, err = desk.type("preview", "--from", "2026-12-02", "--to", "2026-12-01")
+    assert (code, "to: is earlier than from" in err) == (Exit.INVALID, True)
+
+
 def test_put_warns_of_what_is_hardly_meant(desk: Desk, tmp_path: Path) -> None:
     gap = {**NIGHTLY, "name": "gap", "cron": "30 2 * * 0", "dst": "skip"}
     code, out, err = desk.type("put", schedule(tmp_path, gap, {**NIGHTLY, "calendar": "de"}))

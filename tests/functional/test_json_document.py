@@ -78,7 +78,8 @@ def timed(desk: Desk, directory: Path) -> dict[str, Mapping[str, object]]:
     """What verbs about triggers print."""
     path, calendar = directory / "timed.json", directory / "calendars" / "de.json"
     calendar.parent.mkdir()
-    triggers = [{"cron": "0 2 * * *"}]
+    # The second goes by a calendar that is not there yet.
+    triggers = [{"cron": "0 2 * * *"}, {"name": "lost", "cron": "0 2 * * *", "calendar": "de"}]
     about = {"scheduleId": "timed", "triggers": triggers}
     path.write_text(json.dumps(document(job("a")) | about), encoding="utf-8")
     calendar.write_text(json.dumps({"name": "de"}), encoding="utf-8")
@@ -90,6 +91,7 @@ def timed(desk: Desk, directory: Path) -> dict[str, Mapping[str, object]]:
         "Pause": paused["paused"],
         "Next fire times": following,
         "Fire time": following["fireTimes"][0],
+        "Broken trigger": following["problems"][0],
         "Calendar": desk.json("calendar", "put", str(calendar)),
     }
 

@@ -11,7 +11,7 @@ from chalicelib.services.timing_shapes import (
     paused_shape,
     waiting_shape,
 )
-from chalicelib.services.triggers import Upcoming
+from chalicelib.services.triggers import Broken, LookAhead, Upcoming
 from chalicelib.timing_ports import StoredCalendar
 
 AT = datetime(2026, 11, 23, 1, tzinfo=UTC)
@@ -21,7 +21,8 @@ NINE = datetime.fromisoformat("2026-11-23T10:00:00+09:00")
 def test_fire_times_are_told_in_utc_and_on_the_wall_clock() -> None:
     upcoming = Upcoming("etl", "nightly", FireTime(AT, NINE, "moved"), AT)
     plain = Upcoming("etl", "nightly", FireTime(AT, NINE), AT)
-    told = next_shape("etl", None, [upcoming, plain])
+    broken = Broken("etl", "workdays", "there is no calendar")
+    told = next_shape("etl", None, LookAhead([upcoming, plain], [broken]))
     assert told == {
         "scheduleId": "etl",
         "paused": None,
@@ -36,6 +37,9 @@ def test_fire_times_are_told_in_utc_and_on_the_wall_clock() -> None:
                 "note": note,
             }
             for note in ("moved", None)
+        ],
+        "problems": [
+            {"scheduleId": "etl", "trigger": "workdays", "reason": "there is no calendar"}
         ],
     }
 

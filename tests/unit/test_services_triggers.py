@@ -8,11 +8,12 @@ import pytest
 
 from chalicelib.core.loading import load
 from chalicelib.core.timing.calendar_document import load_calendar
-from chalicelib.errors import ChangedError, ConflictError, NotFoundError
+from chalicelib.errors import ChangedError, ConflictError, InvalidInputError, NotFoundError
 from chalicelib.ports import Ports
 from chalicelib.services import calendars, schedules, triggers
 from chalicelib.services.schedules import Seen
 from chalicelib.services.ticking import Ticked, tick
+from chalicelib.services.triggers import LookAhead
 from chalicelib.timing_ports import StoredCalendar
 from tests.unit.stores import world
 from tests.unit.triggered import (
@@ -45,7 +46,7 @@ def calendar(ports: Ports, name: str = "ours", **members: Any) -> StoredCalendar
 
 def upcoming(ports: Ports, count: int = 3) -> list[str]:
     found = triggers.next_fire_times(ports, "etl", count, ports.clock())
-    return [f"{each.trigger} {each.fire.local:%a %d %H:%M}" for each in found]
+    return [f"{each.trigger} {each.fire.local:%a %d %H:%M}" for each in found.upcoming]
 
 
 # Following
@@ -176,14 +177,14 @@ def test_what_does_not_fire_by_the_clock_is_not_looked_ahead_at(ports: Ports) ->
     put(ports, "etl", {"onRun": {"schedule": "load"}}, {**NIGHTLY, "enabled": False})
     assert upcoming(ports) == []
     put(ports, "bare")
-    assert triggers.next_fire_times(ports, "bare", 3, START) == []
+    assert triggers.next_fire_times(ports, "bare", 3, START) == LookAhead([], [])
     with pytest.raises(NotFoundError):
         triggers.next_fire_times(ports, "none", 3, START)
 
 
 def test_jitter_and_window_are_told_apart_from_the_fire_time(ports: Ports) -> None:
     put(ports, "etl", {**NIGHTLY, "startBetween": ["04:00", "05:00"]})
-    (found,) = triggers.next_fire_times(ports, "etl", 1, START)
+    (found,) = triggers.next_fire_times(ports, "etl", 1, START).upcoming
     assert (found.fire.at, found.ready_at) == (START + 2 * HOUR, START + 4 * HOUR)
 
 
@@ -192,8 +193,30 @@ def test_a_preview_has_the_fire_times_of_all_schedules_that_are_not_paused(ports
         put(ports, name, NIGHTLY) if name != "d" else put(ports, name)
     paused(ports, "b", "ann")
     found = triggers.preview(ports, START, START + 2 * DAY, 100)
-    assert [each.schedule_id for each in found] == ["a", "c", "a", "c"]
-    assert len(triggers.preview(ports, START, START + 2 * DAY, 3)) == 3
+    assert [each.schedule_id for each in found.upcoming] == ["a", "c", "a", "c"]
+    assert len(triggers.preview(ports, START, START + 2 * DAY, 3).upcoming) == 3
+
+
+def test_a_trigger_whose_calendar_is_not_there_is_told_of_beside_the_others(ports: Ports) -> None:
+    put(ports, "etl", WORKDAYS, NIGHTLY)
+    put(ports, "other", NIGHTLY)
+    both = [
+        triggers.next_fire_times(ports, "etl", 1, START),
+        triggers.preview(ports, START, START + DAY, 1),
+    ]
+    for found in both:
+        assert [each.trigger for each in found.upcoming] == ["nightly"]
+        (broken,) = found.broken
+        assert (broken.schedule_id, broken.trigger) == ("etl", "workdays")
+        assert "no calendar 'ours'" in broken.reason
+    calendar(ports)
+    assert triggers.preview(ports, START, START + DAY, 9).broken == []
+
+
+def test_a_preview_that_ends_before_it_begins_is_refused(ports: Ports) -> None:
+    with pytest.raises(InvalidInputError, match="to: is earlier than from"):
+        triggers.preview(ports, START, START - MINUTE, 9)
+    assert triggers.preview(ports, START, START, 9) == LookAhead([], [])
 
 
 # Calendars
@@ -214,6 +237,29 @@ def test_a_calendar_that_changes_moves_the_fire_times(ports: Ports) -> None:
     calendar(ports, holidays=["2026-11-23"])
     assert upcoming(ports, 1) == ["workdays Tue 24 06:00"]
     assert ports.triggers.due_triggers(START + 6 * HOUR, 9) == []
+
+
+def test_a_day_that_becomes_a_business_day_fires_for_none_of_its_past(ports: Ports) -> None:
+    calendar(ports, holidays=["2026-11-23"])
+    put(ports, "etl", {"name": "hourly", "cron": "0 * * * *", "calendar": "ours"}, NIGHTLY)
+    put(ports, "waits", {"name": "fresh", "onRun": {"schedule": "etl"}, "calendar": "ours"})
+    move(ports, START + HOUR + MINUTE)
+    tick(ports)
+    calendar(ports)
+    assert tick(ports) == Ticked()
+    assert upcoming(ports, 1) == ["hourly Mon 23 02:00"]
+    move(ports, START + 2 * HOUR)
+    assert tick(ports).started == 1
+
+
+def test_a_fire_time_that_nobody_looked_at_is_not_lost_when_its_calendar_changes(
+    ports: Ports,
+) -> None:
+    calendar(ports)
+    put(ports, "etl", {"name": "hourly", "cron": "0 * * * *", "calendar": "ours"})
+    move(ports, START + HOUR + MINUTE)
+    calendar(ports, holidays=["2026-11-24"])
+    assert tick(ports) == Ticked(started=1)
 
 
 def test_the_same_calendar_is_not_stored_again(ports: Ports) -> None:
@@ -304,7 +350,7 @@ def test_what_is_out_of_sight_is_not_previewed(ports: Ports) -> None:
     for name in ("a", "b"):
         put(ports, name, NIGHTLY)
     found = triggers.preview(ports, START, START + DAY, 9, lambda name: name == "b")
-    assert [each.schedule_id for each in found] == ["b"]
+    assert [each.schedule_id for each in found.upcoming] == ["b"]
 
 
 def test_what_is_hardly_meant_is_warned_of(ports: Ports) -> None:

@@ -18,9 +18,10 @@ from chalicelib.core.timing.due import (
     MissReason,
     carried_over,
     due,
+    passed,
 )
 from chalicelib.core.timing.fire_times import fire_times
-from chalicelib.core.timing.trigger import CatchUp, FireTime, Trigger, Window
+from chalicelib.core.timing.trigger import CatchUp, FireTime, OnFile, Trigger, Window
 from chalicelib.core.timing.waiting import jitter_of, opening, ready_at
 from tests.fire_oracle import WallClock, changes, utc, zone_of
 from tests.unit.timing import TICK, instants, trigger
@@ -158,6 +159,31 @@ def test_a_trigger_whose_calendar_is_not_there_waits_and_stops_no_other() -> Non
     assert "There is no calendar 'de'" in found.stuck[lost.name]
     found = due("nightly", [lost], {"de": Calendar("de")}, marks, NOON + MINUTE)
     assert started(found) == [NOON]
+
+
+def test_what_a_calendar_kept_from_firing_stays_so_when_it_changes() -> None:
+    hourly = trigger("0 * * * *", calendar="de")
+    other = replace(trigger("0 * * * *", calendar="fr"), name="other")
+    plain = replace(trigger("0 * * * *"), name="plain")
+    fresh = replace(hourly, name="fresh")
+    file = replace(hourly, name="file", kind=OnFile(path="in/*.csv"))
+    made = [hourly, other, plain, fresh, file]
+    marks = {each.name: NOON - DAY for each in made if each is not fresh}
+    closed = Calendar("de", holidays=frozenset({NOON.date(), (NOON - DAY).date()}))
+    assert passed(made, closed, marks, NOON) == {**marks, hourly.name: NOON}
+
+
+def test_what_was_not_decided_when_its_calendar_changes_is_not_lost() -> None:
+    hourly, open_ = trigger("0 * * * *", calendar="de"), Calendar("de")
+    mark, now = NOON - 3 * HOUR + MINUTE, NOON + MINUTE
+    marks = passed([hourly], open_, {hourly.name: mark}, now)
+    assert marks[hourly.name] > mark
+    calendars = {"de": open_}
+    found = tick(hourly, marks[hourly.name], now, calendars)
+    assert found == tick(hourly, mark, now, calendars)
+    assert started(found) == [NOON - HOUR, NOON]
+    late = passed([hourly], open_, {hourly.name: NOON + HOUR}, NOON)
+    assert late == {hourly.name: NOON + HOUR}
 
 
 def test_what_comes_later_than_in_a_year_is_looked_for_in_a_year() -> None:

@@ -19,6 +19,7 @@ from chalicelib.core.timing.trigger import At, CatchUp, FireTime, Trigger
 from chalicelib.core.timing.waiting import opening, ready_at
 from chalicelib.errors import NotFoundError
 
+_MICROSECOND = timedelta(microseconds=1)
 ON_TIME = timedelta(minutes=5)  # ticks come once a minute, and may be late
 MOST_CAUGHT_UP = 100
 LOOK_AHEAD = timedelta(days=366)  # farther fire times are looked for when a year has passed
@@ -130,6 +131,26 @@ def carried_over(
         for trigger in after
         if trigger.clock is not None
     }
+
+
+def passed(
+    triggers: Iterable[Trigger], calendar: Calendar, marks: Mapping[str, datetime], now: datetime
+) -> dict[str, datetime]:
+    """The marks when the calendar is about to change: its triggers have come as far as they can.
+
+    To `now`, or to just before the first fire time that was not decided yet: so what the calendar
+    kept from firing until now stays so, whatever it says later, and nothing is lost.
+    """
+    found = dict(marks)
+    for trigger in triggers:
+        mark, is_of_clock = marks.get(trigger.name), trigger.clock is not None
+        wanted = trigger.days.calendar if trigger.days else ""
+        if mark is None or not is_of_clock or wanted != calendar.name:
+            continue
+        first = next(fire_times(trigger, calendar, mark, now), None)
+        come = now if first is None else first.at - _MICROSECOND
+        found[trigger.name] = max(mark, come)
+    return found
 
 
 def _timing(trigger: Trigger) -> tuple[object, ...]:

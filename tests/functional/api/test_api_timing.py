@@ -57,6 +57,25 @@ def test_a_preview_shows_the_schedules_that_are_in_scope(desk: HttpDesk) -> None
     assert len(desk.get(two_days)["fireTimes"]) == 3
 
 
+def test_a_trigger_whose_calendar_is_not_there_is_told_of_beside_the_others(desk: HttpDesk) -> None:
+    lost = {"name": "lost", "cron": "0 2 * * *", "calendar": "gone"}
+    triggers = [*NIGHTLY["triggers"], lost]
+    desk.put("/schedules/weekly", NIGHTLY | {"scheduleId": "weekly", "triggers": triggers}, 201)
+    told = desk.get("/preview")
+    assert times(told) == [("nightly", AT_TWO), ("weekly", AT_TWO)]
+    (problem,) = told["problems"]
+    assert (problem["scheduleId"], problem["trigger"]) == ("weekly", "lost")
+    assert "no calendar 'gone'" in problem["reason"]
+    told = desk.get("/schedules/weekly/next?count=1")
+    assert (times(told), told["problems"]) == ([("weekly", AT_TWO)], [problem])
+    assert desk.as_(Role.VIEWER, "night").get("/preview")["problems"] == []
+
+
+def test_a_preview_that_ends_before_it_begins_is_refused(desk: HttpDesk) -> None:
+    problem = desk.get("/preview?from=2026-11-25&to=2026-11-23", 400)
+    assert problem["problems"][0]["path"] == "to"
+
+
 def test_a_paused_schedule_starts_nothing_until_it_is_resumed(desk: HttpDesk) -> None:
     told = desk.post("/schedules/nightly/pause", {"reason": "maintenance"})
     assert told["paused"]["actor"] == "ada"
