@@ -9,6 +9,7 @@ from chalicelib.services import agendas
 from chalicelib.services.schedules import ANY, Seen
 from chalicelib.timing_ports import StoredCalendar
 
+_TRIES = 20  # while others store the same calendar
 _SHOWN = 5  # schedules that a refusal names
 
 
@@ -23,13 +24,30 @@ def put(
     """Store the calendar; one equal to what is there is not stored again.
 
     The schedules that go by it go by it from now on; what fired until now, and what did not, stays
-    so. Raises ConflictError when somebody else stores
-    it at the same moment, and ChangedError when what was `seen` is gone.
+    so. Raises ConflictError when others store it all the while, and ChangedError when what was
+    `seen` is gone.
     """
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            stored, is_new = _put(ports, document, actor, seen)
+        except ConflictError as error:
+            if seen is not None or not tries_left:
+                raise _late(error, seen) from error
+        else:
+            if is_new:
+                agendas.reckon_all(ports, document.name)
+            return stored
+    raise AssertionError("the last try returns or raises")
+
+
+def _put(
+    ports: Ports, document: CalendarDocument, actor: str, seen: Seen | None
+) -> tuple[StoredCalendar, bool]:
+    """The calendar as it is stored now, and whether it was not before."""
     before = _find(ports, document.name)
     _check(document.name, before, seen)
     if before is not None and before.document == document.text:
-        return before
+        return before, False
     revision = before.revision if before else 0
     stored = StoredCalendar(
         name=document.name,
@@ -41,8 +59,7 @@ def put(
     if before is not None:
         agendas.pass_all(ports, calendar_of(load_calendar(json.loads(before.document))))
     ports.calendars.put_calendar(stored)
-    agendas.reckon_all(ports, document.name)
-    return stored
+    return stored, True
 
 
 def delete(ports: Ports, name: str, seen: Seen | None = None) -> StoredCalendar:
@@ -61,8 +78,16 @@ def delete(ports: Ports, name: str, seen: Seen | None = None) -> StoredCalendar:
             " change these schedules first.",
             event="delete calendar",
         )
-    ports.calendars.delete_calendar(name, stored.revision)
+    try:
+        ports.calendars.delete_calendar(name, stored.revision)
+    except ConflictError as error:
+        raise _late(error, seen) from error
     return stored
+
+
+def _late(error: ConflictError, seen: Seen | None) -> ConflictError:
+    """What came in between is as if it had come before, to whoever has said what was seen."""
+    return ChangedError(str(error)) if seen is not None else error
 
 
 def _find(ports: Ports, name: str) -> StoredCalendar | None:

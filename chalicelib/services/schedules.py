@@ -18,6 +18,7 @@ from chalicelib.services import triggers
 from chalicelib.services.listing import Page
 
 ANY = "*"  # a version, whichever it is
+TRIES = 20  # while others store versions of the same schedule
 _DIGEST = 16  # hexadecimal digits of a digest that tell two contents apart
 
 
@@ -55,34 +56,57 @@ def tag_of(schedule: StoredSchedule) -> str:
     return f"{schedule.version}-{schedule.digest[:_DIGEST]}"
 
 
-def put(ports: Ports, document: ScheduleDocument, actor: str) -> StoredSchedule:
+def put(
+    ports: Ports, document: ScheduleDocument, actor: str, *, tries: int = TRIES
+) -> StoredSchedule:
     """Store the document as the newest version; one equal to the newest is not stored again.
 
     From now on its triggers start runs, and those of the version before do no more. Raises
-    InvalidInputError for jobs that are too large to be submitted, and ConflictError when somebody
-    else stores a version at the same moment.
+    InvalidInputError for jobs that are too large to be submitted, and ConflictError when others
+    store versions all the while.
     """
-    return place(ports, document, actor).stored
+    return place(ports, document, actor, tries=tries).stored
 
 
-def place(ports: Ports, document: ScheduleDocument, actor: str, seen: Seen | None = None) -> Placed:
+def place(
+    ports: Ports,
+    document: ScheduleDocument,
+    actor: str,
+    seen: Seen | None = None,
+    *,
+    tries: int = TRIES,
+) -> Placed:
     """Do the same for a caller that has `seen` something. Raises ChangedError if it is gone."""
     check_unfilled(document)
+    placed = _placed(ports, document, actor, seen, tries)
+    # Also of one that is there: whoever stored it may have been cut off before this.
+    triggers.follow(ports, placed.stored, document)
+    return placed
+
+
+def _placed(
+    ports: Ports, document: ScheduleDocument, actor: str, seen: Seen | None, tries: int
+) -> Placed:
+    """Store it on top of whatever others store meanwhile, unless that was to be `seen`."""
+    for tries_left in reversed(range(tries)):
+        try:
+            return _on_newest(ports, document, actor, seen)
+        except ConflictError as error:
+            if seen is not None or not tries_left:
+                raise _late(error, seen) from error
+    raise AssertionError("the last try returns or raises")
+
+
+def _on_newest(ports: Ports, document: ScheduleDocument, actor: str, seen: Seen | None) -> Placed:
     newest = _newest(ports, document.schedule_id)
     _check(document.schedule_id, newest, seen)
     schedule = first_version(ports, document, actor, newest)
     if newest is not None and newest.digest == schedule.digest:
-        # Whoever stored it may have been cut off before its triggers were followed.
-        triggers.follow(ports, newest, document)
         return Placed(newest, is_new=False)
     # A deleted schedule goes on counting: no version ever means two documents.
     before = [newest] if newest else ports.schedules.list_versions(document.schedule_id, limit=1)
     schedule = replace(schedule, version=before[0].version + 1 if before else 1)
-    try:
-        ports.schedules.put_schedule(schedule)
-    except ConflictError as error:
-        raise _late(error, seen) from error
-    triggers.follow(ports, schedule, document)
+    ports.schedules.put_schedule(schedule)
     return Placed(schedule, is_new=newest is None)
 
 

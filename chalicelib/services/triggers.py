@@ -10,7 +10,7 @@ from itertools import islice
 from chalicelib.core.document import ScheduleDocument
 from chalicelib.core.loading import read
 from chalicelib.core.naming import start_text
-from chalicelib.core.timing.agenda import Agenda, Pause
+from chalicelib.core.timing.agenda import Agenda, Pause, PlannedStart
 from chalicelib.core.timing.calendars import Calendar
 from chalicelib.core.timing.due import carried_over
 from chalicelib.core.timing.fire_times import calendar_for, fire_times
@@ -63,21 +63,26 @@ def follow(ports: Ports, stored: StoredSchedule, document: ScheduleDocument) -> 
     if known is None and not triggers:
         return None
 
+    gone: list[PlannedStart] = []
+
     def decide(agenda: Agenda | None) -> Agenda:
         now = ports.clock()
         before = agenda or Agenda(schedule_id=stored.schedule_id, version=0)
         if before.version >= stored.version:
             return before
         names = {each.name for each in triggers}
+        gone[:] = [each for each in before.queued if each.trigger not in names]
         return replace(
             before,
             version=stored.version,
             triggers=triggers,
             marks=_marks(before, triggers, now),
-            queued=tuple(each for each in before.queued if each.trigger in names),
+            queued=tuple(each for each in before.queued if each not in gone),
         )
 
-    return agendas.change(ports, stored.schedule_id, decide)
+    after = agendas.change(ports, stored.schedule_id, decide)
+    _log_gone(stored.schedule_id, gone, f"version {stored.version} has no such trigger")
+    return after
 
 
 def _marks(before: Agenda, triggers: Sequence[Trigger], now: datetime) -> dict[str, datetime]:
@@ -95,11 +100,22 @@ def forget(ports: Ports, schedule_id: str) -> None:
     if ports.triggers.get_triggers(schedule_id) is None:
         return
 
+    gone: list[PlannedStart] = []
+
     def decide(agenda: Agenda | None) -> Agenda:
-        version = agenda.version if agenda else 0
-        return Agenda(schedule_id=schedule_id, version=version)
+        before = agenda or Agenda(schedule_id=schedule_id, version=0)
+        gone[:] = [*before.planned, *before.queued]
+        return Agenda(schedule_id=schedule_id, version=before.version)
 
     agendas.change(ports, schedule_id, decide)
+    _log_gone(schedule_id, gone, "the schedule is out of use")
+
+
+def _log_gone(schedule_id: str, gone: Iterable[PlannedStart], why: str) -> None:
+    """Say which starts waited and won't be made: somebody may have been told that they wait."""
+    for each in gone:
+        at = each.started_at.isoformat(timespec="seconds")
+        logger.warning("%s of %s starts nothing for %s: %s", each.trigger, schedule_id, at, why)
 
 
 def follow_all(ports: Ports) -> int:

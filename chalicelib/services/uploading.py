@@ -46,7 +46,8 @@ def take_upload(ports: DrivingPorts, key: str) -> StoredSchedule | None:
 def _store(ports: DrivingPorts, key: str, upload: Upload) -> StoredSchedule | None:
     try:
         document = read(upload.content, key)
-        return schedules.put(ports, document, f"upload {key}")
+        # Once: what came in between may be of a newer upload.
+        return schedules.put(ports, document, f"upload {key}", tries=1)
     except InvalidInputError as error:
         _tell(ports, key, upload.version, error)
     except ConflictError as error:

@@ -21,7 +21,7 @@ from chalicelib.core.timing.trigger import FireTime
 from chalicelib.ports import JobRecord, StoredSchedule
 from chalicelib.remote import decoding, timing_decoding
 from chalicelib.services import shapes, timing_shapes
-from chalicelib.services.triggers import Upcoming
+from chalicelib.services.triggers import Broken, LookAhead, Upcoming
 from chalicelib.timing_ports import StoredCalendar
 from tests.unit.runs import NOW, order, run_of, spec
 
@@ -200,12 +200,15 @@ def test_a_token(record: TokenRecord) -> None:
         ),
         max_size=3,
     ),
+    st.lists(st.builds(Broken, TEXTS, TEXTS, TEXTS), max_size=2),
     st.none() | st.builds(Pause, actor=TEXTS, at=TIMES, reason=TEXTS),
 )
-def test_fire_times_and_a_pause(found: list[Upcoming], pause: Pause | None) -> None:
-    shape = timing_shapes.next_shape("etl", pause, found)
+def test_fire_times_and_a_pause(
+    found: list[Upcoming], broken: list[Broken], pause: Pause | None
+) -> None:
+    shape = timing_shapes.next_shape("etl", pause, LookAhead(found, broken))
     ahead = timing_decoding.ahead_of(sent(shape))
-    assert timing_shapes.next_shape("etl", ahead.pause, ahead.upcoming) == shape
+    assert timing_shapes.next_shape("etl", ahead.pause, ahead.found) == shape
     assert timing_decoding.pause_of(sent(timing_shapes.paused_shape("etl", pause))) == pause
 
 

@@ -1,5 +1,7 @@
 """Keeping schedules: versions, what the caller has seen, deletion, comparison."""
 
+from dataclasses import replace
+
 import pytest
 
 from chalicelib.errors import ChangedError, ConflictError, InvalidInputError, NotFoundError
@@ -61,6 +63,30 @@ def test_who_comes_too_late_is_told_as_who_has_seen_or_as_who_has_not() -> None:
         schedules.delete(ports, "nightly", "ada", Seen(tags=[ANY]))
     with pytest.raises(ConflictError):
         schedules.delete(ports, "nightly", "ada")
+
+
+class BusyStore(MemoryStore):
+    """Somebody else stores a version just before, so often."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    def put_schedule(self, schedule: StoredSchedule) -> None:
+        if self.times:
+            self.times -= 1
+            super().put_schedule(replace(schedule, digest=f"other {self.times}", stored_by="bob"))
+        super().put_schedule(schedule)
+
+
+def test_who_has_not_said_what_was_seen_is_stored_on_top_of_what_came_in_between() -> None:
+    placed = schedules.place(world(store=BusyStore(3)), FIRST, "ada")
+    assert (placed.stored.version, placed.stored.stored_by) == (4, "ada")
+    store = BusyStore(1)
+    ports = world(store=store)
+    with pytest.raises(ChangedError):
+        schedules.place(ports, FIRST, "ada", Seen(nothing=True))
+    assert ports.schedules.get_schedule("nightly").stored_by == "bob"
 
 
 def test_versions_are_told_page_by_page_whether_it_is_deleted_or_not() -> None:

@@ -9,6 +9,7 @@ import pytest
 from chalicelib.core.loading import load
 from chalicelib.core.timing.calendar_document import load_calendar
 from chalicelib.errors import ChangedError, ConflictError, InvalidInputError, NotFoundError
+from chalicelib.local.memory_triggers import MemoryTriggers
 from chalicelib.ports import Ports
 from chalicelib.services import calendars, schedules, triggers
 from chalicelib.services.schedules import Seen
@@ -97,7 +98,9 @@ def test_an_older_version_that_comes_late_changes_nothing(ports: Ports) -> None:
     assert [each.name for each in agenda(ports).triggers] == ["other"]
 
 
-def test_f42_starts_that_wait_for_a_trigger_that_is_gone_are_forgotten(ports: Ports) -> None:
+def test_f42_starts_that_wait_for_a_trigger_that_is_gone_are_dropped_and_it_is_said(
+    ports: Ports, caplog: pytest.LogCaptureFixture
+) -> None:
     put(ports, "etl", {"name": "often", "cron": "0 * * * *", "overlap": "queue"})
     for hour in (1, 2):
         move(ports, START + hour * HOUR)
@@ -105,6 +108,20 @@ def test_f42_starts_that_wait_for_a_trigger_that_is_gone_are_forgotten(ports: Po
     assert len(agenda(ports).queued) == 1
     put(ports, "etl", NIGHTLY)
     assert agenda(ports).queued == ()
+    assert "often of etl starts nothing for 2026-" in caplog.text
+    assert caplog.text.rstrip().endswith("version 2 has no such trigger")
+
+
+def test_starts_that_wait_for_a_schedule_that_is_deleted_are_dropped_and_it_is_said(
+    ports: Ports, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(ports, "etl", {"name": "often", "cron": "0 * * * *", "overlap": "queue"})
+    for hour in (1, 2):
+        move(ports, START + hour * HOUR)
+        tick(ports)
+    triggers.forget(ports, "etl")
+    assert agenda(ports).queued == ()
+    assert caplog.text.rstrip().endswith("the schedule is out of use")
 
 
 # Pausing
@@ -318,6 +335,46 @@ def test_a_calendar_is_changed_by_whoever_has_seen_the_newest(ports: Ports) -> N
     with pytest.raises(ChangedError, match="at revision 2 by now"):
         calendars.delete(ports, "ours", first)
     assert calendars.delete(ports, "ours", Seen(tags=["*"])).revision == 2
+
+
+class BusyCalendars(MemoryTriggers):
+    """Somebody else changes a calendar just before, so often."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    def put_calendar(self, calendar: StoredCalendar) -> None:
+        if self.times:
+            self.times -= 1
+            super().put_calendar(
+                replace(calendar, document=f'{{"name": "ours", "description": "{self.times}"}}')
+            )
+        super().put_calendar(calendar)
+
+    def delete_calendar(self, name: str, revision: int) -> None:
+        if self.times:
+            super().put_calendar(replace(self.get_calendar(name), revision=revision + 1))
+        super().delete_calendar(name, revision)
+
+
+def test_what_comes_in_between_is_a_change_to_whoever_has_said_what_was_seen(
+    ports: Ports,
+) -> None:
+    busy = BusyCalendars(3)
+    ports = replace(ports, calendars=busy)
+    assert calendar(ports).revision == 4
+    busy.times = 100
+    with pytest.raises(ConflictError) as caught:
+        calendar(ports, country="DE")
+    assert not isinstance(caught.value, ChangedError)
+    newest = calendars.tag_of(busy.get_calendar("ours"))
+    with pytest.raises(ChangedError):
+        calendars.put(ports, load_calendar({"name": "ours"}), "ann", Seen(tags=[newest]))
+    with pytest.raises(ChangedError):
+        calendars.delete(ports, "ours", Seen(tags=["*"]))
+    with pytest.raises(ConflictError):
+        calendars.delete(ports, "ours")
 
 
 def test_a_schedule_that_is_deleted_starts_nothing_by_itself_any_more(ports: Ports) -> None:
