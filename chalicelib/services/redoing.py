@@ -14,6 +14,7 @@ from chalicelib.services import operations, runs
 from chalicelib.services.operations import Selection
 from chalicelib.services.requesting import Waiting, ask
 from chalicelib.services.runs import StartRequest
+from chalicelib.services.schedules import check_in_use
 from chalicelib.services.shape_types import OperationShape
 from chalicelib.services.shapes import operation_shape, refusals_shape
 
@@ -33,6 +34,8 @@ def start(ports: Ports, wanted: Wanted, request: StartRequest) -> RunHeader | Wa
         ports.drivers.nudge(before)
         return before
     stored: StoredSchedule = ports.schedules.get_schedule(wanted.schedule_id, wanted.version)
+    if wanted.version is not None:
+        check_in_use(ports, stored)
     return ask(ports, stored, request)
 
 

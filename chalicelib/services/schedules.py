@@ -153,6 +153,15 @@ def compare(ports: Ports, schedule_id: str, before: int | None, after: int | Non
     return Compared(schedule_id=schedule_id, before=before, after=after, difference=found)
 
 
+def check_in_use(ports: Ports, stored: StoredSchedule) -> None:
+    """Raise ConflictError for a version of a schedule that was deleted."""
+    if _newest(ports, stored.schedule_id) is None:
+        told = (
+            f"Schedule {stored.schedule_id!r} is deleted: nothing starts it until it is put again."
+        )
+        raise ConflictError(told, status="deleted", event="start")
+
+
 def validate(document: ScheduleDocument) -> Measures:
     """How large the graph of an acceptable document is. Raises InvalidInputError for others."""
     check_unfilled(document)

@@ -8,7 +8,7 @@ from chalicelib.core.operating import Operation, Order
 from chalicelib.core.restarting import RestartPlan
 from chalicelib.core.run import RunHeader
 from chalicelib.ports import StoredSchedule
-from chalicelib.services import operations, runs
+from chalicelib.services import operations, runs, schedules
 from chalicelib.services.operations import Selection
 from chalicelib.services.served import Served
 from chalicelib.verbs.asked import JobsAct, Start
@@ -24,6 +24,8 @@ class OwnRunVerbs:
     def start(
         self, stored: StoredSchedule, asked: Start, document: ScheduleDocument | None = None
     ) -> RunHeader:
+        if document is None:  # else it was put just now
+            schedules.check_in_use(self._served.ports, stored)
         request = runs.StartRequest(
             actor=self._actor(),
             parameters=asked.parameters,

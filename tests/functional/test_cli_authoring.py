@@ -190,5 +190,7 @@ def test_a_deleted_schedule_is_neither_listed_nor_started_and_comes_back_by_put(
     assert desk.json("list") == []
     for verb in ("start", "delete", "show"):
         assert desk.type(verb, "nightly")[0] == Exit.NOT_FOUND
+    code, _, err = desk.type("start", "nightly", "--version", "1")
+    assert (code, "Schedule 'nightly' is deleted: nothing starts it" in err) == (Exit.REFUSED, True)
     assert desk.json("show", "nightly", "--version", "1")["version"] == 1
     assert desk.json("put", str(file))["version"] == 2

@@ -172,6 +172,19 @@ def test_a_start_that_is_asked_again_gives_its_run() -> None:
     assert new.run_id == run_id("nightly", after(5))
 
 
+def test_no_version_of_a_deleted_schedule_is_started() -> None:
+    ports = world()
+    schedules.put(ports, loaded(), "ada")
+    request, first = StartRequest(actor="ada", at=NOW), Wanted(schedule_id="nightly", version=1)
+    started = redoing.start(ports, first, request)
+    schedules.delete(ports, "nightly", "ada")
+    with pytest.raises(ConflictError, match="is deleted: nothing starts it"):
+        redoing.start(ports, first, replace(request, at=after(1)))
+    assert redoing.start(ports, first, replace(request, again=True)) == started
+    schedules.put(ports, loaded(), "ada")
+    assert redoing.start(ports, first, replace(request, at=after(1))).run_id != started.run_id
+
+
 def test_a_restart_and_a_cancel_that_are_asked_again_are_not_done_again() -> None:
     ports = with_run(RunStatus.FAILED)
     restart, cancel = order(Act.RESTART), order(Act.CANCEL)

@@ -104,9 +104,12 @@ def test_a_deleted_schedule_is_gone_and_its_versions_and_runs_stay(desk: HttpDes
     desk.get("/schedules/nightly", 404)
     desk.delete("/schedules/nightly", 404)
     desk.post("/runs", {"scheduleId": "nightly"}, 404)
+    told = desk.post("/runs", {"scheduleId": "nightly", "version": 1}, 409)["detail"]
+    assert told == "Schedule 'nightly' is deleted: nothing starts it until it is put again."
     assert desk.get("/schedules/nightly?version=1")["document"] == NIGHTLY
     assert desk.get(f"/runs/{run['runId']}")["scheduleStatus"] == "RUNNING"
     assert desk.put("/schedules/nightly", NIGHTLY, 201)["version"] == 2
+    desk.post("/runs", {"scheduleId": "nightly", "version": 1}, 202)
     versions = desk.get("/schedules/nightly/versions")["versions"]
     assert [each["version"] for each in versions] == [2, 1]
 
