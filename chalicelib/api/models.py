@@ -208,4 +208,4 @@ class TokenBody(Asked):
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=20)] | None = Field(
         None, description="Beginnings of the ids of schedules; all schedules unless given."
     )
-    days: Annotated[int, Field(ge=1, le=90)] = Field(30, description="How long.")
+    days: Annotated[int, Field(ge=1, le=90, strict=True)] = Field(30, description="How long.")
