@@ -99,6 +99,10 @@ def _run(act: Callable[[], Exit], where: Sequence[str], *, as_json: bool) -> Exi
     except SchedulerError as error:
         _tell(error, where, as_json=as_json)
         return OF_ERROR[type(error)]
+    except KeyboardInterrupt:
+        # Elsewhere a run may have begun by then: 1 would say that it failed.
+        sys.stderr.write("\nInterrupted; what was begun goes on.\n")
+        return Exit.DETACHED
     except BrokenPipeError:
         # The reader of our output has left, as `head` does: that is no failure of ours.
         sys.stderr.close()

@@ -2,11 +2,17 @@
 
 import json
 import logging
+import os
 import re
+import signal
 import socket
+import subprocess
+import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -370,3 +376,31 @@ def test_a_url_with_a_token_in_it_is_in_no_command_to_paste(
     code, out, err = Desk(tmp_path / "state", capsys).type("show", "nothing", "--url", url)
     assert (code, "batch-scheduler list" in err) == (Exit.NOT_FOUND, True)
     assert place.secret not in out + err
+
+
+def test_control_c_while_the_server_is_at_it_is_no_failure_of_a_run(
+    place: Place, tmp_path: Path
+) -> None:
+    asked: SimpleQueue[str] = SimpleQueue()
+    over = threading.Event()
+
+    def hold(_method: str, path: str, *_: object) -> None:
+        asked.put(path)
+        over.wait(30)
+
+    with listening(hold) as authority:
+        program = [sys.executable, "-m", "chalicelib.cli.main", "start", "etl"]
+        where = ["--edition", "http", "--url", f"http://{authority}"]
+        path, root = os.environ["PATH"], str(Path(__file__).parents[3])
+        environment = {"PATH": path, "PYTHONPATH": root, "BATCH_SCHEDULER_TOKEN": place.token}
+        with subprocess.Popen(
+            [*program, *where], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+        ) as process:
+            asked.get(timeout=30)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=30)
+            over.set()
+    assert (process.returncode, said) == (
+        Exit.DETACHED,
+        "\nInterrupted; what was begun goes on.\n",
+    )
