@@ -34,7 +34,7 @@ def validate_schedule(desk: Desk) -> Answer:
     """Check a document and say everything that is wrong with it; nothing is stored."""
     document = _document(desk)
     shape = validation_shape(document.schedule_id, keeping.validate(document))
-    warnings = triggers.warnings(desk.ports, document)
+    warnings = triggers.warnings(desk.ports, document, desk.principal.sees)
     return Answer(body={**shape, "warnings": problem_shapes(warnings)})
 
 

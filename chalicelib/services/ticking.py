@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 _WHY = {
     MissReason.DEADLINE: "its deadline had passed when it could have started",
+    MissReason.WAIT: "startBetween or jitter lets it start after its deadline only",
     MissReason.CATCH_UP: "nobody looked when it was due, and catchUp does not make up for it",
 }
 _AT_ONCE = 10_000  # schedules that one look finds due

@@ -21,6 +21,7 @@ from chalicelib.core.timing.warnings import trigger_warnings
 from chalicelib.errors import ConflictError, InvalidInputError, NotFoundError, Problem
 from chalicelib.ports import Ports, StoredSchedule
 from chalicelib.services import agendas
+from chalicelib.services.circles import circle_warnings
 
 logger = logging.getLogger(__name__)
 
@@ -137,10 +138,19 @@ def follow_all(ports: Ports) -> int:
     return mended
 
 
-def warnings(ports: Ports, document: ScheduleDocument) -> list[Problem]:
-    """What is allowed in the document's triggers, and yet is hardly meant."""
+def warnings(
+    ports: Ports, document: ScheduleDocument, sees: Callable[[str], bool] = lambda _: True
+) -> list[Problem]:
+    """What is allowed in the document's triggers, and yet is hardly meant.
+
+    Of other schedules only those that are seen are looked at, and named.
+    """
     triggers = triggers_of(document.triggers)
-    return trigger_warnings(triggers, agendas.calendars_of(ports, triggers), ports.clock())
+    calendars = agendas.calendars_of(ports, triggers)
+    return [
+        *trigger_warnings(triggers, calendars, ports.clock()),
+        *circle_warnings(ports, document.schedule_id, triggers, sees),
+    ]
 
 
 def pause(ports: Ports, schedule_id: str, wanted: Pause) -> Agenda:

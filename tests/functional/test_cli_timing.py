@@ -134,6 +134,16 @@ def test_validate_warns_of_what_needs_no_stored_calendar(desk: Desk, tmp_path: P
     assert places == ["$.triggers[0].cron", "$.triggers[2].at"]
 
 
+def test_put_warns_of_schedules_that_start_each_other(desk: Desk, tmp_path: Path) -> None:
+    first = schedule(tmp_path, {"onRun": {"schedule": "b"}}, scheduleId="a")
+    assert desk.type("put", first)[2] == ""
+    second = schedule(tmp_path, {"onRun": {"schedule": "a"}}, scheduleId="b")
+    code, out, err = desk.type("put", second)
+    assert (code, out) == (Exit.DONE, "b: version 1, 1 job\n")
+    assert err.startswith("Warning: $.triggers[0].onRun: closes a circle")
+    assert "b -> a -> b" in err
+
+
 def test_calendars_are_stored_listed_shown_and_deleted(desk: Desk, tmp_path: Path) -> None:
     assert desk.read("calendar", "list").startswith("No calendars yet. Store one: ")
     file = calendar(tmp_path, country="DE")

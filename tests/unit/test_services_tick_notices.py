@@ -77,6 +77,16 @@ def test_people_are_told_of_a_start_that_can_t_be_made_and_of_one_that_is_too_la
     assert "it needs a GPU" in unmade
 
 
+def test_of_a_start_whose_window_opens_after_its_deadline_that_is_told(ports: Ports) -> None:
+    ports = replace(ports, outbox=MemoryOutbox())
+    late = {**HOURLY, "startBetween": ["12:00", "13:00"], "deadline": 600}
+    put(ports, "etl", late, notify=NOTIFY)
+    ticks(ports, START + HOUR)
+    ((_, why),) = told(ports)
+    assert "startBetween or jitter lets it start after its deadline only" in why
+    assert "had passed" not in why
+
+
 def test_f37_people_who_can_t_be_told_keep_nothing_from_starting(ports: Ports) -> None:
     ports = replace(ports, outbox=Jammed())
     put(ports, "etl", HOURLY, {**HOURLY, "name": "late", "catchUp": "none"}, notify=NOTIFY)

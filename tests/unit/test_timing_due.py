@@ -308,8 +308,14 @@ def test_f14_a_tick_that_comes_when_the_window_is_closed_again_waits_for_the_nex
 def test_a_deadline_that_ends_before_the_window_opens_is_missed_at_once() -> None:
     made = trigger("0 12 * * *", startBetween=["22:00", "05:00"], deadline="1h")
     found = tick(made, NOON - HOUR, NOON)
-    assert missed(found) == [(MissReason.DEADLINE, 1)]
+    assert missed(found) == [(MissReason.WAIT, 1)]
     assert found.next_at == NOON + DAY
+
+
+def test_a_deadline_that_ends_before_the_window_opens_again_is_missed_for_that_reason() -> None:
+    made = trigger("0 12 * * *", startBetween=["12:00", "12:10"], deadline="1h")
+    for late, reason in ((MINUTE * 30, MissReason.WAIT), (2 * HOUR, MissReason.DEADLINE)):
+        assert missed(tick(made, NOON - HOUR, NOON + late)) == [(reason, 1)]
 
 
 def test_one_that_waits_holds_back_those_behind_it() -> None:

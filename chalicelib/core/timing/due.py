@@ -29,7 +29,8 @@ _KEPT = {CatchUp.NONE: 0, CatchUp.LATEST: 1, CatchUp.ALL: MOST_CAUGHT_UP}
 class MissReason(StrEnum):
     """Why no run was started for a fire time."""
 
-    DEADLINE = "deadline"  # it could not start before its deadline
+    DEADLINE = "deadline"  # it was looked at after its deadline
+    WAIT = "wait"  # its jitter or its window would have let it start after its deadline only
     CATCH_UP = "catchUp"  # it was late, and its policy starts only newer ones, or none
 
 
@@ -179,7 +180,8 @@ def _decided(tick: _Tick, mark: datetime) -> Due:
             return ledger.closed(next_at=fire.at if ledger.is_past(fire, ready) else ready)
         possible = max(ready, open_at)
         if ledger.is_past(fire, possible):
-            ledger.miss(fire, MissReason.DEADLINE)
+            waits = ledger.is_past(fire, ready) or not ledger.is_past(fire, tick.now)
+            ledger.miss(fire, MissReason.WAIT if waits else MissReason.DEADLINE)
         elif possible > tick.now:
             return ledger.closed(next_at=possible)
         else:

@@ -71,6 +71,19 @@ def test_a_trigger_whose_calendar_is_not_there_is_told_of_beside_the_others(desk
     assert desk.as_(Role.VIEWER, "night").get("/preview")["problems"] == []
 
 
+def test_a_circle_is_warned_of_by_the_names_that_are_in_scope(desk: HttpDesk) -> None:
+    def after(schedule_id: str, upstream: str) -> dict[str, Any]:
+        triggers = [{"onRun": {"schedule": upstream}}]
+        return NIGHTLY | {"scheduleId": schedule_id, "triggers": triggers}
+
+    desk.put("/schedules/week-a", after("week-a", "week-b"), 201)
+    desk.put("/schedules/other", after("other", "week-b"), 201)
+    author = desk.as_(Role.AUTHOR, "week")
+    (warning,) = author.post("/validate", after("week-b", "week-a"))["warnings"]
+    assert warning["found"] == "week-b -> week-a -> week-b"
+    assert author.post("/validate", after("week-b", "other"))["warnings"] == []
+
+
 def test_a_preview_that_ends_before_it_begins_is_refused(desk: HttpDesk) -> None:
     problem = desk.get("/preview?from=2026-11-25&to=2026-11-23", 400)
     assert problem["problems"][0]["path"] == "to"
