@@ -8,6 +8,7 @@ from datetime import datetime
 from chalicelib.core.granting import TokenRecord
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.run import Change, Event, JobState, RunHeader
+from chalicelib.core.timing.calendars import BUILT_IN
 from chalicelib.errors import ConflictError, ExpiredError, NotFoundError
 from chalicelib.ports import RunChange, StoredSchedule
 
@@ -150,6 +151,9 @@ def triggers_moved(schedule_id: str) -> ConflictError:
 
 
 def no_calendar(name: str) -> NotFoundError:
+    if name == BUILT_IN:
+        told = f"Calendar {name!r} is built in, Monday to Friday: it is nowhere stored."
+        return NotFoundError("calendar", name, told=told)
     return NotFoundError(
         "calendar", name, "The calendars there are: batch-scheduler calendar list."
     )

@@ -6,6 +6,7 @@ from typing import TypeVar
 from chalice.app import MultiDict, Request
 from pydantic import BaseModel, ValidationError
 
+from chalicelib.api.answering import is_behind_api_gateway
 from chalicelib.api.problems import RefusedError
 from chalicelib.core.problems import describe
 from chalicelib.core.reading import MAX_BYTES, parse
@@ -86,6 +87,11 @@ def document(request: Request) -> tuple[bytes, str]:
 def _content(request: Request, most: int) -> bytes:
     content = request.raw_body
     content = content.encode() if isinstance(content, str) else content
+    coding = header(request, "content-encoding").lower()
+    # API Gateway unpacks what it knows by itself, and may leave the header as it was.
+    if coding not in ("", "identity") and not is_behind_api_gateway(request):
+        told = f"The body is coded as {coding[:100]!r}; send it without a Content-Encoding."
+        raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, told)
     if len(content) > most:
         told = f"The body has {len(content):,} bytes; at most {most:,} are taken."
         raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, told)

@@ -185,6 +185,8 @@ def _admit(request: Request, route: Route, path: Mapping[str, str]) -> Desk:
     if decision is Decision.FORBIDDEN:
         told = f"This needs the role {route.role.word}; {principal.actor} is {principal.role.word}."
         raise RefusedError(HTTPStatus.FORBIDDEN, told)
+    if decision is Decision.ALLOW and route.operation == "put_schedule":
+        _check_new_id(plain["schedule_id"])
     is_id = schedule_id is None or re.fullmatch(SCHEDULE_ID, schedule_id)
     if decision is Decision.HIDDEN or not is_id:
         # As what is not there: whoever may not see it must not learn that it is.
@@ -194,6 +196,12 @@ def _admit(request: Request, route: Route, path: Mapping[str, str]) -> Desk:
             else no_schedule(plain["schedule_id"], None)
         )
     return desk
+
+
+def _check_new_id(schedule_id: str) -> None:
+    """Say of what can be no id why it is none: nobody learns from it what is there."""
+    if not re.fullmatch(SCHEDULE_ID, schedule_id):
+        raise InvalidInputError.at("schedule_id", "is no id of a schedule", allowed=SCHEDULE_ID)
 
 
 def _principal(request: Request) -> Principal:

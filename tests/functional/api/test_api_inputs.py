@@ -58,6 +58,16 @@ def test_a_body_of_another_type_is_told_of(path: str, kind: str) -> None:
     assert desk.get("/runs")["runs"] == []
 
 
+def test_a_packed_body_is_told_of() -> None:
+    desk = desk_with("nightly")
+    packed = gzip.compress(b'{"scheduleId": "nightly"}')
+    told = desk.post("/runs", packed, 415, content_encoding="gzip")
+    assert told["detail"] == "The body is coded as 'gzip'; send it without a Content-Encoding."
+    assert desk.put("/schedules/nightly", packed, 415, content_encoding="GZip")["status"] == 415
+    assert desk.get("/runs")["runs"] == []
+    desk.post("/runs", {"scheduleId": "nightly"}, 202, content_encoding="identity")
+
+
 @pytest.mark.parametrize(
     ("query", "place"),
     [

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib.core.access import Role
+from chalicelib.core.fields import SCHEDULE_ID
 from tests.builders import document, job
 from tests.functional.api.desks import HttpDesk, memory_desk
 
@@ -41,6 +42,15 @@ def test_a_document_may_be_yaml(desk: HttpDesk) -> None:
     text = b"scheduleId: nightly\njobList:\n- jobName: load\n  command: [echo]\n"
     desk.put("/schedules/nightly", text, 201, content_type="application/yaml")
     assert desk.get("/schedules/nightly")["document"]["jobList"][0]["command"] == ["echo"]
+
+
+def test_what_can_be_no_id_is_refused_with_what_ids_are(desk: HttpDesk) -> None:
+    for path in ("/schedules/a%20b", "/schedules/.a"):
+        told = desk.put(path, NIGHTLY, 400)
+        assert told["problems"][0]["path"] == "schedule_id"
+        assert told["problems"][0]["allowed"] == SCHEDULE_ID
+    desk.get("/schedules/a%20b", 404)
+    desk.as_(Role.ADMIN, "etl-").put("/schedules/a%20b", NIGHTLY, 404)
 
 
 def test_what_is_hardly_meant_is_told_where_it_is_put_and_where_it_is_checked(

@@ -131,6 +131,13 @@ def test_a_calendar_is_kept_under_its_name(desk: HttpDesk) -> None:
     assert desk.get("/calendars/ours", 404)["status"] == 404
 
 
+def test_of_the_calendar_that_is_built_in_it_is_said_so(desk: HttpDesk) -> None:
+    told = "Calendar 'weekdays' is built in, Monday to Friday: it is nowhere stored."
+    assert desk.get("/calendars/weekdays", 404)["detail"] == told
+    assert desk.delete("/calendars/weekdays", 404)["detail"] == told
+    assert "calendar list" in desk.get("/calendars/weekend", 404)["detail"]
+
+
 def test_a_calendar_that_changed_meanwhile_is_not_replaced(desk: HttpDesk) -> None:
     desk.put("/calendars/ours", CALENDAR, 201)
     etag = desk.request("GET", "/calendars/ours").headers["ETag"]
