@@ -6,7 +6,8 @@ SchedulerError
 ├── NotFoundError           kind, id                      -> exit 4
 │   └── ExpiredError        archive                       -> exit 4
 ├── ConflictError           status, event                 -> exit 5
-│   └── ChangedError                                      -> exit 5
+│   ├── ChangedError                                      -> exit 5
+│   └── BusyError                                         -> exit 5
 └── BackendError            service, operation, retryable -> exit 6
 
 Anything else that escapes is a bug and keeps its traceback.
@@ -112,6 +113,10 @@ class ConflictError(SchedulerError):
 
 class ChangedError(ConflictError):
     """What is true now is not what the caller said to have seen; nothing was changed."""
+
+
+class BusyError(ConflictError):
+    """The same is being done at this moment; a moment later it will have been."""
 
 
 class BackendError(SchedulerError):

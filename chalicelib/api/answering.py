@@ -24,7 +24,8 @@ _ALWAYS = {
 class Answer:
     """What a handler answers. `body` is a value for JSON, or a text of another media type.
 
-    `etag` is that of what is told of, where it has one of its own; `location` is a path of ours.
+    `etag` is that of what is told of, where it has one of its own; `location` is a path of ours;
+    `retry_after` are the seconds after which to ask again, 0 to say nothing of that.
     """
 
     body: Any
@@ -32,6 +33,7 @@ class Answer:
     media_type: str = JSON
     etag: str = ""
     location: str = ""
+    retry_after: int = 0
 
 
 class Sent(Response):
@@ -56,6 +58,8 @@ def sent(request: Request, answer: Answer) -> Response:
     headers: dict[str, str | list[str]] = {**_ALWAYS, "Content-Type": answer.media_type}
     if answer.location:
         headers["Location"] = prefix(request.context) + answer.location
+    if answer.retry_after:
+        headers["Retry-After"] = str(answer.retry_after)
     etag = answer.etag
     if request.method == "GET" and answer.status is HTTPStatus.OK:
         # Weak: the same content compressed is as good.

@@ -23,7 +23,7 @@ from chalicelib.core.lifecycle import Act
 from chalicelib.core.naming import parse_start, run_id
 from chalicelib.core.operating import Order
 from chalicelib.core.run import RunHeader
-from chalicelib.errors import InvalidInputError, SchedulerError
+from chalicelib.errors import BusyError, InvalidInputError, SchedulerError
 from chalicelib.ports import Ports, StoredSchedule
 from chalicelib.services.repeating import Claim, Reply, Turn, once
 from chalicelib.services.served import Served
@@ -34,6 +34,7 @@ M = TypeVar("M", bound=BaseModel)
 Handler = TypeVar("Handler", bound=Callable[..., Answer])
 
 HANDLER = "http_"  # before an operation's name in the app, whose functions have names like it
+_MOMENT = 1  # s until the same is asked again: few requests take longer
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _NOBODY = Principal(actor="", role=Role.VIEWER, scopes=())  # who asks without a token: sees nothing
 
@@ -160,7 +161,12 @@ def _respond(
         return sent(request, handler(_admit(request, route, path)))
     except Exception as error:  # whatever it is, the caller gets a problem document
         status, document = problems.told(error)
-        answer = Answer(body=document, status=status, media_type=problems.MEDIA_TYPE)
+        answer = Answer(
+            body=document,
+            status=status,
+            media_type=problems.MEDIA_TYPE,
+            retry_after=_MOMENT if isinstance(error, BusyError) else 0,
+        )
         return sent(request, answer)
 
 

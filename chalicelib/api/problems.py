@@ -8,6 +8,7 @@ from typing import Any
 from chalicelib.api.pages import ProblemShape
 from chalicelib.errors import (
     BackendError,
+    BusyError,
     ChangedError,
     ConflictError,
     ContradictionError,
@@ -29,6 +30,7 @@ OF_ERROR: Mapping[type[SchedulerError], HTTPStatus] = {
     NotFoundError: HTTPStatus.NOT_FOUND,
     ExpiredError: HTTPStatus.GONE,
     ConflictError: HTTPStatus.CONFLICT,
+    BusyError: HTTPStatus.CONFLICT,
     ChangedError: HTTPStatus.PRECONDITION_FAILED,
 }
 

@@ -6,6 +6,7 @@ from enum import IntEnum
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.errors import (
     BackendError,
+    BusyError,
     ChangedError,
     ConflictError,
     ContradictionError,
@@ -36,6 +37,7 @@ OF_ERROR: Mapping[type[SchedulerError], Exit] = {
     ExpiredError: Exit.NOT_FOUND,
     ConflictError: Exit.REFUSED,
     ChangedError: Exit.REFUSED,
+    BusyError: Exit.REFUSED,
     BackendError: Exit.BACKEND,
 }
 OF_RUN: Mapping[RunStatus, Exit] = {

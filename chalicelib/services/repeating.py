@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from chalicelib.errors import BackendError, ConflictError, ContradictionError, Problem
+from chalicelib.errors import BackendError, BusyError, ConflictError, ContradictionError, Problem
 
 logger = logging.getLogger(__name__)
 
-BUSY = "The same request is being worked on; ask again in a minute."
+BUSY = "The same request is being worked on; ask again in a moment."
 KEPT_FOR = timedelta(hours=24)
 _TRIES = 3
 LONGEST = timedelta(seconds=90)  # that one request is worked on: a function has 30 s
@@ -78,7 +78,7 @@ class Claim:
 def once(requests: Requests, claim: Claim, act: Callable[[Turn], Reply]) -> Reply:
     """The answer to a request: that of the first time, else that of `act`.
 
-    Raises ContradictionError for another request under the same key, ConflictError while the same
+    Raises ContradictionError for another request under the same key, BusyError while the same
     one is worked on, and what `act` raises: then the next may try at once.
     """
     found = requests.get_request(claim.key, claim.now)
@@ -143,5 +143,5 @@ def _put(requests: Requests, record: RequestRecord, now: datetime) -> None:
     raise AssertionError("the last try returns or raises")
 
 
-def _busy() -> ConflictError:
-    return ConflictError(BUSY)
+def _busy() -> BusyError:
+    return BusyError(BUSY)

@@ -174,8 +174,11 @@ def test_while_a_request_is_worked_on_the_same_one_is_told_to_wait() -> None:
     at = place()
     at.tap.faults = {2: Fault.CRASH_AFTER}
     at.ask("/runs", {"scheduleId": "etl"})
-    early = at.desk.post("/runs", {"scheduleId": "etl"}, 409, **KEY)
-    assert early["detail"] == "The same request is being worked on; ask again in a minute."
+    early = at.ask("/runs", {"scheduleId": "etl"})
+    assert early is not None
+    assert (early.status_code, early.headers["Retry-After"]) == (409, "1")
+    told = "The same request is being worked on; ask again in a moment."
+    assert early.json_body["detail"] == told
 
 
 def test_who_takes_a_request_up_at_the_same_moment_is_told_to_wait() -> None:

@@ -94,4 +94,4 @@ def test_every_error_has_a_status() -> None:
             made += [BackendError("a", "b", "c", retryable=flag) for flag in (True, False)]
         else:
             made.append(kind.__new__(kind))
-    assert [status_of(each).value for each in made] == [400, 422, 404, 410, 409, 412, 503, 502]
+    assert [status_of(each).value for each in made] == [400, 422, 404, 410, 409, 412, 409, 503, 502]
