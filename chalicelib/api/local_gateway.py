@@ -68,9 +68,11 @@ class Gateway:
         route = str(event["requestContext"]["resourcePath"])
         methods = self._app.routes[route]
         if asked.method not in methods:
-            told = f"{asked.method} is not taken here; {', '.join(sorted(methods))} is."
+            *others, last = sorted(methods)
+            taken = f"{', '.join(others)} and {last} are" if others else f"{last} is"
+            told = f"{asked.method} is not taken here; {taken}."
             status = HTTPStatus.METHOD_NOT_ALLOWED
-            return refusal(status, told, [("Allow", ", ".join(sorted(methods)))], route)
+            return refusal(status, told, [("Allow", ", ".join([*others, last]))], route)
         if methods[asked.method].authorizer is not None:
             found = self.admit(asked, route)
             if isinstance(found, Reply):

@@ -207,4 +207,4 @@ class TokenBody(Asked):
     scopes: Annotated[list[Name], Field(max_length=20)] = Field(
         default=[""], description="Beginnings of the ids of schedules; the empty one is of all."
     )
-    days: Annotated[int, Field(ge=1, le=90)] = Field(30, description="How long.")
+    days: Annotated[int, Field(ge=1, le=90, strict=True)] = Field(30, description="How long.")

@@ -73,6 +73,7 @@ def _describe(detail: ErrorDetails, speller: Speller, model: type[BaseModel]) ->
     if kind in {"enum", "literal_error"} and isinstance(detail["input"], str):
         suggestion = speller.nearest(detail["input"], re.findall(r"'([^']*)'", allowed))
         allowed = allowed.replace("'", "")
+    allowed = "true" if allowed == "True" else allowed  # a Literal[True], as Python has it
     path = json_path(part for part in location if part not in _MARKS)
     return Problem(path, reason, found, allowed, suggestion)
 

@@ -169,6 +169,12 @@ def test_a_url_in_a_wrong_place_is_not_repeated_either(rule: Any) -> None:
     assert TOKEN not in "\n".join(problems(rule))
 
 
+@pytest.mark.parametrize("given", [False, "yes"])
+def test_where_only_true_is_allowed_it_is_told_as_documents_have_it(given: Any) -> None:
+    [problem] = problems({"log": given})
+    assert problem.endswith("; allowed: true")
+
+
 def test_a_wrong_word_is_shown_with_what_was_meant() -> None:
     [problem] = problems({"on": ["fail"], "log": True})
     assert 'found "fail"' in problem

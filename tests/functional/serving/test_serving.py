@@ -147,6 +147,20 @@ def test_what_is_not_there_is_a_problem_document(
         assert answer.headers["allow"] == "GET, POST"
 
 
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/health", "PATCH is not taken here; GET is."),
+        ("/runs", "PATCH is not taken here; GET and POST are."),
+        ("/schedules/etl", "PATCH is not taken here; DELETE, GET and PUT are."),
+    ],
+)
+def test_a_method_that_is_not_taken_is_told_with_those_that_are(
+    server: LocalServer, path: str, told: str
+) -> None:
+    assert server.request("PATCH", path).json["detail"] == told
+
+
 def test_a_store_that_fails_is_a_problem_of_the_request_alone(serve: Serve) -> None:
     server = serve()
     away = server.folder / "away"
