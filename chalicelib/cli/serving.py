@@ -34,11 +34,13 @@ def serve(
         told = f"{host!r} is no loopback address: others reach this server through a proxy only"
         raise InvalidInputError.at("--host", told, allowed=", ".join(_LOOPBACK))
     from chalicelib.bootstrap import open_own_edition
+    from chalicelib.local.state_directory import openness
     from chalicelib.serving.own_token import OwnToken
     from chalicelib.serving.server import Server
 
     _log_to_stderr()
     with open_own_edition(session.settings) as edition, _told_to_end() as ending:
+        session.warn(openness(session.settings.state))
         command = [sys.executable, "-m", "chalicelib.cli.main", "drive"]
         engine = [*command, "--state", str(session.settings.state)]
         own_token = OwnToken(session.settings.state, edition.actor, os.urandom)

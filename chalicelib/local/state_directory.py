@@ -9,6 +9,8 @@ from pathlib import Path
 
 from chalicelib.errors import BackendError
 
+_WRITING_OF_OTHERS = 0o022
+_ROOT = 0  # who can do anything as anybody anyway
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -28,6 +30,17 @@ def make_private(directory: Path) -> None:
     """Create `directory`, for its owner only, unless it exists. Raises BackendError."""
     with told_in_words(directory, "create"):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def openness(directory: Path) -> list[str]:
+    """What is to be told of a directory that others can write into. Raises BackendError."""
+    with told_in_words(directory, "look at"):
+        facts = directory.stat()
+    if facts.st_uid not in (_ROOT, os.geteuid()):
+        return [f"{directory} belongs to another user, who can run anything as you."]
+    if facts.st_mode & _WRITING_OF_OTHERS:
+        return [f"Others can write into {directory}, and so run anything as you: chmod go-w it."]
+    return []
 
 
 def make_private_file(path: Path) -> None:

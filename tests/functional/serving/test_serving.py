@@ -49,6 +49,36 @@ def test_a_port_that_is_taken_is_told(server: LocalServer, tmp_path: Path) -> No
     assert "choose another with --port" in done.stderr
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o720])
+def test_a_state_directory_that_others_can_write_into_is_warned_of(
+    serve: Serve, tmp_path: Path, mode: int
+) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state").chmod(mode)
+    said = serve().said.read_text()
+    assert said == (
+        f"Others can write into {tmp_path / 'state'}, and so run anything as you: chmod go-w it.\n"
+    )
+
+
+def test_a_state_directory_of_another_user_is_warned_of(serve: Serve, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root gives directories away")
+    (tmp_path / "state").mkdir()
+    os.chown(tmp_path / "state", 12345, -1)
+    said = serve().said.read_text()
+    assert said == f"{tmp_path / 'state'} belongs to another user, who can run anything as you.\n"
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o755])
+def test_of_any_other_state_directory_nothing_is_said(
+    serve: Serve, tmp_path: Path, mode: int
+) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state").chmod(mode)
+    assert serve().said.read_text() == ""
+
+
 def test_it_says_where_it_is_and_where_its_token_is(serve: Serve) -> None:
     server = serve()
     assert server.process.stdout is not None
