@@ -178,12 +178,16 @@ def test_who_does_not_finish_before_he_is_let_in_gives_way(sent: bytes) -> None:
     ours, theirs = socket.socketpair()
     other, end = socket.socketpair()
     with theirs, end:
-        assert workers.take(Connection(ours, welcome, breaks, nobody))
+        slow = Connection(ours, welcome, breaks, nobody, Patience(head=60))
+        assert workers.take(slow)
         theirs.settimeout(10)
         theirs.sendall(sent)
         if sent.startswith(BODY):
             assert theirs.recv(100).startswith(b"HTTP/1.1 401 ")
-        until(lambda: workers.take(Connection(other, welcome, echo, everybody)))
+        else:
+            until(lambda: not select.select([ours], [], [], 0)[0])  # all of it was read
+        until(lambda: slow.waits_since is not None)
+        assert workers.take(Connection(other, welcome, echo, everybody))
         end.settimeout(10)
         end.sendall(REQUEST)
         assert end.recv(100).startswith(b"HTTP/1.1 200 ")
