@@ -102,7 +102,7 @@ def object_arrived(ports: Ports, arrived: ArrivedObject) -> list[Decided]:
 def files_arrived(ports: Ports, files: Files) -> list[Decided]:
     """Look for the files of this machine that are waited for, and start what waits for them.
 
-    The mark of a trigger is when the last file arrived that was seen; its first look begins it. A
+    The mark of a trigger is when the last file arrived that was seen, at first when it was put. A
     schedule that fails stops no other.
     """
 

@@ -14,7 +14,7 @@ from chalicelib.core.timing.agenda import Agenda, Pause, PlannedStart
 from chalicelib.core.timing.calendars import Calendar
 from chalicelib.core.timing.due import carried_over
 from chalicelib.core.timing.fire_times import calendar_for, fire_times
-from chalicelib.core.timing.trigger import FireTime, Trigger
+from chalicelib.core.timing.trigger import FireTime, OnFile, Trigger
 from chalicelib.core.timing.trigger_reading import triggers_of
 from chalicelib.core.timing.waiting import ready_at
 from chalicelib.core.timing.warnings import trigger_warnings
@@ -87,12 +87,19 @@ def follow(ports: Ports, stored: StoredSchedule, document: ScheduleDocument) -> 
 
 
 def _marks(before: Agenda, triggers: Sequence[Trigger], now: datetime) -> dict[str, datetime]:
-    """How far the triggers have come: those that wait for the same as before go on from there."""
+    """How far the triggers have come: those that wait for the same as before go on from there.
+
+    Files that arrive from now on count, though nobody may look for them yet.
+    """
     marks = carried_over(before.triggers, triggers, before.marks, now)
     kinds = {each.name: each.kind for each in before.triggers}
     for each in triggers:
-        if each.clock is None and each.name in before.marks and kinds[each.name] == each.kind:
+        if each.clock is not None:
+            continue
+        if each.name in before.marks and kinds[each.name] == each.kind:
             marks[each.name] = before.marks[each.name]
+        elif isinstance(each.kind, OnFile) and each.kind.path and each.enabled:
+            marks[each.name] = now
     return marks
 
 

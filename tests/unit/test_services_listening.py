@@ -267,13 +267,12 @@ class Shelf:
         return [each for each in self.files if fnmatch(each.path, pattern) and each.at > after]
 
 
-def test_files_of_this_machine_start_one_run_each_from_the_first_look_on(ports: Ports) -> None:
+def test_files_of_this_machine_start_one_run_each_once_they_are_waited_for(ports: Ports) -> None:
     shelf = Shelf()
     put(ports, "etl", {"name": "csv", "onFile": {"path": "in/*.csv"}, "overlap": "allow"})
     put(ports, "off", {"onFile": {"path": "in/*.csv"}, "enabled": False})
-    shelf.files.append(FoundFile("in/old.csv", START - MINUTE))
-    looks(ports, shelf)
     shelf.files += [
+        FoundFile("in/old.csv", START - MINUTE),
         FoundFile("in/a.csv", START + MINUTE),
         FoundFile("in/b.txt", START + MINUTE),
         FoundFile("in/c.csv", START + 2 * MINUTE),
@@ -282,6 +281,8 @@ def test_files_of_this_machine_start_one_run_each_from_the_first_look_on(ports: 
     for _ in range(3):
         looks(ports, shelf)
     assert [each.reason for each in runs(ports)] == ["in/a.csv arrived", "in/c.csv arrived"]
+    put(ports, "off", {"onFile": {"path": "in/*.csv"}})
+    looks(ports, shelf)
     assert runs(ports, "off") == []
 
 
