@@ -7,6 +7,8 @@ from collections import defaultdict
 from fnmatch import fnmatchcase
 from functools import cache
 
+import pytest
+
 from tests.strict.answers import Permission
 from tests.strict.api_lives import API_LIVES
 from tests.strict.lives import LIVES
@@ -20,6 +22,8 @@ from tests.wiring.deployed import (
     statements,
     targets,
 )
+
+pytestmark = pytest.mark.rehearse  # all lives of stages, one after the other
 
 # What Lambda does in a function's name, and no code of ours.
 OF_LAMBDA = {
