@@ -1,7 +1,6 @@
 """Calendars as people deal with them: stored, changed, deleted; and what goes by them."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -9,7 +8,7 @@ from chalicelib.core.timing.calendar_document import load_calendar
 from chalicelib.errors import ChangedError, ConflictError, NotFoundError
 from chalicelib.local.memory_triggers import MemoryTriggers
 from chalicelib.ports import Ports
-from chalicelib.services import calendars, triggers
+from chalicelib.services import calendars
 from chalicelib.services.schedules import Seen
 from chalicelib.services.ticking import Ticked, tick
 from chalicelib.timing_ports import StoredCalendar
@@ -18,8 +17,10 @@ from tests.unit.triggered import (
     HOUR,
     MINUTE,
     START,
+    calendar,
     move,
     put,
+    upcoming,
 )
 
 NIGHTLY = {"name": "nightly", "cron": "0 2 * * *"}
@@ -31,15 +32,6 @@ def ports() -> Ports:
     made = world()
     move(made, START)
     return made
-
-
-def calendar(ports: Ports, name: str = "ours", **members: Any) -> StoredCalendar:
-    return calendars.put(ports, load_calendar({"name": name, **members}), "ann")
-
-
-def upcoming(ports: Ports, count: int = 3) -> list[str]:
-    found = triggers.next_fire_times(ports, "etl", count, ports.clock())
-    return [f"{each.trigger} {each.fire.local:%a %d %H:%M}" for each in found.upcoming]
 
 
 def test_a_calendar_that_is_put_later_lets_a_trigger_fire(ports: Ports) -> None:

@@ -2,18 +2,15 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from chalicelib.core.loading import load
-from chalicelib.core.timing.calendar_document import load_calendar
 from chalicelib.errors import ConflictError, InvalidInputError, NotFoundError
 from chalicelib.ports import Ports
-from chalicelib.services import calendars, schedules, triggers
+from chalicelib.services import schedules, triggers
 from chalicelib.services.ticking import Ticked, tick
 from chalicelib.services.triggers import LookAhead
-from chalicelib.timing_ports import StoredCalendar
 from tests.unit.stores import world
 from tests.unit.triggered import (
     DAY,
@@ -22,9 +19,11 @@ from tests.unit.triggered import (
     START,
     TappedTriggers,
     agenda,
+    calendar,
     move,
     paused,
     put,
+    upcoming,
 )
 
 NIGHTLY = {"name": "nightly", "cron": "0 2 * * *"}
@@ -37,15 +36,6 @@ def ports() -> Ports:
     made = world()
     move(made, START)
     return made
-
-
-def calendar(ports: Ports, name: str = "ours", **members: Any) -> StoredCalendar:
-    return calendars.put(ports, load_calendar({"name": name, **members}), "ann")
-
-
-def upcoming(ports: Ports, count: int = 3) -> list[str]:
-    found = triggers.next_fire_times(ports, "etl", count, ports.clock())
-    return [f"{each.trigger} {each.fire.local:%a %d %H:%M}" for each in found.upcoming]
 
 
 # Following

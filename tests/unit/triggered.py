@@ -10,11 +10,12 @@ from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.loading import load
 from chalicelib.core.run import RunHeader
 from chalicelib.core.timing.agenda import Agenda, Pause
+from chalicelib.core.timing.calendar_document import load_calendar
 from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
 from chalicelib.ports import Ports, RunChange, StoredSchedule
-from chalicelib.services import agendas, schedules, triggers
+from chalicelib.services import agendas, calendars, schedules, triggers
 from chalicelib.services.ticking import Ticked, tick
-from chalicelib.timing_ports import StoredTriggers, TriggerStore
+from chalicelib.timing_ports import StoredCalendar, StoredTriggers, TriggerStore
 
 Result = TypeVar("Result")
 
@@ -118,3 +119,13 @@ def ticks(ports: Ports, *moments: datetime) -> list[Ticked]:
 def starts(ports: Ports, schedule_id: str = "etl") -> list[datetime]:
     """The fire times of the runs there are, to the minute."""
     return [each.started_at.replace(microsecond=0) for each in runs(ports, schedule_id)]
+
+
+def calendar(ports: Ports, name: str = "ours", **members: Any) -> StoredCalendar:
+    return calendars.put(ports, load_calendar({"name": name, **members}), "ann")
+
+
+def upcoming(ports: Ports, count: int = 3) -> list[str]:
+    """The next fire times of `etl` in local time, each behind its trigger."""
+    found = triggers.next_fire_times(ports, "etl", count, ports.clock())
+    return [f"{each.trigger} {each.fire.local:%a %d %H:%M}" for each in found.upcoming]
