@@ -5,7 +5,8 @@ needed it, not of the thread.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from chalicelib.bootstrap import OwnEdition, offering, open_own_edition
@@ -15,12 +16,30 @@ from chalicelib.ports import AccessPorts, JobLogs, Ports
 from chalicelib.services.repeating import Requests
 
 
+_KNOWN = 0.1  # s for which who drives is taken to be who drove: every look at a run tells it
+
+
+class Driver:
+    """Who drives the runs of the state directory, for all threads: to look takes turns at a lock."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[float, str | None] | None = None
+
+    def told(self, look: Callable[[], str | None]) -> str | None:
+        """What a look told, `_KNOWN` ago at most."""
+        seen, now = self._seen, time.monotonic()
+        if seen is None or now - seen[0] > _KNOWN:
+            self._seen = seen = now, look()
+        return seen[1]
+
+
 class Station:
     """services.served.Served, by the edition of a thread."""
 
-    def __init__(self, settings: Settings, open_: ExitStack) -> None:
+    def __init__(self, settings: Settings, open_: ExitStack, driver: Driver) -> None:
         self._settings = settings
         self._open = open_
+        self._driver = driver
         self._edition: OwnEdition | None = None
 
     @property
@@ -54,7 +73,7 @@ class Station:
         return self.edition.chance(count)
 
     def holder(self) -> str | None:
-        return self.edition.holder()
+        return self._driver.told(self.edition.holder)
 
     def peek_details(self, job_ids: Sequence[str]) -> list[JobDetail]:
         return self.edition.peek_details(job_ids)
@@ -65,6 +84,7 @@ class Stations:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._driver = Driver()
         self._of_thread = threading.local()
 
     @property
@@ -77,6 +97,6 @@ class Stations:
     def workplace(self) -> Iterator[None]:
         """A station for this thread, which the handlers of the HTTP API work with."""
         with ExitStack() as open_:
-            self._of_thread.station = station = Station(self._settings, open_)
+            self._of_thread.station = station = Station(self._settings, open_, self._driver)
             with offering(station):
                 yield
