@@ -86,7 +86,7 @@ docs: $(VENV)/.installed-dev
 # requirements.txt, what Lambda installs, from the same versions.
 lock: $(VENV)/.installed-dev
 	$(PIP) install --quiet pip-tools
-	$(LOCK) --upgrade --extra aws --extra dev --output-file requirements-dev.txt pyproject.toml
+	$(LOCK) --upgrade --extra aws --extra jobs --extra examples --extra dev --output-file requirements-dev.txt pyproject.toml
 	$(call head,requirements-dev.txt,What we install besides: the terminal$(comma) the AWS edition's tools$(comma) the tests'. Made by `make lock`.)
 	printf 'pydantic\npyyaml\ncronsim\nholidays\ntzdata\n' | $(LOCK) --upgrade --generate-hashes \
 		--constraint requirements-dev.txt --output-file requirements.txt -
