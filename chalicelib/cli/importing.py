@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,6 +46,7 @@ Prefix = Annotated[str, typer.Option("--prefix", metavar="BEGINNING", help="How 
 def crontab(  # noqa: PLR0913 - its options
     session: Session,
     file: File,
+    *,
     to: To = None,
     put: Put = False,
     system: System = False,
@@ -121,44 +121,13 @@ def _origin(
 
 
 def _write(imported: "Imported", directory: Path) -> dict[str, Path]:
-    """Write each document, none over another; gives the files by the ids of the schedules.
-
-    Raises InvalidInputError before anything is written if one of the files is there and differs.
-    """
+    """Write each document; gives the files by the ids of the schedules."""
     from chalicelib.core.yaml_writing import write_yaml
+    from chalicelib.local.document_files import write_documents
 
-    texts = {each["scheduleId"]: write_yaml(each) for each in imported.documents}
-    files = {name: directory / f"{name}.yaml" for name in texts}
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        different = [
-            file
-            for name, file in files.items()
-            if file.exists() and file.read_bytes() != texts[name].encode()
-        ]
-        if different:
-            raise InvalidInputError(
-                [
-                    Problem(str(file), "is there already, and differs", allowed="another directory")
-                    for file in different
-                ]
-            )
-        for name, file in files.items():
-            _write_whole(file, texts[name])
-    except OSError as error:
-        place = str(error.filename or directory)
-        raise InvalidInputError.at(place, f"can't be written: {error.strerror}") from error
-    return files
-
-
-def _write_whole(file: Path, text: str) -> None:
-    draft = file.with_name(f".{file.name}.part")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(file)
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
+    return write_documents(
+        directory, {each["scheduleId"]: write_yaml(each) for each in imported.documents}
+    )
 
 
 def _store(session: Session, imported: "Imported") -> None:
@@ -207,7 +176,7 @@ def _print_next_steps(
             f" {serve} starts them from now on."
         )
     if not (files or is_stored):
-        session.say(f"Nothing was written: --to DIR writes the {count}, --put stores them.")
+        session.say(f"Nothing was written. With --to DIR it writes, with --put it stores {count}.")
 
 
 def _shape(imported: "Imported", files: Mapping[str, Path], *, is_stored: bool) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.core.layering import SHELL
 
-# The command ends at the first % without a backslash; other pairs with a backslash stay as they are.
+# The command ends at the first % without a backslash; a backslash keeps what is behind it together.
 _COMMAND = re.compile(r"((?:\\.|[^\\%]|\\$)*)(?:%(.*))?", re.DOTALL)
 _PERCENT = re.compile(r"\\%|%")
 # Jobs have nothing to read. $0 is the shell, $1 the command, $2 what it reads.
@@ -24,7 +24,7 @@ def job_fields(shell: str, text: str) -> dict[str, Any]:
 
 
 def split_input(text: str) -> tuple[str, str]:
-    """The command, and what it reads: `%` ends the command and then the lines, `\\%` is a `%`."""
+    r"""The command, and what it reads: `%` ends the command and then the lines, `\%` is a `%`."""
     parts = _COMMAND.fullmatch(text)
     assert parts is not None  # noqa: S101 - each character is in one of the three
     command = re.sub(r"\\(.)", lambda pair: "%" if pair[1] == "%" else pair[0], parts[1])

@@ -44,13 +44,9 @@ def with_variable(
     if secret:
         why = f"{secret} would be kept for ever: see docs/how-to/keep-secrets-out.md"
         return _without(before, variable, number, why)
-    if variable.name in _MAIL:
-        return before, _mail(variable)
-    if variable.name in _SET_BY_CRON:
-        return before, Judged(Outcome.NOTHING, ("cron sets it itself, whatever a line says",))
-    if variable.name == "RANDOM_DELAY" and variable.value:
-        why = f"`jitter: {variable.value}m` of a trigger delays starts so"
-        return before, Judged(Outcome.NOT, (why,))
+    aside = _aside(variable)
+    if aside is not None:
+        return before, aside
     if variable.name == "CRON_TZ":
         return _with_zone(before, variable.value, origin)
     fault = _fault(variable)
@@ -71,11 +67,21 @@ def _without(
     return replace(before, variables=variables, lost=lost), Judged(Outcome.NOT, (why,))
 
 
-def _mail(variable: Variable) -> Judged:
-    if variable == Variable("MAILTO", ""):
-        return Judged(Outcome.CARRIED, ("nobody is mailed, as here",))
-    why = "nothing is mailed: `notify` tells people of failures, see docs/how-to/get-told.md"
-    return Judged(Outcome.NOT, (why,))
+def _aside(variable: Variable) -> Judged | None:
+    """What is said of variables that are for cron itself."""
+    match variable:
+        case Variable("MAILTO", ""):
+            return Judged(Outcome.CARRIED, ("nobody is mailed, as here",))
+        case Variable(name) if name in _MAIL:
+            why = "nothing is mailed: `notify` tells people of failures, docs/how-to/get-told.md"
+            return Judged(Outcome.NOT, (why,))
+        case Variable("RANDOM_DELAY"):
+            why = "`jitter` of a trigger delays starts, docs/how-to/start-on-time.md"
+            return Judged(Outcome.NOT, (why,))
+        case Variable(name) if name in _SET_BY_CRON:
+            return Judged(Outcome.NOTHING, ("cron sets it itself, whatever a line says",))
+        case _:
+            return None
 
 
 def _with_zone(before: Environment, name: str, origin: Origin) -> tuple[Environment, Judged]:

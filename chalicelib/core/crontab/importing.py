@@ -12,7 +12,6 @@ from chalicelib.core.crontab.lines import (
     Entry,
     Line,
     Malformed,
-    Nothing,
     Variable,
     lines_of,
     read_line,
@@ -30,6 +29,7 @@ from chalicelib.core.soundness import CONTROL
 from chalicelib.core.wording import quoted
 
 _NOTHING = Judged(Outcome.NOTHING)
+_DESCRIBES = Judged(Outcome.CARRIED, ("as the description of the next line's schedule",))
 _HEADING = re.compile(r"m(in\w*)?\s+h(our)?\w*\s", re.IGNORECASE)  # `m h dom mon dow command`
 _FLAG = re.compile(r"-[A-Za-z]+\s")
 
@@ -78,10 +78,10 @@ class _Reading:
                 found = replace(found, judged=judged)
             case Entry():
                 found = self._entry(found, line, text)
+                if found.draft is not None and self.comment:
+                    self.found[-1] = replace(self.found[-1], judged=_DESCRIBES)
             case Malformed(reason):
                 found = replace(found, judged=_not(reason))
-            case Nothing() | Comment():
-                pass
         self.comment = self._title(line, text)
         self.found.append(found)
 

@@ -1,7 +1,7 @@
 """What became of each line of a crontab."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -56,7 +56,7 @@ class Imported:
     """All lines, and what holds for more than one of them."""
 
     lines: tuple[ImportedLine, ...]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...]
 
     @property
     def documents(self) -> tuple[Mapping[str, Any], ...]:

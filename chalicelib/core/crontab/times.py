@@ -1,7 +1,7 @@
 """The times of a crontab line, as strict as cron is about them.
 
-Triggers know more than cron does (`L`, `MON#1`, `5/15`): a line that cron refuses, or that two crons
-read in two ways, must not become a schedule that starts.
+Triggers know more than cron does (`L`, `MON#1`, `5/15`): a line that cron refuses, or that two
+crons read in two ways, must not become a schedule that starts.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from chalicelib.core.timing.cron import MACROS, cron_fields, cron_rule
+from chalicelib.core.timing.cron import MACROS, CronError, cron_fields, cron_rule
 from chalicelib.core.timing.zones import zone
 from chalicelib.core.wording import quoted
 
@@ -49,7 +49,12 @@ def times_of(words: Sequence[str]) -> str:
         if words[0] not in MACROS:
             raise TimesError(f"{quoted(words[0])} is none of {', '.join(MACROS)}")
         return words[0]
-    return " ".join(_field(text, field) for text, field in zip(words, _FIELDS, strict=True))
+    times = " ".join(_field(text, field) for text, field in zip(words, _FIELDS, strict=True))
+    try:
+        cron_rule(times)
+    except CronError as error:
+        raise TimesError(f"no trigger can have its times: {error}") from error
+    return times
 
 
 def differs_where_clocks_change(times: str) -> bool:
