@@ -231,6 +231,7 @@ def test_a_secret_is_hidden_in_lines_that_start_nothing_too(text: str | bytes, s
         "0 1 * * * curl https://$USER:$PW@example.com",
         "DB_PASSWORD_FILE=/run/secrets/db",
         "DB_PASSWORD=",
+        '0 1 * * * [ "$TOKEN" = x ] && y ${TOKEN=x}',
     ],
 )
 def test_what_only_says_where_a_secret_is_is_carried_over(text: str) -> None:
@@ -304,6 +305,15 @@ def test_the_comment_before_a_line_describes_it_unless_it_is_a_line_itself(
 def test_ids_begin_as_it_is_wished() -> None:
     assert last(LOAD, prefix="ann.").schedule_id.startswith("ann.load-sh-")
     assert last("A=b").schedule_id == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["1e3", "1", "-0.5", "010", "true", "null", "~", "- a", "a: b", "# a", "'a", "é", "[", "a%b  "],
+)
+def test_a_document_is_written_so_that_it_reads_as_the_same(command: str) -> None:
+    (document,) = imported(f"A={command}\n0 1 * * * {command}\n").documents
+    assert read(write_yaml(document).encode()).text == load(document).text
 
 
 SOME = st.lists(

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from chalicelib.core.crontab.times import (
     TimesError,
     differs_where_clocks_change,
-    has_changes,
     times_of,
 )
 from chalicelib.core.loading import load
@@ -24,6 +23,7 @@ YEAR = timedelta(days=365)
 BEFORE = timedelta(microseconds=1)
 DENSE = 24  # starts a day, above which a part of the year is walked
 BERLIN = "Europe/Berlin"
+JANUARY = utc(2026, 1, 1)
 CHANGES = (utc(2026, 3, 29, 1), utc(2026, 10, 25, 1))  # of Berlin
 
 
@@ -98,9 +98,9 @@ def test_where_clocks_change_it_starts_as_cron_does_or_is_said_to_differ(
         midnights = [datetime.combine(day, time()) for day in days]
         walls = [each for midnight in midnights for each in cron.walk(midnight, midnight + DAY)]
         starts = (wall.at_walls([each.date()], [each.time()]) for each in walls)
-        expected = sorted({at for each in starts for at in each})
+        expected = sorted(at for each in starts for at in each)
     expected = [at for at in expected if begin <= at < end]
-    if differs_where_clocks_change(times_of(times.split())):
+    if differs_where_clocks_change(times_of(times.split()), BERLIN, JANUARY):
         near = (change - timedelta(hours=2), change + timedelta(hours=2))
         found, expected = (
             [at for at in each if not near[0] <= at <= near[1]] for each in (found, expected)
@@ -152,9 +152,21 @@ def test_a_range_of_one_number_is_that_number_whatever_its_step() -> None:
 
 
 @pytest.mark.parametrize(
-    ("zone", "changes"), [(BERLIN, True), ("UTC", False), ("Asia/Tokyo", False)]
+    ("times", "differs"),
+    [
+        ("30 2 * * *", False),
+        ("@hourly", False),
+        ("*/5 * * * *", False),
+        ("*/5 9-17 * * *", False),
+        ("*/5 2 * * *", True),
+        ("0 */2 * * *", True),
+        ("0 1-23/2 * * *", False),
+        ("0 0-23 * * *", True),
+        ("15,45 2 * * *", True),
+        ("15,45 1,3 * * *", False),
+    ],
 )
-def test_whether_clocks_are_changed_is_looked_up_for_the_year_ahead(
-    zone: str, changes: bool
-) -> None:
-    assert has_changes(zone, utc(2026, 11, 30)) is changes
+def test_only_times_that_a_change_of_clocks_meets_differ(times: str, differs: bool) -> None:
+    assert differs_where_clocks_change(times, BERLIN, JANUARY) is differs
+    assert not differs_where_clocks_change(times, "UTC", JANUARY)
+    assert not differs_where_clocks_change(times, "Asia/Tokyo", JANUARY)

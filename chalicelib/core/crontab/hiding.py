@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from chalicelib.core.crontab.lines import Comment, Entry, Line, Variable
 from chalicelib.core.secrecy import HIDDEN, is_secret_name, secret_in
 
-_ASSIGNED = re.compile(r"(?<![A-Za-z0-9_])([A-Za-z_][A-Za-z0-9_-]*)[\"']?\s*=\s*(\S+)")
+_ASSIGNED = re.compile(r"(?<![A-Za-z0-9_${])([A-Za-z_][A-Za-z0-9_-]*)[\"']?\s*=\s*(\S+)")
 _OPTION = re.compile(r"(?<!\S)--([A-Za-z][A-Za-z0-9_-]*)\s+([^\s-]\S*)")
 _IN_URL = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
 _REFERENCE = re.compile(r"[\"']?[$`]")  # `PASSWORD=$(cat …)` has none

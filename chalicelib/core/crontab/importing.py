@@ -22,7 +22,6 @@ from chalicelib.core.crontab.schedules import Draft, fault_of, schedule_of
 from chalicelib.core.crontab.times import (
     TimesError,
     differs_where_clocks_change,
-    has_changes,
     times_of,
 )
 from chalicelib.core.soundness import CONTROL
@@ -94,9 +93,7 @@ class _Reading:
         except TimesError as error:
             return replace(found, judged=_not(str(error)))
         about = self.environment
-        differs = differs_where_clocks_change(times) and has_changes(
-            about.timezone, self.origin.now
-        )
+        differs = differs_where_clocks_change(times, about.timezone, self.origin.now)
         remarks = tuple(self._remarks(entry, differs=differs))
         outcome = Outcome.APPROXIMATED if remarks else Outcome.CARRIED
         draft = Draft(

@@ -5,11 +5,14 @@ crons read in two ways, must not become a schedule that starts.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import NamedTuple
 
-from chalicelib.core.timing.cron import MACROS, CronError, cron_fields, cron_rule
+from chalicelib.core.timing.cron import MACROS, CronError, CronRule, cron_fields, cron_rule
+from chalicelib.core.timing.wall_time import change_between
 from chalicelib.core.timing.zones import zone
 from chalicelib.core.wording import quoted
 
@@ -18,6 +21,7 @@ _WEEK = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _TERM = re.compile(r"(?:(\*)|(\w+)(?:-(\w+))?)(?:/([0-9]{1,4}))?", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,4}")
 _WEEKS = 53  # that hold each change of clocks of a year
+_MINUTE = timedelta(minutes=1)
 
 
 class TimesError(ValueError):
@@ -57,22 +61,53 @@ def times_of(words: Sequence[str]) -> str:
     return times
 
 
-def differs_where_clocks_change(times: str) -> bool:
-    """Whether cron goes by the wall clock in an hour that comes twice or never, and a trigger not.
+def differs_where_clocks_change(times: str, timezone: str, now: datetime) -> bool:
+    """Whether cron starts it otherwise than a trigger fires, when clocks change in the next year.
 
-    Cron does for what begins with `*` (MIN_STAR and HR_STAR of its source), a trigger for what
-    fires in every hour.
+    Cron goes by the wall clock for what begins with `*` (MIN_STAR and HR_STAR of its source), a
+    trigger in real time for what fires in every hour. Of fixed times that are left out cron makes
+    up for each, a trigger fires once.
     """
     minute, hour, *_ = cron_fields(times)[1]
     has_star = minute.startswith("*") or hour.startswith("*")
-    return has_star is not cron_rule(times).is_hourly
+    rule = cron_rule(times)
+    if has_star and rule.is_hourly:
+        return False
+    is_fixed = not (has_star or rule.is_hourly)
+    return any(
+        _count(rule, change) > (1 if is_fixed else 0)
+        for change in _changes(timezone, now)
+        if change.is_gap or not is_fixed
+    )
 
 
-def has_changes(timezone: str, now: datetime) -> bool:
-    """Whether clocks are changed there in the year from now."""
+class _Change(NamedTuple):
+    """Times of the wall clock that are left out, or come twice; `end` is excluded."""
+
+    begin: datetime
+    end: datetime
+    is_gap: bool
+
+
+def _changes(timezone: str, now: datetime) -> Iterator[_Change]:
+    """Those of a year; a zone changes its clocks once a week at most."""
     place = zone(timezone)
-    weekly = (now + timedelta(weeks=count) for count in range(_WEEKS))
-    return len({moment.astimezone(place).utcoffset() for moment in weekly}) > 1
+    weekly = [now + timedelta(weeks=count) for count in range(_WEEKS + 1)]
+    for low, high in pairwise(weekly):
+        if low.astimezone(place).utcoffset() != high.astimezone(place).utcoffset():
+            at = change_between(low, high, place)
+            new = at.astimezone(place).replace(tzinfo=None)
+            old = (at - _MINUTE).astimezone(place).replace(tzinfo=None) + _MINUTE
+            yield _Change(min(old, new), max(old, new), is_gap=old < new)
+
+
+def _count(rule: CronRule, change: _Change) -> int:
+    """How many times of a rule are among those of a change, were each day one of its days."""
+    minutes = (change.end - change.begin) // _MINUTE
+    walls = (change.begin + count * _MINUTE for count in range(minutes))
+    if rule.is_hourly:
+        return sum(wall.minute in rule.minutes for wall in walls)
+    return sum(wall.time() in rule.walls for wall in walls)
 
 
 def _field(text: str, field: _Field) -> str:
