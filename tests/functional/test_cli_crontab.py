@@ -5,7 +5,6 @@ import os
 import pwd
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,7 @@ CRONTAB = """\
 @pytest.fixture
 def desk(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Desk]:
+) -> Desk:
     monkeypatch.setenv("BATCH_SCHEDULER_HOST_IDLE", "0.1")
     return Desk(tmp_path / "state", capsys)
 
