@@ -188,7 +188,9 @@ def _orders(table: str) -> int:
 def test_what_a_paper_tells_to_type_works_in_that_order(paper: Path, tmp_path: Path) -> None:
     text = paper.read_text(encoding="utf-8")
     shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=shutil.ignore_patterns("work"))
-    for name, document in re.findall(r"^ *```yaml\n *# (\S+)\n(.*?)^ *```", text, _BLOCK):
+    for name, document in re.findall(
+        r"^ *```(?:yaml|crontab)\n *# (\S+)\n(.*?)^ *```", text, _BLOCK
+    ):
         (tmp_path / name).write_text(textwrap.dedent(document), encoding="utf-8")
     lines = re.findall(r"^ *\$ (.+)$", text, re.MULTILINE)
     # A run that is to fail ends with 1; every other code says that the line itself was wrong.
