@@ -25,15 +25,14 @@ _TOKEN = re.compile(
 )
 _COMMENT_MARK = re.compile(r"/\*|\*/")
 
-# What begins a statement that means nothing to the next one without a session that both share.
-_OF_A_SESSION = frozenset(
-    "ABORT BEGIN CLOSE COMMIT DEALLOCATE DECLARE END EXECUTE FETCH LOCK PREPARE RESET ROLLBACK"
-    " SET START USE".split()
+# How a statement begins that means nothing to the next one unless both share a session.
+_OF_A_SESSION = re.compile(
+    r"(ABORT|BEGIN|CLOSE|COMMIT|DEALLOCATE|DECLARE|END|EXECUTE|FETCH|LOCK|PREPARE|RESET|ROLLBACK"
+    r"|SET|START|USE|CREATE (LOCAL )?TEMP(ORARY)?) "
 )
-_TEMPORARY = re.compile(r"CREATE (LOCAL )?TEMP(ORARY)? ")
 
 
-class Unfinished(ValueError):
+class UnfinishedError(ValueError):
     """A quote or a comment that nothing ends."""
 
 
@@ -67,7 +66,7 @@ class _Token:
 def split(text: str) -> list[Statement]:
     """The statements of a text, in order; those of nothing but comments are left out.
 
-    Raises Unfinished.
+    Raises UnfinishedError.
     """
     statements: list[Statement] = []
     tokens: list[_Token] = []
@@ -85,13 +84,13 @@ def split(text: str) -> list[Statement]:
 def _statement(number: int, text: str, tokens: list[_Token]) -> Statement:
     told = [token for token in tokens if token.kind != "space"]
     last = told[-1]
-    first = [token.text.upper() for token in told[:3]]
+    first = " ".join(token.text.upper() for token in told[:3])
     return Statement(
         number=number,
         line=text.count("\n", 0, told[0].at) + 1,
         text=text[told[0].at : last.at + len(last.text)],
         parameters=frozenset(token.text[1:] for token in told if token.kind == "parameter"),
-        needs_session=first[0] in _OF_A_SESSION or bool(_TEMPORARY.match(" ".join(first) + " ")),
+        needs_session=_OF_A_SESSION.match(f"{first} ") is not None,
     )
 
 
@@ -130,6 +129,6 @@ def _end_of_dollars(text: str, opening: re.Match[str]) -> int:
     return closing + len(opening.group())
 
 
-def _unfinished(what: str, text: str, at: int) -> Unfinished:
+def _unfinished(what: str, text: str, at: int) -> UnfinishedError:
     line = text.count("\n", 0, at) + 1
-    return Unfinished(f"the {what} that begins on line {line} has no end")
+    return UnfinishedError(f"the {what} that begins on line {line} has no end")

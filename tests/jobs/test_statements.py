@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fetch_and_run.statements import Unfinished, split
+from fetch_and_run.statements import UnfinishedError, split
 
 # Each is whole by itself, whatever stands beside it.
 PIECES = [
@@ -42,7 +42,7 @@ def test_a_semicolon_in_quotes_or_comments_ends_nothing(pieces: list[str], betwe
 def test_every_text_is_refused_or_split_into_what_splits_the_same_again(sql: str) -> None:
     try:
         found = split(sql)
-    except Unfinished as error:
+    except UnfinishedError as error:
         assert "has no end" in str(error)  # noqa: PT017
         return
     assert texts(";".join(each.text for each in found)) == [each.text for each in found]
@@ -61,7 +61,7 @@ def test_every_text_is_refused_or_split_into_what_splits_the_same_again(sql: str
     ],
 )
 def test_what_nothing_ends_is_told_with_its_line(sql: str, told: str) -> None:
-    with pytest.raises(Unfinished, match=told):
+    with pytest.raises(UnfinishedError, match=told):
         split(sql)
 
 
