@@ -70,8 +70,8 @@ class Beginning:
         """Tell that a start is being made: the last moment at which surely nothing was begun."""
         course, signal = self._course, self._course.pauses.signal
         if signal is None:
-            asked = {STEP: str(self._number), STARTING: asked_at.isoformat()}
-            course.record.tell_first({**before, **asked})
+            asked = {**before, STARTING: asked_at.isoformat()}
+            course.record.tell_first(self._of_step(asked))
             signal = course.pauses.signal
         if signal is not None:
             course.record.tell(before)
@@ -107,11 +107,14 @@ class Beginning:
 
     def _noted(self, remote: Remote) -> Remote:
         """Put on record what finds the work again, before it is followed."""
-        noted = {**remote, STEP: str(self._number)} if self._number else dict(remote)
+        noted = self._of_step(remote)
         self._course.record.tell(noted)
         self._course.say(f"{self._work.what}: begun", noted)
         self._course.record.tell_link(noted.get(LINK, ""))
         return noted
+
+    def _of_step(self, remote: Remote) -> Remote:
+        return {**remote, STEP: str(self._number)} if self._number else dict(remote)
 
     def _before(self, remote: Remote) -> Remote:
         """What was on record before the start of this step was asked for."""

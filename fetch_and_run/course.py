@@ -1,4 +1,4 @@
-"""The course of one process through the remote work of an attempt: its time, its words, its record."""
+"""The course of a process through the remote work of an attempt: its time, words and record."""
 
 import secrets
 from collections.abc import Iterator
