@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from fetch_and_run.aws import beginning, client, console, looking
+from fetch_and_run.aws import beginning, client, code_of, console, looking
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.work import LINK, AgainError, Outcome, Remote
 from fetch_and_run.world import World
@@ -58,24 +59,24 @@ class StateChange:
     def what(self) -> str:
         return f"the {self._name} of {', '.join(self._instances)}"
 
-    def start(self, token: str) -> Remote:  # noqa: ARG002 - EC2 takes none for this, nor needs one
+    def start(self, token: str) -> Remote:
         with beginning("EC2"):
             try:
                 self._ask()
             except ClientError as error:
-                if error.response["Error"]["Code"] not in _NOT_NOW:
+                if code_of(error) not in _NOT_NOW:
                     raise
                 self._check_alive()
                 raise AgainError(error.response["Error"]["Message"]) from error
         first = self._instances[0]
-        link = console(self._world, f"ec2/home#InstanceDetails:instanceId={first}")
+        link = console(self._ec2, f"ec2/home#InstanceDetails:instanceId={first}")
         return {"action": self._name, "instances": " ".join(self._instances), LINK: link}
 
-    def find(self, token: str) -> Remote | None:  # noqa: ARG002
+    def find(self, token: str) -> Remote | None:
         """Nothing: it may be asked again."""
         return None
 
-    def look(self, remote: Remote) -> Outcome | None:  # noqa: ARG002
+    def look(self, remote: Remote) -> Outcome | None:
         if self._is_left:
             reason = f"is left to itself: EC2 can't take back a {self._name}"
             return Outcome(succeeded=False, reason=reason)
@@ -91,14 +92,14 @@ class StateChange:
             return None
         return Outcome(succeeded=True, reason=f"has succeeded: {self._action.goal}")
 
-    def cancel(self, remote: Remote) -> None:  # noqa: ARG002
+    def cancel(self, remote: Remote) -> None:
         self._is_left = True
 
     def describe(self) -> Mapping[str, object]:
         request = {"InstanceIds": self._instances}
         return {"service": "ec2", "operation": self._action.operation, "request": request}
 
-    @property
+    @cached_property
     def _ec2(self) -> Any:
         return client(self._world, "ec2")
 

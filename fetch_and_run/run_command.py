@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from fetch_and_run.aws import beginning, client, console, looking
+from fetch_and_run.aws import beginning, client, code_of, console, looking
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.work import LINK, AgainError, InDoubtError, Outcome, Remote
 from fetch_and_run.world import World
@@ -111,7 +112,7 @@ class CommandRun:
             try:
                 answer = self._ssm.send_command(Comment=_comment(token), **self._order.request)
             except ClientError as error:
-                if error.response["Error"]["Code"] == "InvalidInstanceId":
+                if code_of(error) == "InvalidInstanceId":
                     raise AgainError(
                         f"SSM manages not all of {self._order.place}: is each running, with SSM's "
                         "agent and a role for it?"
@@ -156,13 +157,13 @@ class CommandRun:
     def describe(self) -> Mapping[str, object]:
         return {"service": "ssm", "operation": "SendCommand", "request": self._order.request}
 
-    @property
+    @cached_property
     def _ssm(self) -> Any:
         return client(self._world, "ssm")
 
     def _remote(self, command: Mapping[str, Any]) -> Remote:
         command_id = command["CommandId"]
-        link = console(self._world, f"systems-manager/run-command/{command_id}")
+        link = console(self._ssm, f"systems-manager/run-command/{command_id}")
         return {COMMAND: command_id, LINK: link}
 
     def _claimed_at(self) -> datetime:
@@ -180,7 +181,7 @@ class CommandRun:
         try:
             found = self._ssm.list_commands(CommandId=remote[COMMAND])["Commands"]
         except ClientError as error:
-            if error.response["Error"]["Code"] != "InvalidCommandId":
+            if code_of(error) != "InvalidCommandId":
                 raise
             found = []
         if not found:
@@ -201,7 +202,7 @@ class CommandRun:
         try:
             told = self._ssm.get_command_invocation(CommandId=remote[COMMAND], InstanceId=instance)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "InvocationDoesNotExist":
+            if code_of(error) != "InvocationDoesNotExist":
                 raise
             raise AgainError(f"SSM does not tell of {instance} yet") from error
         return _Invocation(
