@@ -67,16 +67,17 @@ class RemoteRecord:
     def tell_outputs(self, outputs: Mapping[str, str]) -> None:
         """Add outputs. Raises JobError (FAILED) when they can't be: downstream jobs need them."""
         if not outputs:
-            return
-        for delay in _DELAYS:
-            if self._is_told(lambda claims, who: claims.tell_outputs(who, outputs)):
-                return
+            return None
+        for delay in (*_DELAYS, None):
+            try:
+                return self._tell(lambda claims, who: claims.tell_outputs(who, outputs))
+            except JobError as error:
+                in_vain = error.code is not Exit.NO_CLAIMS or self._pauses.signal
+                if delay is None or in_vain:
+                    reason = f"the work has succeeded, but its outputs are not told: {error.reason}"
+                    raise JobError(Exit.FAILED, reason) from error
             self._pauses.pause(delay)
-        try:
-            self._tell(lambda claims, who: claims.tell_outputs(who, outputs))
-        except JobError as error:
-            reason = f"the work has succeeded, and its outputs are not on record: {error.reason}"
-            raise JobError(Exit.FAILED, reason) from error
+        return None
 
     def _tell(self, act: Callable[[Claims, Identity], None]) -> None:
         if self._world.claims is not None and self._world.who is not None:
