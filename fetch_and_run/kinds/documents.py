@@ -45,6 +45,7 @@ def document(text: str | None, path: Path | None, name: str) -> str:
         raise JobError(
             Exit.REFUSED, f"{where} is no JSON: {error}; quote it as one word"
         ) from error
+    return given
 
 
 def succeeded(answer: str, wanted: Iterable[tuple[str, str]], logs: str = "") -> Outcome:

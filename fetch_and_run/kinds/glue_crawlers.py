@@ -18,7 +18,8 @@ from fetch_and_run.world import World
 
 _SERVICE = "Glue"
 _NEVER = "1970-01-01T00:00:00+00:00"
-_ENDED = {"FAILED": "has failed", "STOPPED": "was stopped"}  # API_CrawlerHistory
+# API_CrawlerHistory; what is none of these goes on.
+_ENDED = {"COMPLETED": "has succeeded", "FAILED": "has failed", "STOPPED": "was stopped"}
 
 
 class Crawl:
@@ -55,21 +56,21 @@ class Crawl:
 
     def look(self, remote: Remote) -> Outcome | None:
         crawl = self._ours(remote)
-        if crawl is None or crawl["State"] == "RUNNING":
+        if crawl is None or crawl["State"] not in _ENDED:
             return None
         logs = ""
         if crawl.get("LogGroup"):
             logs = log_page(self._glue, crawl["LogGroup"], crawl.get("LogStream", ""))
+        reason = _ENDED[crawl["State"]]
         if crawl["State"] == "COMPLETED":
             print(crawl.get("Summary", ""), file=self._world.out, flush=True)
-            return Outcome(succeeded=True, reason="has succeeded", logs=logs)
+            return Outcome(succeeded=True, reason=reason, logs=logs)
         why = " ".join(crawl.get("ErrorMessage", "").split())
-        reason = _ENDED.get(crawl["State"], f"is {crawl['State']}")
         return Outcome(succeeded=False, reason=f"{reason}: {why}" if why else reason, logs=logs)
 
     def cancel(self, remote: Remote) -> None:
         crawl = self._ours(remote)
-        if crawl is not None and crawl["State"] != "RUNNING":
+        if crawl is not None and crawl["State"] in _ENDED:
             return  # another's crawl may be under way by now
         with looking(_SERVICE):
             try:

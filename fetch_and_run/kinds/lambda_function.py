@@ -183,7 +183,7 @@ class WaitedFor:
         def ask() -> None:
             try:
                 call.answer = self._invocation.ask("RequestResponse")
-            except Exception as error:  # noqa: BLE001 -- whatever it is, `look` tells of it
+            except Exception as error:
                 call.error = error
 
         # A daemon: after a signal nobody waits for the answer.
