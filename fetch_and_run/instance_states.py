@@ -96,8 +96,8 @@ class StateChange:
         self._is_left = True
 
     def describe(self) -> Mapping[str, object]:
-        request = {"InstanceIds": self._instances}
-        return {"service": "ec2", "operation": self._action.operation, "request": request}
+        parameters = {"InstanceIds": self._instances}
+        return {"service": "ec2", "operation": self._action.operation, "parameters": parameters}
 
     @cached_property
     def _ec2(self) -> Any:

@@ -155,7 +155,8 @@ class CommandRun:
             self._ssm.cancel_command(CommandId=remote[COMMAND])
 
     def describe(self) -> Mapping[str, object]:
-        return {"service": "ssm", "operation": "SendCommand", "request": self._order.request}
+        told = {**self._order.request, "Comment": _comment("<token>")}
+        return {"service": "ssm", "operation": "SendCommand", "parameters": told}
 
     @cached_property
     def _ssm(self) -> Any:

@@ -69,6 +69,11 @@ class DataApi:
         return [run.request["Sql"] for run in self.runs]
 
     @property
+    def ended(self) -> list[str]:
+        """The texts of statements that have finished well."""
+        return [run.request["Sql"] for run in self.runs if self._status(run) == "FINISHED"]
+
+    @property
     def unended(self) -> list[str]:
         """The texts of statements that go on."""
         ongoing = [run for run in self.runs if self._status(run) in ("SUBMITTED", "STARTED")]
@@ -124,6 +129,7 @@ class DataApi:
                 "StatementName": run.request.get("StatementName", ""),
                 "Status": self._status(run),
                 "CreatedAt": run.at,
+                **({"SessionId": run.session} if run.session else {}),
             }
             for run in reversed(self.runs)
             if run.request.get("StatementName", "").startswith(prefix)

@@ -32,7 +32,7 @@ class Endpoint:
 
             do_GET = do_POST  # noqa: N815
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            def log_message(self, format: str, *args: object) -> None:
                 """Say nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -74,7 +74,7 @@ class Endpoint:
         request.wfile.write(told.body)
 
     def _answer(self, request: BaseHTTPRequestHandler, body: bytes) -> WireAnswer:
-        # Credential=key/day/region/service/aws4_request
+        # As SigV4 has it: Credential, "=", then key/day/region/service.
         service = request.headers["authorization"].split("/")[3]
         target = request.headers.get("x-amz-target")
         if target is not None:
