@@ -235,9 +235,6 @@ def test_a_file_that_is_no_text_is_refused(
     assert told in ended.err
 
 
-# Faults: a script of three statements asks this often where nothing goes wrong.
-
-CLEAN = 3 * 3  # each statement: begun, and looked at twice or so
 FAULTS = [
     Fault.THROTTLE,
     Fault.LOST_REPLY,
@@ -320,20 +317,79 @@ def test_a_statement_that_takes_too_long_is_cancelled(warehouse: Warehouse) -> N
     assert warehouse.api.unended == []
 
 
-def test_another_script_in_between_begins_nothing_more(warehouse: Warehouse) -> None:
-    for index in (0, 1, 3):
-        warehouse.api.runs.clear()
-        warehouse.containers.attempt_again(warehouse.containers.directory / str(index))
-        warehouse.containers.die_at(index)
-        with pytest.raises(DeadError):
-            warehouse.run(THREE)
-        warehouse.containers.aws.done = None
-        begun = list(warehouse.api.ran)
+def test_a_statement_that_is_not_listed_yet_is_found_by_its_client_token(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.api.late = 60
+    warehouse.containers.fail_all("ExecuteStatement", Fault.LOST_REPLY, Fault.LOST_REPLY)
 
-        ended = warehouse.run("drop table t; drop table u; drop table v")
+    assert warehouse.run(THREE).code == Exit.OK
+    assert warehouse.api.ran == TEXTS
 
-        assert ended.code in (Exit.CHANGED, Exit.NOT_STARTED), ended.err
-        assert warehouse.api.ran == begun
+
+def test_a_statement_that_does_not_run_yet_is_cancelled_when_it_does(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.api.does = {"delete": Does(after=10_000)}
+    warehouse.containers.terminate_at(0)
+
+    ended = warehouse.run(THREE)
+
+    assert ended.code == 143
+    assert "statement 1 of 3 was cancelled: was aborted" in ended.err
+    assert warehouse.api.unended == []
+
+
+OTHER = "drop table t; drop table u; drop table v"
+
+
+@pytest.mark.parametrize("index", [0, 1, 3])
+def test_another_script_in_between_begins_nothing_more(warehouse: Warehouse, index: int) -> None:
+    warehouse.containers.die_at(index)
+    with pytest.raises(DeadError):
+        warehouse.run(THREE)
+    warehouse.containers.aws.done = None
+    begun = list(warehouse.api.ran)
+
+    ended = warehouse.run(OTHER)
+
+    assert ended.code == Exit.CHANGED
+    assert "the script, or a parameter, is another now" in ended.err
+    assert warehouse.api.ran == begun
+
+
+def test_another_script_before_a_statement_that_was_not_begun_begins_none(
+    warehouse: Warehouse,
+) -> None:
+    clean = warehouse.run("delete from t")
+    assert clean.code == Exit.OK
+    second = calls_of(warehouse)  # the request that begins the statement after this one
+    warehouse.containers.attempt_again(warehouse.containers.directory / "again")
+    warehouse.api.runs.clear()
+    warehouse.containers.fail({second: Fault.LOST_ON_THE_WAY})
+    warehouse.containers.die_after(second)
+    with pytest.raises(DeadError):
+        warehouse.run(THREE)
+
+    ended = warehouse.run(OTHER)
+
+    assert ended.code == Exit.CHANGED
+    assert "statement 2 of 3 is not run: the script, or a parameter, is another" in ended.err
+    assert warehouse.api.ran == TEXTS[:1]
+
+
+def test_another_statement_in_between_is_not_taken_for_the_one_that_ran(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.containers.die_at(0)
+    with pytest.raises(DeadError):
+        warehouse.run("delete from t where d = :day", "--parameter", "day=1")
+    warehouse.containers.aws.done = None
+
+    ended = warehouse.run("delete from t where d = :day", "--parameter", "day=2")
+
+    assert ended.code == Exit.CHANGED
+    assert len(warehouse.api.ran) == 1
 
 
 def test_another_attempt_begins_from_the_first_statement(warehouse: Warehouse) -> None:
