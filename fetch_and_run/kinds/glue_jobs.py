@@ -35,7 +35,7 @@ _ENDED = {
 class GlueJobRun:
     """One run. `settings` are members of StartJobRun's request."""
 
-    settling = 60.0  # no page says how soon GetJobRuns shows a run; seconds, as far as seen
+    settling = 60.0  # no page says how soon GetJobRuns shows a new run
 
     def __init__(
         self, job: str, arguments: Mapping[str, str], settings: Mapping[str, Any], world: World
@@ -91,7 +91,7 @@ class GlueJobRun:
             return Outcome(succeeded=True, reason="has succeeded", logs=self._logs(run, "output"))
         if state not in _ENDED:
             return None
-        why = " ".join(run.get("ErrorMessage", "").split())
+        why = run.get("ErrorMessage", "")
         reason = f"{_ENDED[state]}: {why}" if why else _ENDED[state]
         return Outcome(succeeded=False, reason=reason, logs=self._logs(run, "error"))
 

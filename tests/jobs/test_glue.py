@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from fetch_and_run.exits import Exit
+from fetch_and_run.kinds.glue_jobs import TOKEN
 from tests.jobs.containers import WHO, Containers, DeadError, Ended, containers
 from tests.jobs.glue_service import Glue
 from tests.strict.answers import Fault
 
-TOKEN = "--batch-scheduler-token"
 TERMINATED = 143
 
 
