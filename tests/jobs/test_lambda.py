@@ -1,14 +1,19 @@
 """`batch-job lambda`, before Lambda's Invoke over HTTP."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fetch_and_run.exits import Exit
+from fetch_and_run.exits import Exit, JobError
+from fetch_and_run.kinds.lambda_function import Invocation, WaitedFor
+from fetch_and_run.work import AgainError, Outcome, Remote
 from tests.jobs.containers import WHO, Containers, Ended, containers
 from tests.jobs.functions import FUNCTION, Asked, Does, Functions, functions
+from tests.jobs.test_aws import WORLD
 
 LOGS = (
     "https://eu-central-1.console.aws.amazon.com/cloudwatch/home?region=eu-central-1"
@@ -150,16 +155,36 @@ def test_a_time_out_leaves_a_function_that_goes_on_to_a_person(account: Account)
     assert "for it took longer than --timeout, 900 s" in ended.err.splitlines()[-1]
 
 
-def test_a_signal_ends_the_wait_for_a_throttled_function(account: Account) -> None:
-    account.functions.plan = [
-        Does(status=429, code="TooManyRequestsException", terminates=True),
-    ]
+class Throttled(Invocation):
+    """An invocation that never gets through."""
 
-    ended = account.run()
+    asked = 0
 
-    assert ended.code == 143
-    assert "was cancelled: was not invoked" in ended.err.splitlines()[-1]
-    assert not account.functions.asked
+    def ask(self, way: str) -> Mapping[str, Any]:
+        self.asked += 1
+        raise AgainError(f"{way} is throttled")
+
+
+def test_a_throttled_function_that_was_cancelled_is_not_invoked_again() -> None:
+    invocation = Throttled(function="load", qualifier="", payload="1", world=WORLD)
+    work = WaitedFor(invocation, ())
+    remote = work.start(WHO.token)
+    with pytest.raises(AgainError):
+        until_seen(work, remote)
+    with suppress(JobError):  # a request may be under way just now
+        work.cancel(remote)
+
+    outcome = until_seen(work, remote)
+
+    assert outcome.reason == "was not invoked: RequestResponse is throttled"
+    assert invocation.asked == 2
+
+
+def until_seen(work: WaitedFor, remote: Remote) -> Outcome:
+    while True:
+        outcome = work.look(remote)
+        if outcome is not None:
+            return outcome
 
 
 def test_an_asynchronous_invocation_is_handed_over_and_not_followed(account: Account) -> None:
