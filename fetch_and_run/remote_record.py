@@ -10,11 +10,12 @@ from fetch_and_run.claims import Claims
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.identity import Identity
 from fetch_and_run.pausing import Pauses
-from fetch_and_run.telling import claim
+from fetch_and_run.telling import MAX_VALUE, claim
 from fetch_and_run.work import Remote
 from fetch_and_run.world import World
 
 STARTING = "startAskedAt"  # a member of `remote`: when a start was asked for last, ISO 8601
+WORK = "work"  # a member of `remote`: the digest of what was asked, for it is adopted only as that
 STEP = "step"  # a member of `remote`: which of several works it is of, from 0; absent for the first
 
 _DELAYS = (5, 15, 60, 120)  # s between tries to tell outputs: work is done that nobody may lose
@@ -61,7 +62,7 @@ class RemoteRecord:
 
     def tell_link(self, link: str) -> None:
         """Add the link to the logs, or leave it: the log has it, too."""
-        if link and self._pauses.signal is None:
+        if 0 < len(link) <= MAX_VALUE and self._pauses.signal is None:
             self._is_told(lambda claims, who: claims.tell_links(who, {"logs": link}))
 
     def tell_outputs(self, outputs: Mapping[str, str]) -> None:

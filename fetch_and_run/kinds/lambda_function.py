@@ -169,10 +169,9 @@ class WaitedFor:
         return None if self._call.answer is None else self._outcome(self._call.answer)
 
     def cancel(self, _: Remote) -> None:
-        if self._call is not None and isinstance(self._call.error, AgainError):
-            self._is_given_up = True
-            return
-        raise JobError(Exit.UNKNOWN, "Lambda ends no invocation: it runs until it is done")
+        self._is_given_up = True
+        if self._call is None or not isinstance(self._call.error, AgainError):
+            raise JobError(Exit.UNKNOWN, "Lambda ends no invocation: it runs until it is done")
 
     def describe(self) -> Mapping[str, object]:
         return self._invocation.describe("RequestResponse")

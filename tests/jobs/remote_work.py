@@ -64,6 +64,7 @@ class Service:
     lag: float = 0.0
     can_tell: bool = True
     can_cancel: bool = True
+    stops_in: float = 0.0  # seconds from a cancel to the end
     refuses: bool = False
     items: list[Item] = field(default_factory=list)
     plan: Mapping[int, Happens] = field(default_factory=dict)
@@ -95,13 +96,16 @@ class Service:
 
     def goes_on(self, item: Item) -> bool:
         """Whether it has not ended yet."""
-        return item.stopped_at is None and self.clock() < self._ends_at(item)
+        return self.clock() < self._ends_at(item)
 
     def has_succeeded(self, item: Item) -> bool:
         return item.stopped_at is None and self.succeeds and not self.goes_on(item)
 
     def _ends_at(self, item: Item) -> datetime:
-        return item.begun_at + timedelta(seconds=self.lasts)
+        ends_at = item.begun_at + timedelta(seconds=self.lasts)
+        if item.stopped_at is None:
+            return ends_at
+        return min(ends_at, item.stopped_at + timedelta(seconds=self.stops_in))
 
 
 class ServiceWork:

@@ -27,7 +27,7 @@ def test_work_is_begun_put_on_record_and_seen_to_its_end(attempt: Attempt) -> No
     assert ended.last_line == "work has succeeded; see https://console.example/0"
     assert [item.token for item in attempt.service.items] == [WHO.token]
     claim = attempt.claim()
-    assert claim.remote == {"id": "0", "link": "https://console.example/0"}
+    assert claim.remote.items() >= {"id": "0", "link": "https://console.example/0"}.items()
     assert claim.outputs == {"rows": "3"}
     assert claim.links == {"logs": "https://console.example/0"}
 
@@ -204,6 +204,57 @@ def test_a_signal_cancels_the_work_within_seconds(attempt: Attempt) -> None:
     )
 
 
+def test_a_signal_before_the_start_leaves_nothing_begun_and_nothing_on_record(
+    attempt: Attempt,
+) -> None:
+    attempt.service.plan = {1: Happens.TERMINATED_AFTER}
+
+    ended = attempt.run()
+
+    assert ended.code == TERMINATED
+    assert ended.last_line == "batch-job: work: SIGTERM came, and nothing was begun"
+    assert "start" not in attempt.service.asked
+    assert attempt.claim().remote == {}
+
+
+def test_a_signal_within_the_start_cancels_first_and_is_put_on_record_then(
+    attempt: Attempt,
+) -> None:
+    attempt.service.plan = {2: Happens.TERMINATED_BEFORE}
+
+    ended = attempt.run()
+
+    assert ended.code == TERMINATED
+    assert attempt.service.asked[2:] == ["start", "cancel", "look", "tell_remote"]
+    assert attempt.claim().remote["id"] == "0"
+
+
+def test_work_that_takes_its_time_to_stop_is_asked_once_and_said_to_be_ending(
+    attempt: Attempt,
+) -> None:
+    attempt.service.stops_in = 600
+    attempt.service.lasts = 3600
+    attempt.service.plan = {7: Happens.TERMINATED_AFTER}
+    before = attempt.clock()
+
+    ended = attempt.run()
+
+    assert ended.code == TERMINATED
+    assert attempt.service.asked.count("cancel") == 1
+    assert "work was cancelled, and was ending yet when last seen" in ended.last_line
+    assert (attempt.clock() - before).total_seconds() < 45
+
+
+def test_what_could_not_be_put_on_record_is_put_there_as_soon_as_it_can(attempt: Attempt) -> None:
+    attempt.service.can_tell = False
+    attempt.service.plan = {3: Happens.UNDONE, 9: Happens.KILLED_BEFORE}
+    with pytest.raises(DeadError):
+        attempt.run()
+
+    assert attempt.run().code == Exit.OK
+    assert len(attempt.service.items) == 1
+
+
 def test_a_cancel_is_asked_for_again_while_it_is_throttled(attempt: Attempt) -> None:
     attempt.service.plan = {7: Happens.TERMINATED_AFTER} | dict.fromkeys(
         range(8, 12), Happens.THROTTLED
@@ -258,6 +309,19 @@ def test_outputs_that_can_not_be_told_are_no_success(attempt: Attempt) -> None:
 
     assert ended.code == Exit.FAILED
     assert "has succeeded, but its outputs are not told" in ended.last_line
+
+
+def test_a_second_work_of_an_attempt_is_not_taken_for_the_first(attempt: Attempt) -> None:
+    attempt.run()
+    attempt.steps = [lambda _: ServiceWork(attempt.service, "another")]
+
+    ended = attempt.run()
+
+    assert ended.code == Exit.CHANGED
+    assert ended.last_line == (
+        "batch-job: this attempt has begun other work than another (id 0), and drives one: "
+        "make two jobs of it"
+    )
 
 
 def two_steps(attempt: Attempt) -> list[Remote]:
