@@ -343,18 +343,21 @@ def test_a_statement_that_does_not_run_yet_is_cancelled_when_it_does(
 OTHER = "drop table t; drop table u; drop table v"
 
 
+@pytest.mark.parametrize("other", [OTHER, THREE.replace("2", "3")])
 @pytest.mark.parametrize("index", [0, 1, 3])
-def test_another_script_in_between_begins_nothing_more(warehouse: Warehouse, index: int) -> None:
+def test_another_script_in_between_begins_nothing_more(
+    warehouse: Warehouse, index: int, other: str
+) -> None:
     warehouse.containers.die_at(index)
     with pytest.raises(DeadError):
         warehouse.run(THREE)
     warehouse.containers.aws.done = None
     begun = list(warehouse.api.ran)
 
-    ended = warehouse.run(OTHER)
+    ended = warehouse.run(other)
 
     assert ended.code == Exit.CHANGED
-    assert "the script, or a parameter, is another now" in ended.err
+    assert "this attempt has begun other work than statement" in ended.err
     assert warehouse.api.ran == begun
 
 
@@ -374,7 +377,7 @@ def test_another_script_before_a_statement_that_was_not_begun_begins_none(
     ended = warehouse.run(OTHER)
 
     assert ended.code == Exit.CHANGED
-    assert "statement 2 of 3 is not run: the script, or a parameter, is another" in ended.err
+    assert "this attempt has begun other work than statement 2 of 3" in ended.err
     assert warehouse.api.ran == TEXTS[:1]
 
 
