@@ -14,7 +14,7 @@ from fetch_and_run.remote_record import claimed_at
 from fetch_and_run.work import LINK, AgainError, InDoubtError, Outcome, Remote
 from fetch_and_run.world import World
 
-TOKEN = "--batch-scheduler-token"  # noqa: S105 -- an argument's name, and no secret
+OWN_ARGUMENT = "--batch-scheduler-token"
 
 _SERVICE = "Glue"
 _MOST_PAGES = 10  # of 200 runs, newest first (API_GetJobRuns), to look for a token in
@@ -70,7 +70,7 @@ class GlueJobRun:
             with looking(_SERVICE):
                 found = self._glue.get_job_runs(JobName=self._job, MaxResults=200, **page)
             for run in found["JobRuns"]:
-                if run.get("Arguments", {}).get(TOKEN) == token:
+                if run.get("Arguments", {}).get(OWN_ARGUMENT) == token:
                     return self._remote(run["Id"])
             is_older = any(run["StartedOn"] < since for run in found["JobRuns"])
             if is_older or not found.get("NextToken"):
@@ -106,7 +106,7 @@ class GlueJobRun:
         }
 
     def _request(self, token: str) -> dict[str, Any]:
-        arguments = {**self._arguments, TOKEN: token}
+        arguments = {**self._arguments, OWN_ARGUMENT: token}
         return {"JobName": self._job, "Arguments": arguments, **self._settings}
 
     def _remote(self, run: str) -> Remote:
