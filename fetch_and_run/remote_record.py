@@ -5,13 +5,14 @@ again by. Who finds STARTING does not know whether the work began.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from fetch_and_run.claims import Claims
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.identity import Identity
 from fetch_and_run.pausing import Pauses
 from fetch_and_run.telling import MAX_VALUE, claim
-from fetch_and_run.work import Remote
+from fetch_and_run.work import AgainError, Remote
 from fetch_and_run.world import World
 
 STARTING = "startAskedAt"  # a member of `remote`: when a start was asked for last, ISO 8601
@@ -91,3 +92,13 @@ class RemoteRecord:
             print(f"batch-job: not on record: {error.reason}", file=self._world.err, flush=True)
             return False
         return True
+
+
+def claimed_at(world: World, otherwise: datetime) -> datetime:
+    """When the attempt was claimed: none of its works is older. Raises AgainError."""
+    if world.claims is None or world.who is None:
+        return otherwise
+    try:
+        return world.claims.take(world.who, world.now()).claimed_at
+    except JobError as error:
+        raise AgainError(error.reason) from error
