@@ -133,6 +133,18 @@ def test_a_start_that_surely_was_none_is_made_again(attempt: Attempt) -> None:
     assert len(attempt.service.items) == 1
 
 
+def test_work_that_goes_on_for_hours_is_cancelled_long_before_the_kill(attempt: Attempt) -> None:
+    attempt.service.lasts = 6 * 3600
+    attempt.service.plan = {60: Happens.TERMINATED_AFTER}  # pauses are half a minute by then
+
+    assert attempt.run().code == TERMINATED
+
+    [item] = attempt.service.items
+    assert item.stopped_at is not None
+    looked = [at for name, at in attempt.service.times if name == "look"]
+    assert (item.stopped_at - max(at for at in looked if at < item.stopped_at)).total_seconds() <= 5
+
+
 @pytest.mark.parametrize("happens", [Happens.UNDONE, Happens.UNHEARD])
 def test_where_nobody_can_tell_nothing_is_begun_again(attempt: Attempt, happens: Happens) -> None:
     attempt.service.can_tell = False
@@ -320,7 +332,7 @@ def test_a_second_work_of_an_attempt_is_not_taken_for_the_first(attempt: Attempt
     assert ended.code == Exit.CHANGED
     assert ended.last_line == (
         "batch-job: this attempt has begun other work than another (id 0), and drives one: "
-        "make two jobs of it"
+        "make two jobs of it, or rerun it where what it runs was changed"
     )
 
 
