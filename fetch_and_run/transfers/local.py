@@ -36,18 +36,14 @@ class Local:
                 yield chunk
 
     def write(self, path: str, start: int, chunks: Iterable[bytes]) -> None:
-        with _told(path):
-            # A part is a file of ours, never a link that somebody has put in its place.
-            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | (0 if start else os.O_TRUNC)
-            descriptor = os.open(path, flags, 0o666)
-        with os.fdopen(descriptor, "wb") as stream:
+        # A part is a file of ours, never a link that somebody has put in its place.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | (0 if start else os.O_TRUNC)
+        with _told(path), os.fdopen(os.open(path, flags, 0o666), "wb") as stream:
             stream.seek(start)
             for chunk in chunks:
-                with _told(path):
-                    stream.write(chunk)
-            with _told(path):
-                stream.flush()
-                os.fsync(stream.fileno())
+                stream.write(chunk)
+            stream.flush()
+            os.fsync(stream.fileno())
 
     def rename(self, path: str, name: str) -> None:
         with _told(name):

@@ -2,14 +2,24 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.transfers.places import CHUNK, CutOffError, Seen
 
-# A multipart upload has at most 10,000 parts (qfacts.html): these are enough for 640 GB.
-PART = 64 * CHUNK
+# A multipart upload has at most 10,000 parts (qfacts.html): of this size, 320 GB.
+PART = 32 * CHUNK
 LATER = {"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "ThrottlingException"}
+
+
+def client_of() -> Any:
+    """The client of this container: its role and region, as boto3 finds them."""
+    import boto3
+    from botocore.config import Config
+
+    patient = Config(retries={"mode": "standard", "max_attempts": 5})
+    return boto3.client("s3", config=patient)
 
 
 class S3:
@@ -43,14 +53,26 @@ class S3:
                     yield chunk
 
     def write(self, path: str, start: int, chunks: Iterable[bytes]) -> None:
-        from boto3.s3.transfer import TransferConfig
-
-        # In this thread: what ends the chunks, or this process, ends the upload as well.
-        calm = TransferConfig(use_threads=False, multipart_chunksize=PART, multipart_threshold=PART)
+        place = {"Bucket": self._bucket, "Key": path.removeprefix("/")}
         with self._told(path):
-            self._client.upload_fileobj(
-                _Readable(chunks), self._bucket, path.removeprefix("/"), Config=calm
-            )
+            parts = _in_parts(chunks)
+            first = next(parts, b"")
+            if len(first) < PART:
+                self._client.put_object(**place, Body=first)
+                return
+            upload = self._client.create_multipart_upload(**place)["UploadId"]
+            try:
+                self._upload(place | {"UploadId": upload}, chain([first], parts))
+            except BaseException:  # a signal too: parts of an upload nobody ends are paid for
+                self._client.abort_multipart_upload(**place, UploadId=upload)
+                raise
+
+    def _upload(self, upload: dict[str, str], parts: Iterable[bytes]) -> None:
+        done = []
+        for number, part in enumerate(parts, 1):
+            answer = self._client.upload_part(**upload, PartNumber=number, Body=part)
+            done.append({"PartNumber": number, "ETag": answer["ETag"]})
+        self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": done})
 
     def rename(self, path: str, name: str) -> None:
         """It has its name already."""
@@ -77,13 +99,12 @@ class S3:
 
     @contextmanager
     def _told(self, path: str) -> Iterator[None]:
-        from boto3.exceptions import S3UploadFailedError
         from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
         try:
             yield
-        except (ClientError, S3UploadFailedError) as error:
-            response = getattr(error, "response", None) or {"Error": {"Code": ""}}
+        except ClientError as error:
+            response = error.response
             status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             if response["Error"]["Code"] in LATER or status >= 500:
                 raise CutOffError(f"{self.name}: {error}") from error
@@ -94,20 +115,13 @@ class S3:
             raise CutOffError(f"{self.name}: {error}") from error
 
 
-class _Readable:
-    """Chunks, as a file that can be read once."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = iter(chunks)
-        self._rest = bytearray()
-
-    def read(self, size: int = -1) -> bytes:
-        while size < 0 or len(self._rest) < size:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                break
-            self._rest += chunk
-        size = len(self._rest) if size < 0 else size
-        taken = bytes(self._rest[:size])
-        del self._rest[:size]
-        return taken
+def _in_parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces of one size, the last one shorter and perhaps empty."""
+    gathered = bytearray()
+    for chunk in chunks:
+        gathered += chunk
+        while len(gathered) >= PART:
+            yield bytes(gathered[:PART])
+            del gathered[:PART]
+    if gathered:
+        yield bytes(gathered)

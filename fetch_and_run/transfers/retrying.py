@@ -12,15 +12,15 @@ T = TypeVar("T")
 FIRST, LONGEST = 1.0, 60.0  # seconds between two tries
 
 
-class Patience:
+class Retrying:
     """Tries in a row without any progress are counted; time is not given back."""
 
-    def __init__(self, world: World, tries: int, timeout: float) -> None:
-        """`tries` is how often in a row, 0 for as long as there is time; `timeout` in seconds."""
+    def __init__(self, world: World, retries: int | None, timeout: float | None) -> None:
+        """`retries` is how many in a row, `timeout` in seconds; None is as long as it takes."""
         self._world = world
-        self._tries = tries
+        self._retries = retries
         self._timeout = timeout
-        self._end = world.now() + timedelta(seconds=timeout)
+        self._end = world.now() + timedelta(seconds=timeout) if timeout is not None else None
         self._in_vain = 0
 
     def again(self, act: Callable[[], T]) -> T:
@@ -35,7 +35,7 @@ class Patience:
     def rest(self, cut: CutOffError) -> None:
         """Wait, ever longer, before the same is asked again."""
         self._in_vain += 1
-        if self._tries and self._in_vain > self._tries:
+        if self._retries is not None and self._in_vain > self._retries:
             raise JobError(
                 Exit.NOT_FETCHED, f"given up after {self._in_vain} tries in a row: {cut}"
             ) from cut
@@ -52,12 +52,13 @@ class Patience:
 
     def pause(self, seconds: float) -> None:
         """Wait, but not beyond the end."""
-        left = (self._end - self._world.now()).total_seconds()
-        self._world.sleep(max(0.0, min(seconds, left)))
+        if self._end is not None:
+            seconds = min(seconds, (self._end - self._world.now()).total_seconds())
+        self._world.sleep(max(0.0, seconds))
 
     def in_time(self) -> None:
         """Raise JobError when there is no more time."""
-        if self._world.now() >= self._end:
+        if self._end is not None and self._world.now() >= self._end:
             raise JobError(
                 Exit.TIMED_OUT, f"not done within {self._timeout:g} s; --timeout gives it longer"
             )
