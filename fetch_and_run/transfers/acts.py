@@ -12,8 +12,8 @@ from fetch_and_run.transfers.copying import Copying
 from fetch_and_run.transfers.local import Local
 from fetch_and_run.transfers.places import File, Place
 from fetch_and_run.transfers.retrying import Retrying
-from fetch_and_run.transfers.s3 import S3, client_of
 from fetch_and_run.transfers.settling import settled
+from fetch_and_run.world import World
 
 Outputs = Mapping[str, str]
 
@@ -22,7 +22,7 @@ def get(address: Address, place: Place, arguments: Namespace, retrying: Retrying
     """Bring a file of the server here."""
     source = File(place, address.path)
     name = name_of(source.path)
-    target = _here(arguments.here)
+    target = _here(arguments.here, retrying.world)
     if target.path.endswith("/") or (target.place.near and Path(target.path).is_dir()):
         target = File(target.place, f"{target.path.rstrip('/')}/{name}")
     expected = arguments.sha256
@@ -36,7 +36,7 @@ def get(address: Address, place: Place, arguments: Namespace, retrying: Retrying
 
 def put(address: Address, place: Place, arguments: Namespace, retrying: Retrying) -> Outputs:
     """Bring a file from here to the server."""
-    source = _here(arguments.here)
+    source = _here(arguments.here, retrying.world)
     name = name_of(source.path)
     ends = address.path if not address.path.endswith("/") else f"{address.path}{name}"
     name_of(ends)
@@ -76,10 +76,13 @@ def wait(address: Address, place: Place, arguments: Namespace, retrying: Retryin
     }
 
 
-def _here(text: str) -> File:
+def _here(text: str, world: World) -> File:
     if text.startswith("s3://"):
+        from fetch_and_run.aws import client  # boto3 is only needed for S3
+        from fetch_and_run.transfers.s3 import S3
+
         bucket, key = bucket_and_key(text)
-        return File(S3(client_of(), bucket), f"/{key}")
+        return File(S3(client(world, "s3", read_timeout=60), bucket), f"/{key}")
     if not text or unprintable(text):
         raise JobError(Exit.REFUSED, f"{text!r} is no path")
     return File(Local(), text)

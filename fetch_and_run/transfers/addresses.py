@@ -8,7 +8,7 @@ from fetch_and_run.exits import Exit, JobError
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A file at a server; `path` begins with `/`, or with `~/` from where one is after logging in."""
+    """A file at a server; `path` begins with `/`, or with `~/` from where a user logs in to."""
 
     scheme: str
     host: str

@@ -79,15 +79,16 @@ class Copying:
             self._tally.catch_up(missed, start)
         position = start
         while position < self.size:
+            cut = CutOffError(f"{self._source} ended before its byte {self.size}")
             try:
                 for chunk in self._source.place.read(self._source.path, position):
                     if self._tally.add(position, chunk):
                         self._retrying.progress()
                     position += len(chunk)
                     yield chunk
-                if position < self.size:
-                    raise CutOffError(f"{self._source} ended at byte {position} of {self.size}")
-            except CutOffError as cut:
+            except CutOffError as error:
+                cut = error
+            if position < self.size:
                 self._retrying.rest(cut)
                 self._check_same()
         self._check_same()

@@ -118,7 +118,8 @@ class Ftp:
         except ssl.SSLCertVerificationError as error:
             self.close()
             raise JobError(
-                Exit.REFUSED, f"{self.name} has no certificate to be trusted: {error.verify_message}"
+                Exit.REFUSED,
+                f"{self.name} has no certificate to be trusted: {error.verify_message}",
             ) from error
         except ftplib.error_perm as error:
             self.close()
@@ -132,7 +133,7 @@ class Ftp:
 
     def _logged_in(self) -> ftplib.FTP:
         login = self._login
-        session = _Reusing(context=login.tls) if login.tls else ftplib.FTP()
+        session = _Reusing(context=login.tls) if login.tls else ftplib.FTP()  # noqa: S321 - asked for
         try:
             session.connect(self._address.host, self._address.port or ftplib.FTP_PORT, ANSWER)
             session.login(login.user, login.password)
@@ -155,7 +156,7 @@ class _Reusing(ftplib.FTP_TLS):
     """Connections for files in the TLS session of the commands: vsftpd and others insist on it."""
 
     def ntransfercmd(self, cmd: str, rest: int | str | None = None) -> tuple[socket.socket, int]:
-        connection, size = ftplib.FTP.ntransfercmd(self, cmd, rest)
+        connection, size = super(ftplib.FTP_TLS, self).ntransfercmd(cmd, rest)
         control = self.sock
         session = control.session if isinstance(control, ssl.SSLSocket) else None
         try:

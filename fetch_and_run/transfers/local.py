@@ -27,7 +27,7 @@ class Local:
 
     def names(self, directory: str) -> list[str]:
         with _told(directory):
-            return os.listdir(directory)
+            return [each.name for each in Path(directory).iterdir()]
 
     def read(self, path: str, start: int) -> Iterator[bytes]:
         with _told(path), Path(path).open("rb") as stream:

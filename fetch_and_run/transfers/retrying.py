@@ -17,7 +17,7 @@ class Retrying:
 
     def __init__(self, world: World, retries: int | None, timeout: float | None) -> None:
         """`retries` is how many in a row, `timeout` in seconds; None is as long as it takes."""
-        self._world = world
+        self.world = world
         self._retries = retries
         self._timeout = timeout
         self._end = world.now() + timedelta(seconds=timeout) if timeout is not None else None
@@ -41,8 +41,8 @@ class Retrying:
             ) from cut
         self.in_time()
         longest = min(LONGEST, FIRST * 2 ** min(self._in_vain - 1, 10))
-        seconds = longest * (0.5 + self._world.chance() / 2)
-        print(f"{cut}; again in {seconds:.1f} s", file=self._world.err, flush=True)
+        seconds = longest * (0.5 + self.world.chance() / 2)
+        print(f"{cut}; again in {seconds:.1f} s", file=self.world.err, flush=True)
         self.pause(seconds)
 
     def progress(self) -> None:
@@ -53,15 +53,15 @@ class Retrying:
     def pause(self, seconds: float) -> None:
         """Wait, but not beyond the end."""
         if self._end is not None:
-            seconds = min(seconds, (self._end - self._world.now()).total_seconds())
-        self._world.sleep(max(0.0, seconds))
+            seconds = min(seconds, (self._end - self.world.now()).total_seconds())
+        self.world.sleep(max(0.0, seconds))
 
     def in_time(self) -> None:
         """Raise JobError when there is no more time."""
-        if self._end is not None and self._world.now() >= self._end:
+        if self._end is not None and self.world.now() >= self._end:
             raise JobError(
                 Exit.TIMED_OUT, f"not done within {self._timeout:g} s; --timeout gives it longer"
             )
 
     def now(self) -> datetime:
-        return self._world.now()
+        return self.world.now()

@@ -5,21 +5,15 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
+from botocore.exceptions import ClientError, IncompleteReadError
+
+from fetch_and_run.aws import code_of, looking
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.transfers.places import CHUNK, CutOffError, Seen
+from fetch_and_run.work import AgainError
 
 # A multipart upload has at most 10,000 parts (qfacts.html): of this size, 320 GB.
 PART = 32 * CHUNK
-LATER = {"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "ThrottlingException"}
-
-
-def client_of() -> Any:
-    """The client of this container: its role and region, as boto3 finds them."""
-    import boto3
-    from botocore.config import Config
-
-    patient = Config(retries={"mode": "standard", "max_attempts": 5})
-    return boto3.client("s3", config=patient)
 
 
 class S3:
@@ -43,9 +37,9 @@ class S3:
         raise JobError(Exit.USAGE, f"{self.name}{directory}: objects of S3 are not waited for here")
 
     def read(self, path: str, start: int) -> Iterator[bytes]:
+        rest = {"Range": f"bytes={start}-"} if start else {}
         with self._told(path):
-            found = self._asked("get_object", path, Range=f"bytes={start}-") if start else None
-            found = found or self._asked("get_object", path)
+            found = self._asked("get_object", path, **rest)
             if found is None:
                 raise JobError(Exit.NOT_FETCHED, f"{self.name}{path} is not there")
             with found["Body"] as body:
@@ -84,35 +78,29 @@ class S3:
         """The client keeps its connections."""
 
     def _asked(self, operation: str, path: str, **more: str) -> dict[str, Any] | None:
-        from botocore.exceptions import ClientError
-
+        asked = getattr(self._client, operation)
         try:
-            asked = getattr(self._client, operation)
-            answer: dict[str, Any] = asked(
-                Bucket=self._bucket, Key=path.removeprefix("/"), **more
-            )
+            answer: dict[str, Any] = asked(Bucket=self._bucket, Key=path.removeprefix("/"), **more)
         except ClientError as error:
-            if error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound"}:
+            if code_of(error) in {"404", "NoSuchKey", "NotFound"}:
                 return None
             raise
         return answer
 
     @contextmanager
     def _told(self, path: str) -> Iterator[None]:
-        from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-
         try:
-            yield
-        except ClientError as error:
-            response = error.response
-            status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            if response["Error"]["Code"] in LATER or status >= 500:
-                raise CutOffError(f"{self.name}: {error}") from error
-            raise JobError(Exit.NOT_FETCHED, f"{self.name}{path}: {error}") from error
-        except NoCredentialsError as error:
-            raise JobError(Exit.NOT_FETCHED, f"{self.name}: no credentials of AWS here") from error
-        except BotoCoreError as error:
+            with looking("S3"):
+                try:
+                    yield
+                except IncompleteReadError as error:
+                    raise AgainError(str(error)) from error
+        except AgainError as error:
             raise CutOffError(f"{self.name}: {error}") from error
+        except JobError as error:
+            if error.code is not Exit.NOT_STARTED:  # not of S3, but of what is written to it
+                raise
+            raise JobError(Exit.NOT_FETCHED, f"{self.name}{path}: {error.reason}") from error
 
 
 def _in_parts(chunks: Iterable[bytes]) -> Iterator[bytes]:

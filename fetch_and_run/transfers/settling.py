@@ -28,7 +28,9 @@ def settled(wanted: File, stable: float, every: float, retrying: Retrying) -> di
         retrying.progress()
         now = retrying.now()
         known = {
-            path: known[path] if path in known and known[path].seen == seen else _Standing(seen, now)
+            path: known[path]
+            if path in known and known[path].seen == seen
+            else _Standing(seen, now)
             for path, seen in found.items()
         }
         ages = [(now - each.since).total_seconds() for each in known.values()]

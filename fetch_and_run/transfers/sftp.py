@@ -1,10 +1,10 @@
-"""An SFTP server, as a place. Its host key is always checked; it is never learnt from the server."""
+"""An SFTP server, as a place. Its host key is always checked, and never learnt from the server."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import asyncssh
 
@@ -58,7 +58,7 @@ class Sftp:
     def read(self, path: str, start: int) -> Iterator[bytes]:
         with self._open(path, "rb") as stream:
             position = start
-            while chunk := self._ask(path, lambda _: stream.read(CHUNK, position)):
+            while chunk := self._take(path, stream, position):
                 position += len(chunk)
                 yield chunk
 
@@ -69,13 +69,15 @@ class Sftp:
                 self._put(path, stream, chunk, position)
                 position += len(chunk)
 
-    def _put(
-        self, path: str, stream: "asyncssh.SFTPClientFile[bytes]", chunk: bytes, at: int
-    ) -> None:
+    def _take(self, path: str, stream: asyncssh.SFTPClientFile, at: int) -> bytes:
+        # It is opened without an encoding, which its type does not tell.
+        return cast("bytes", self._ask(path, lambda _: stream.read(CHUNK, at)))
+
+    def _put(self, path: str, stream: asyncssh.SFTPClientFile, chunk: bytes, at: int) -> None:
         self._ask(path, lambda _: stream.write(chunk, at))
 
     @contextmanager
-    def _open(self, path: str, mode: str) -> Iterator["asyncssh.SFTPClientFile[bytes]"]:
+    def _open(self, path: str, mode: str) -> Iterator[asyncssh.SFTPClientFile]:
         try:
             stream = self._ask(path, lambda sftp: sftp.open(_of(path), mode, encoding=None))
         except FileNotFoundError as error:
