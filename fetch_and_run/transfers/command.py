@@ -11,7 +11,7 @@ from fetch_and_run.following import add_arguments as add_following
 from fetch_and_run.pausing import Pauses
 from fetch_and_run.remote_record import RemoteRecord
 from fetch_and_run.stopping import StoppedError, stopped_by_signals
-from fetch_and_run.transfers.acts import Outputs, get, put, wait
+from fetch_and_run.transfers.acts import get, put, wait
 from fetch_and_run.transfers.addresses import Address, address_of
 from fetch_and_run.transfers.places import Place
 from fetch_and_run.transfers.retrying import Retrying

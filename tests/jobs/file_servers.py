@@ -181,9 +181,11 @@ def _ftp_of(root: Path, traffic: Traffic) -> type[FTPHandler]:
             super().handle_read()
             self._count()
 
+        def send(self, data: bytes) -> int:
+            return 0 if traffic.is_dead else int(super().send(data))
+
         def handle_write(self) -> None:
-            if not traffic.is_dead:
-                super().handle_write()
+            super().handle_write()
             self._count()
 
         def _count(self) -> None:

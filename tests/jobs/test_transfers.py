@@ -168,9 +168,7 @@ def test_a_wrong_checksum_leaves_nothing_there(server: FileServer, jobs: Jobs, h
     assert server.has() == set()
 
 
-def test_the_checksum_beside_a_file_is_compared(
-    server: FileServer, jobs: Jobs, here: Path
-) -> None:
+def test_the_checksum_beside_a_file_is_compared(server: FileServer, jobs: Jobs, here: Path) -> None:
     (server.root / "sales.csv").write_bytes(SALES)
     (server.root / "sales.csv.sha256").write_text(f"{'0' * 64}  other.csv\n{SUM}  sales.csv\n")
     assert jobs.run(get(server, "sales.csv", here, "--sha256-beside")) == Exit.OK
