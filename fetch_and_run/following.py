@@ -14,7 +14,6 @@ from fetch_and_run.cancelling import Cancelling
 from fetch_and_run.course import Course, StoppedError, see
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.pausing import Pauses
-from fetch_and_run.remote_record import RemoteRecord
 from fetch_and_run.work import LINK, AgainError, Outcome, Patience, Remote, Step, Work
 from fetch_and_run.world import World
 
@@ -70,12 +69,6 @@ def follow_steps(steps: Sequence[Step], world: World, patience: Patience) -> int
             return 128 + (pauses.signal or 0)  # as shells tell that a signal ended a program
 
 
-def claimed(world: World) -> None:
-    """Take the claim for work that nobody but this process does. Raises JobError."""
-    with Pauses(world) as pauses:
-        RemoteRecord(world, pauses).take()
-
-
 def _gone_through(steps: Sequence[Step], course: Course) -> int:
     remote = course.record.take()
     first = step_of(remote)
@@ -117,9 +110,11 @@ def _cancelled(course: Course, work: Work, remote: Remote) -> int:
     cancelling = Cancelling(work, remote)
     course.warn(f"{work.what}: cancelling it, for {_why(course)}")
     last = course.world.now() + timedelta(seconds=course.patience.cancelling)
-    while cancelling.goes_on() and course.world.now() < last and not course.grace_is_over():
-        course.record.catch_up()
+    goes_on = cancelling.goes_on()
+    course.record.catch_up()
+    while goes_on and course.world.now() < last and not course.grace_is_over():
         course.pauses.pause(_WHILE_CANCELLING)
+        goes_on = cancelling.goes_on()
     outcome = cancelling.outcome
     if outcome is not None and outcome.succeeded:
         return _ended(course, work, remote, outcome)
