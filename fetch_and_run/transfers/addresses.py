@@ -71,11 +71,15 @@ def name_of(path: str) -> str:
 
 def is_plain(name: str) -> bool:
     """If a name is one name, in the directory that it is put into."""
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:  # bytes that no text has
+        return False
     return (
-        name not in {"", ".", ".."}
+        name not in {".", ".."}
         and not {"/", "\\"} & set(name)
         and not unprintable(name)
-        and len(name.encode("utf-8", "surrogateescape")) <= 255
+        and 0 < size <= 255
     )
 
 

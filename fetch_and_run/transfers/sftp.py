@@ -81,7 +81,8 @@ class Sftp:
         try:
             stream = self._ask(path, lambda sftp: sftp.open(_of(path), mode, encoding=None))
         except FileNotFoundError as error:
-            raise JobError(Exit.NOT_FETCHED, f"{self.name}{path} is not there") from error
+            what = "is not there" if mode == "rb" else "has no directory to be in"
+            raise JobError(Exit.NOT_FETCHED, f"{self.name}{path} {what}") from error
         yield stream
         self._ask(path, lambda _: stream.close())
 
@@ -122,7 +123,9 @@ class Sftp:
         async with asyncio.timeout(ANSWER):
             if self._client is None:
                 self._connection = await self._connect()
-                self._client = await self._connection.start_sftp_client()
+                self._client = await self._connection.start_sftp_client(
+                    path_errors="surrogateescape"
+                )
             return await ask(self._client)
 
     async def _connect(self) -> asyncssh.SSHClientConnection:
