@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.references import FORMS, text_at
-from fetch_and_run.transfers.addresses import Address
+from fetch_and_run.transfers.addresses import Address, unprintable
 from fetch_and_run.transfers.command import add_actions, begin_action
 from fetch_and_run.transfers.ftp import Ftp, Login
 from fetch_and_run.transfers.places import Place
@@ -40,4 +40,6 @@ def _connected(address: Address, arguments: Namespace, environment: Mapping[str,
     tls = trusted(arguments.ca_from, environment) if arguments.tls else None
     reference = arguments.password_from
     password = text_at(reference, environment) if reference else ""
+    if unprintable(arguments.user) or unprintable(password):
+        raise JobError(Exit.REFUSED, "ftp: the user or the password has control characters in it")
     return Ftp(address, Login(user=arguments.user, password=password, tls=tls))

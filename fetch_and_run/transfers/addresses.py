@@ -71,17 +71,14 @@ def name_of(path: str) -> str:
 
 def is_plain(name: str) -> bool:
     """If a name is one name, in the directory that it is put into."""
-    try:
-        size = len(name.encode())
-    except UnicodeEncodeError:  # bytes that no text has
-        return False
     return (
-        name not in {".", ".."}
+        name not in {"", ".", ".."}
         and not {"/", "\\"} & set(name)
         and not unprintable(name)
-        and 0 < size <= 255
+        and len(name.encode()) <= 255
     )
 
 
 def unprintable(text: str) -> bool:
-    return any(ord(each) < 32 or ord(each) == 127 for each in text)
+    """If it has control characters, or bytes that are no text."""
+    return any(ord(each) < 32 or ord(each) == 127 or 0xD800 <= ord(each) < 0xE000 for each in text)

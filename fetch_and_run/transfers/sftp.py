@@ -122,10 +122,9 @@ class Sftp:
     async def _asked(self, ask: Callable[[asyncssh.SFTPClient], Awaitable[T]]) -> T:
         async with asyncio.timeout(ANSWER):
             if self._client is None:
-                self._connection = await self._connect()
-                self._client = await self._connection.start_sftp_client(
-                    path_errors="surrogateescape"
-                )
+                connection = self._connection = await self._connect()
+                # Names are of any bytes; those that are no text are passed over later.
+                self._client = await connection.start_sftp_client(path_errors="surrogateescape")
             return await ask(self._client)
 
     async def _connect(self) -> asyncssh.SSHClientConnection:

@@ -32,6 +32,7 @@ class Traffic:
     moved: int = 0
     is_dead: bool = False  # whoever asks for bytes is cut off
     refused: set[str] = field(default_factory=set)  # commands of FTP that the server has not
+    says: dict[str, str] = field(default_factory=dict)  # what it answers to commands instead
     asked: list[str] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)  # how somebody logged in with success
     lost_renames: int = 0  # how many of the next are done, and not answered
@@ -223,7 +224,9 @@ def _ftp_of(root: Path, traffic: Traffic) -> type[FTPHandler]:
             traffic.asked.append(line)
             if cmd == "SIZE":
                 traffic.looked.set()
-            if cmd in traffic.refused:
+            if cmd in traffic.says:
+                self.respond(traffic.says[cmd])
+            elif cmd in traffic.refused:
                 self.respond(f"502 {cmd} is not implemented.")
             else:
                 super().pre_process_command(line, cmd, arg)

@@ -257,6 +257,30 @@ def test_a_pattern_waits_for_all_that_match_and_not_for_parts(
     assert jobs.claim().outputs["address"] == server.address("sales-2%20b.csv")
 
 
+def test_names_of_any_bytes_harm_nobody_and_names_of_any_language_are_found(
+    server: FileServer, jobs: Jobs, here: Path
+) -> None:
+    for name in (b"x-\xff\xfe", b"x-a\nb", b"x-a\\b", "x-grün 売上.csv".encode()):
+        Path(os.fsdecode(os.fsencode(server.root) + b"/" + name)).write_text("a")
+    assert jobs.run(wait(server, "x-*", "--stable", "0")) == Exit.OK
+    told = jobs.claim().outputs
+    assert (told["file"], told["files"]) == ("x-grün 売上.csv", "1")
+    argv = get(server, "", here)
+    argv[2] = told["address"]
+    assert jobs.run(argv) == Exit.OK
+    assert names_in(here) == ["x-grün 売上.csv"]
+
+
+def test_a_directory_that_is_not_there_is_not_made(
+    server: FileServer, jobs: Jobs, here: Path
+) -> None:
+    (here / "out.csv").write_text("a")
+    assert jobs.run(put(server, here / "out.csv", "none/out.csv")) == Exit.NOT_FETCHED
+    assert server.has() == set()
+    (server.root / "a.csv").write_text("a")
+    assert jobs.run(get(server, "a.csv", here / "none" / "a.csv")) == Exit.NOT_FETCHED
+
+
 def test_waiting_ends_with_its_time(server: FileServer, jobs: Jobs) -> None:
     assert jobs.run(wait(server, "in.csv", "--timeout", "25")) == Exit.TIMED_OUT
     assert jobs.slept == [10, 10, 5]
