@@ -157,6 +157,7 @@ def sftp_server(root: Path) -> Iterator[FileServer]:
             HOST_KEY.export_public_key().decode().strip(),
         )
     finally:
+        traffic.go_on.set()
         run(_all_closed(listener))
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
@@ -257,6 +258,7 @@ def ftp_server(root: Path) -> Iterator[FileServer]:
             {"FTP_PASSWORD": PASSWORD},
         )
     finally:
+        traffic.go_on.set()
         over.set()
         thread.join()
         server.close_all()
