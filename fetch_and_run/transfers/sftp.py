@@ -38,6 +38,8 @@ class Sftp:
         self.name = address.place
         self._address, self._login = address, login
         self._runner = asyncio.Runner()
+        # A signal may come inside a task of asyncssh: it ends us, and is no news of that task.
+        self._runner.get_loop().set_exception_handler(lambda *_: None)
         self._connection: asyncssh.SSHClientConnection | None = None
         self._client: asyncssh.SFTPClient | None = None
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import os
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,6 +42,14 @@ class Traffic:
     stalls_after: int | None = None  # bytes; nothing comes then before `go_on`
     stalled: Event = field(default_factory=Event)
     go_on: Event = field(default_factory=Event)
+
+    signal_at: int = 0  # with which request this process gets SIGTERM
+    requests: int = 0
+
+    def count_request(self) -> None:
+        self.requests += 1
+        if self.requests == self.signal_at:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def is_cut(self, size: int) -> bool:
         self.moved += size
@@ -106,21 +116,29 @@ class _CuttingSftp(asyncssh.SFTPServer):
 
     def stat(self, path: bytes) -> Any:
         self._traffic.looked.set()
+        self._traffic.count_request()
         return super().stat(path)
 
+    def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
+        self._traffic.count_request()
+        return super().open(path, pflags, attrs)
+
     def read(self, file_obj: object, offset: int, size: int) -> bytes:
+        self._traffic.count_request()
         content = super().read(file_obj, offset, size)
         assert isinstance(content, bytes)
         self._count(len(content))
         return content
 
     def write(self, file_obj: object, offset: int, data: bytes) -> int:
+        self._traffic.count_request()
         self._count(len(data))
         written = super().write(file_obj, offset, data)
         assert isinstance(written, int)
         return written
 
     def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
+        self._traffic.count_request()
         super().posix_rename(oldpath, newpath)
         if self._traffic.lost_renames:
             self._traffic.lost_renames -= 1
@@ -223,6 +241,7 @@ def _ftp_of(root: Path, traffic: Traffic) -> type[FTPHandler]:
 
         def pre_process_command(self, line: str, cmd: str, arg: str) -> None:
             traffic.asked.append(line)
+            traffic.count_request()
             if cmd == "SIZE":
                 traffic.looked.set()
             if cmd in traffic.says:
