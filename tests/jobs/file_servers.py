@@ -132,7 +132,10 @@ class _CuttingSftp(asyncssh.SFTPServer):
 
     def write(self, file_obj: object, offset: int, data: bytes) -> int:
         self._traffic.count_request()
-        self._count(len(data))
+        if self._traffic.is_cut(len(data)):
+            # Of several requests that were on their way, the last one was done, and this one not.
+            super().write(file_obj, offset + len(data) - 1, b"\0")
+            self._cut()
         written = super().write(file_obj, offset, data)
         assert isinstance(written, int)
         return written
@@ -146,8 +149,11 @@ class _CuttingSftp(asyncssh.SFTPServer):
 
     def _count(self, size: int) -> None:
         if self._traffic.is_cut(size):
-            self.connection.abort()
-            raise asyncssh.SFTPConnectionLost("cut")
+            self._cut()
+
+    def _cut(self) -> None:
+        self.connection.abort()
+        raise asyncssh.SFTPConnectionLost("cut")
 
 
 @contextmanager

@@ -155,6 +155,30 @@ def test_a_file_that_changes_while_it_is_read_is_no_file(
     assert names_in(here) == []
 
 
+def test_a_file_that_is_replaced_while_it_is_read_is_no_file_even_of_the_same_size(
+    server: FileServer, jobs: Jobs, here: Path
+) -> None:
+    def replace_it() -> None:
+        (server.root / "sales.csv").write_bytes(SALES[::-1])
+        os.utime(server.root / "sales.csv", (1_700_000_000, 1_700_000_000))
+
+    (server.root / "sales.csv").write_bytes(SALES)
+    server.traffic.cuts = [2 * MIB]
+    jobs.on_sleep = [replace_it]
+    assert jobs.run(get(server, "sales.csv", here)) == Exit.CHANGED
+    assert names_in(here) == []
+
+
+def test_whoever_gets_on_between_two_cuts_has_all_his_retries_again(
+    server: FileServer, jobs: Jobs, here: Path
+) -> None:
+    (server.root / "long.csv").write_bytes(SALES * 2)
+    server.traffic.cuts = [2 * MIB, 4 * MIB, 6 * MIB]
+    assert jobs.run(get(server, "long.csv", here, "--retries", "1")) == Exit.OK
+    assert server.traffic.cuts == []
+    assert (here / "long.csv").read_bytes() == SALES * 2
+
+
 def test_a_wrong_checksum_leaves_nothing_here(server: FileServer, jobs: Jobs, here: Path) -> None:
     (server.root / "sales.csv").write_bytes(b"one byte is wrong")
     assert jobs.run(get(server, "sales.csv", here, "--sha256", SUM)) == Exit.CHANGED

@@ -28,6 +28,7 @@ class _Talk(StreamRequestHandler):
     ftp: TlsFtp
     passive: socket.socket | None = None
     is_private = False
+    is_for_files_too = False
 
     def handle(self) -> None:
         self.say("220 ready")
@@ -62,6 +63,11 @@ class _Talk(StreamRequestHandler):
             self.passive = socket.create_server(("127.0.0.1", 0))
             port = self.passive.getsockname()[1]
             self.say(f"227 here (127,0,0,1,{port // 256},{port % 256})")
+        elif command == "PROT":
+            self.is_for_files_too = argument == "P"
+            self.say("200 fine")
+        elif command == "RETR" and not self.is_for_files_too:
+            self.say("521 files come over TLS only")
         elif command == "RETR" and self.passive is not None:
             self.say("150 it comes")
             self.send(self.passive)
@@ -73,7 +79,6 @@ class _Talk(StreamRequestHandler):
             "USER": "331 and the password?",
             "PASS": "230 in" if argument == PASSWORD else "530 no",
             "PBSZ": "200 fine",
-            "PROT": "200 fine",
             "TYPE": "200 fine",
             "SIZE": f"213 {len(self.ftp.content)}",
             "MDTM": "213 20261130000000",
