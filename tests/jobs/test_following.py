@@ -27,7 +27,7 @@ def test_work_is_begun_put_on_record_and_seen_to_its_end(attempt: Attempt) -> No
     assert ended.last_line == "work has succeeded; see https://console.example/0"
     assert [item.token for item in attempt.service.items] == [WHO.token]
     claim = attempt.claim()
-    assert claim.remote == {"id": "0", "link": "https://console.example/0"}
+    assert claim.remote.items() >= {"id": "0", "link": "https://console.example/0"}.items()
     assert claim.outputs == {"rows": "3"}
     assert claim.links == {"logs": "https://console.example/0"}
 
@@ -309,6 +309,19 @@ def test_outputs_that_can_not_be_told_are_no_success(attempt: Attempt) -> None:
 
     assert ended.code == Exit.FAILED
     assert "has succeeded, but its outputs are not told" in ended.last_line
+
+
+def test_a_second_work_of_an_attempt_is_not_taken_for_the_first(attempt: Attempt) -> None:
+    attempt.run()
+    attempt.steps = [lambda _: ServiceWork(attempt.service, "another")]
+
+    ended = attempt.run()
+
+    assert ended.code == Exit.CHANGED
+    assert ended.last_line == (
+        "batch-job: this attempt has begun other work than another (id 0), and drives one: "
+        "make two jobs of it"
+    )
 
 
 def two_steps(attempt: Attempt) -> list[Remote]:
