@@ -243,8 +243,9 @@ def test_a_dry_run_asks_nothing_and_tells_no_secret(
 ) -> None:
     assert jobs.run(get(server, "sales.csv", here, "--dry-run")) == Exit.OK
     shown = json.loads(jobs.out)
-    assert (shown["action"], shown["server"]) == ("get", server.address("sales.csv"))
-    assert not set(server.environment.values()) & set(map(str, shown.values()))
+    assert (shown["service"], shown["operation"]) == (server.scheme, "get")
+    assert shown["parameters"]["server"] == server.address("sales.csv")
+    assert not set(server.environment.values()) & set(map(str, shown["parameters"].values()))
     assert not list((here.parent / "claims").rglob("*.json"))
 
 
