@@ -1,6 +1,6 @@
 """An FTP server, as a place; with TLS for commands and files when asked for."""
 
-import ftplib
+import ftplib  # nosec B402
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator
@@ -140,7 +140,7 @@ class Ftp:
 
     def _logged_in(self) -> ftplib.FTP:
         login = self._login
-        session = _Reusing(context=login.tls) if login.tls else ftplib.FTP()  # noqa: S321 - asked for
+        session = _Reusing(context=login.tls) if login.tls else ftplib.FTP()  # noqa: S321  # nosec B321
         session.encoding = "latin-1"  # bytes as they are: a server may say anything
         try:
             session.connect(self._address.host, self._address.port or ftplib.FTP_PORT, ANSWER)
