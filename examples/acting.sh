@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # What the acts of `make demo` have in common; they source it, each with a folder of its own.
 
 # Copies the folder of the act into a temporary directory of its own, and works there until the end.
@@ -9,7 +10,7 @@ begin() {
     trap leave EXIT
     trap 'exit 130' INT TERM
     cp -R "$1" "$demo/act"
-    cd "$demo/act"
+    cd "$demo/act" || exit
     if test -t 1; then bold=$(printf '\033[1m') dim=$(printf '\033[2m') plain=$(printf '\033[0m')
     else bold='' dim='' plain=''; fi
 }

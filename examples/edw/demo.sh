@@ -3,6 +3,7 @@
 # It works on a copy of this folder in a temporary directory of its own, which it removes.
 set -eu
 
+# shellcheck source=examples/acting.sh
 . "$(dirname "$0")/../acting.sh"
 begin "$(dirname "$0")"
 
