@@ -12,7 +12,9 @@ from pyftpdlib.servers import FTPServer
 
 folder, password_file, port_file = sys.argv[1:]
 users = DummyAuthorizer()
-users.add_user("edw", Path(password_file).read_text().strip(), folder, perm="elr")  # lists and reads
+users.add_user(
+    "edw", Path(password_file).read_text().strip(), folder, perm="elr"
+)  # lists and reads
 
 
 class Handler(FTPHandler):  # type: ignore[misc] # the library has no types
