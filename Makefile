@@ -27,8 +27,9 @@ head = @(echo '\# $(subst ','\'',$(2))'; cat $(1)) > $(1).new && mv $(1).new $(1
 help:
 	@sed -n '1,3s/^# //p' Makefile
 
-demo: $(VENV)/.installed
+demo: $(VENV)/.installed $(VENV)/.installed-examples
 	@PATH="$(abspath $(BIN)):$$PATH" sh examples/etl/demo.sh
+	@PATH="$(abspath $(BIN)):$$PATH" sh examples/edw/demo.sh
 
 # The HTTP API of the state directory, on this machine; make serve PORT=8081
 serve: $(VENV)/.installed
@@ -123,7 +124,7 @@ lint-aws: $(VENV)/.installed-aws $(TOOLS)/.installed
 	@rm -rf build/lint && mkdir -p build/lint
 	@$(DEPLOY) package --stage dev --to build/lint
 	@$(DEPLOY) template --stage dev --to build/lint
-	$(TOOLS)/bin/cfn-lint build/lint/companion.json build/lint/state.json build/lint/functions.json \
+	$(TOOLS)/bin/cfn-lint examples/edw/aws.yaml build/lint/companion.json build/lint/state.json build/lint/functions.json \
 		build/lint/sam.json
 	$(TOOLS)/bin/checkov --config-file cloudformation/checkov.yaml --skip-download --quiet --compact \
 		--framework cloudformation \
@@ -149,6 +150,11 @@ $(VENV)/.installed: pyproject.toml requirements.txt requirements-dev.txt | $(VEN
 	@echo "Installing batch-scheduler into $(VENV) ..."
 	@$(PIP) install --quiet -r requirements.txt
 	@$(PIP) install --quiet -c requirements-dev.txt -e .
+	@touch $@
+
+$(VENV)/.installed-examples: $(VENV)/.installed
+	@echo "Installing what the second act of the demo works with ..."
+	@$(PIP) install --quiet -c requirements-dev.txt -e ".[examples]"
 	@touch $@
 
 $(VENV)/.installed-aws: $(VENV)/.installed

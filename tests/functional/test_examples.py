@@ -153,7 +153,7 @@ def test_the_demo_repairs_what_failed_and_leaves_nothing_behind(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     folder = tmp_path_factory.mktemp("demo")
-    printed = _run_demo(folder)
+    printed = _run_demo("etl", folder)
     assert "convert-to-euro failed: exit 1" in printed
     assert "| no rates: rates-2026-11-23.csv is not there" in printed
     kept = "keep as done (4): make-customers, make-orders, clean-customers, clean-orders"
@@ -166,9 +166,22 @@ def test_the_demo_repairs_what_failed_and_leaves_nothing_behind(
     assert _orders(by_day) == _orders(by_region) > 0
 
 
-def _run_demo(folder: Path) -> str:
+def test_the_warehouse_has_what_was_cleaned_and_has_it_once(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("demo")
+    printed = _run_demo("edw", folder)
+    assert printed.count("5 SUCCEEDED") == 2
+    [(kept, _)] = set(re.findall(r"^output +rows +([0-9]+)$()", printed, re.MULTILINE))
+    assert f"{kept} orders of 2026-11-23 are in warehouse.duckdb" in printed
+    counted = re.findall(r"│ 2026-11-23 │ [A-Z]{2} +│ +([0-9]+) │", printed)
+    assert sum(map(int, counted)) == int(kept) > 0
+    assert list(folder.iterdir()) == []
+
+
+def _run_demo(act: str, folder: Path) -> str:
     done = subprocess.run(
-        ["sh", EXAMPLES / "etl" / "demo.sh"],
+        ["sh", EXAMPLES / act / "demo.sh"],
         env={"PATH": PROGRAMS, "TMPDIR": str(folder), "HOME": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
