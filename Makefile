@@ -123,11 +123,12 @@ lint-aws: $(VENV)/.installed-aws $(TOOLS)/.installed
 	@rm -rf build/lint && mkdir -p build/lint
 	@$(DEPLOY) package --stage dev --to build/lint
 	@$(DEPLOY) template --stage dev --to build/lint
-	$(TOOLS)/bin/cfn-lint build/lint/companion.json build/lint/state.json build/lint/functions.json \
-		build/lint/sam.json
+	$(TOOLS)/bin/cfn-lint build/lint/companion.json build/lint/state.json build/lint/jobs.json \
+		build/lint/functions.json build/lint/sam.json
 	$(TOOLS)/bin/checkov --config-file cloudformation/checkov.yaml --skip-download --quiet --compact \
 		--framework cloudformation \
-		-f build/lint/companion.json build/lint/state.json build/lint/functions.json build/lint/sam.json
+		-f build/lint/companion.json build/lint/state.json build/lint/jobs.json \
+		build/lint/functions.json build/lint/sam.json
 	$(TOOLS)/bin/python -W ignore::UserWarning cloudformation/lint_policies.py build/lint/policies
 	$(TOOLS)/bin/zizmor --offline --no-progress --persona pedantic examples/github-actions/*.yml
 

@@ -22,7 +22,7 @@ from chalicelib.aws.dynamo_triggers import DynamoTriggers
 from chalicelib.aws.dynamo_wakes import DynamoWakes
 from chalicelib.aws.executions import StepFunctionsExecutions
 from chalicelib.aws.metrics import LoggedMetrics
-from chalicelib.aws.names import Tables, archive_of, bucket_of
+from chalicelib.aws.names import Tables, archive_of, bucket_of, ready_made_of
 from chalicelib.aws.notices import SnsNotices
 from chalicelib.aws.old_tables import OldTables
 from chalicelib.aws.parameters import SsmSecrets
@@ -107,7 +107,9 @@ def wire(
         remaining=lambda: _TO_SUBMIT,
         chance=timing.chance,
     )
-    allowed = Allowed(definitions=stage.definitions, queues=stage.queues)
+    allowed = Allowed(
+        definitions=stage.definitions, queues=stage.queues, ready_made=ready_made_of(stage.name)
+    )
     archive = stage.archive_bucket or archive_of(stage.name, where.account, where.region)
     runs = DynamoRuns(clients, tables, documents, clock)
     triggers = DynamoTriggers(clients, tables)

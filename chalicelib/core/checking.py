@@ -10,6 +10,7 @@ from typing import Any
 from chalicelib.core.document import MAX_JOBS
 from chalicelib.core.fields import alike
 from chalicelib.core.graph import describe_cycle, find_cycles
+from chalicelib.core.kind_checking import check_kinds
 from chalicelib.core.parameters import names_in
 from chalicelib.core.wording import Speller, json_path, quoted
 from chalicelib.errors import Problem
@@ -18,7 +19,8 @@ Fields = Mapping[str, Any]
 
 # Names of jobs are what restarts and operators go by; they are the same in every run.
 _NEVER_FILLED = frozenset({"jobName", "jobDependencies", "jobStatus", "jobId"})
-_FILLED_PARTS = ("jobList", "finally", "defaults", "jobDefinitions")
+_JOB_PARTS = ("jobList", "finally")
+_FILLED_PARTS = (*_JOB_PARTS, "defaults", "jobDefinitions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ def check_document(document: Fields, speller: Speller) -> Iterator[Problem]:
     yield from _check_cycles(nodes)
     yield from _check_work(document, nodes)
     yield from _check_commands(document, nodes)
+    yield from check_kinds(document)
     yield from _check_placeholders(document, speller)
 
 
@@ -139,7 +142,7 @@ def _check_work(document: Fields, nodes: Sequence[Node]) -> Iterator[Problem]:
             yield Problem(
                 node.path(),
                 f"job {quoted(node.name)} has nothing to do",
-                allowed="a command, a jobDefinition, hold: true or jobStatus: PASS",
+                allowed="a command, a jobDefinition, uses, hold: true or jobStatus: PASS",
             )
 
 
@@ -150,7 +153,7 @@ def is_passed(job: Fields) -> bool:
 
 def _has_work(fields: Fields) -> bool:
     overrides = _mapping(fields.get("containerOverrides"))
-    said = (fields.get("jobDefinition"), fields.get("command"), overrides.get("command"))
+    said = (*map(fields.get, ("jobDefinition", "command", "uses")), overrides.get("command"))
     return any(work is not None for work in said)
 
 
@@ -207,8 +210,9 @@ def _texts(
         for index, item in enumerate(value):
             yield from _texts((*path, index), item)
     elif isinstance(value, Mapping):
+        is_job = len(path) == 2 and path[0] in _JOB_PARTS
         for key, member in value.items():
-            if key not in _NEVER_FILLED:
+            if not (is_job and key in _NEVER_FILLED):
                 yield from _texts((*path, key), member)
 
 

@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from chalicelib.core.document import ScheduleDocument
-from chalicelib.core.layering import has_work, layer, merge, request_of
+from chalicelib.core.kinds import faults_of, strange_variables
+from chalicelib.core.layering import beneath, layer, merge, request_of
 from chalicelib.core.parameters import Value, check, fill
 from chalicelib.core.schedule import (
     JobSpec,
@@ -115,20 +116,24 @@ def _resolve_jobs(fields: Fields) -> tuple[list[JobSpec], list[Problem]]:
         name: layer(definition) for name, definition in fields.get("jobDefinitions", {}).items()
     }
     specs: list[JobSpec] = []
-    problems: list[Problem] = []
+    problems = [*_shared_faults(fields)]
     for part in ("jobList", "finally"):
         for index, job in enumerate(fields.get(part, ())):
             request = _request(layer(job), default_layer, definitions)
             specs.append(_spec(job, defaults, request, is_finally=part == "finally"))
             problems.extend(_faults((part, index), job["jobName"], request))
+            problems.extend(faults_of((part, index), job))
     return specs, problems
 
 
+def _shared_faults(fields: Fields) -> Iterator[Problem]:
+    yield from faults_of(("defaults",), fields.get("defaults", {}))
+    for name, definition in fields.get("jobDefinitions", {}).items():
+        yield from faults_of(("jobDefinitions", name), definition)
+
+
 def _request(job: Fields, defaults: Fields, definitions: Mapping[str, Fields]) -> dict[str, Any]:
-    if has_work(job) and "command" in defaults:
-        # A job that says what it runs has said otherwise.
-        defaults = {key: value for key, value in defaults.items() if key != "command"}
-    merged = merge(defaults, job)
+    merged = merge(beneath(job, defaults), job)
     definition = definitions.get(merged.get("jobDefinition", ""))
     if definition is not None:
         merged = merge(definition, merged)
@@ -172,6 +177,7 @@ def _faults(place: tuple[str, int], name: str, request: Fields) -> Iterator[Prob
         if key in request and not request[key].strip():
             path = json_path((*place, key))
             yield Problem(path, f"job {quoted(name)}: is empty", shown(request[key]))
+    yield from strange_variables(place, name, request)
     for requirement in request.get("containerOverrides", {}).get("resourceRequirements", ()):
         pattern, allowed = _AMOUNT[requirement["type"]]
         if not pattern.fullmatch(requirement["value"].strip()):

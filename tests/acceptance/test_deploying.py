@@ -118,6 +118,7 @@ def test_all_stacks_are_complete(deployed: Checkout) -> None:
     assert statuses(deployed) == {
         "batch-scheduler-dev": "CREATE_COMPLETE",
         "batch-scheduler-dev-functions": "CREATE_COMPLETE",
+        "batch-scheduler-dev-jobs": "CREATE_COMPLETE",
         "batch-scheduler-dev-state": "CREATE_COMPLETE",
     }
 
@@ -308,13 +309,15 @@ def test_two_packages_are_the_same_bytes(tmp_path: Path, empty: Checkout) -> Non
     assert list(packages[0]) == [
         "companion.json",
         "deployment.zip",
+        "jobs-parameters.json",
+        "jobs.json",
         "parameters.json",
         "sam.json",
         "state-parameters.json",
         "state.json",
     ]
     assert packages[0] == packages[1]
-    for name in ("parameters.json", "state-parameters.json"):
+    for name in ("parameters.json", "state-parameters.json", "jobs-parameters.json"):
         assert json.loads(packages[0][name]) == [{"ParameterKey": "Stage", "ParameterValue": "dev"}]
 
 

@@ -1,0 +1,103 @@
+"""What the fields of ready-made kinds have in common: how each is said to batch-job."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum, auto
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from chalicelib.core.fields import WHOLE, Text, complaint
+from chalicelib.core.model import Model
+
+OPEN = "${"  # a text with it may wait for the values of a run: its form is checked with them in it
+
+
+class Form(Enum):
+    """How the value of a field becomes words of a command."""
+
+    OPTION = auto()  # --name=value, once for each of several
+    FLAG = auto()  # --name, when it is true
+    PAIRS = auto()  # --name=key=value, once for each member
+    JSON = auto()  # --name=value, as JSON
+    WORD = auto()  # value, before all options
+    REST = auto()  # the values behind all options, and behind --
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Annotates a field with its form, and with the option's name where it is not the field's."""
+
+    form: Form = Form.OPTION
+    name: str = ""
+
+
+def _read_json(value: Any) -> Any:
+    if not isinstance(value, Mapping | list):
+        raise complaint("is neither an object nor a list", "an object, or a list")
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """The same without numbers that JSON has no word for."""
+    match value:
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case Mapping():
+            return {key: _plain(member) for key, member in value.items()}
+        case list():
+            return [_plain(member) for member in value]
+        case _:
+            return value
+
+
+Json = Annotated[
+    Any, BeforeValidator(_read_json), WithJsonSchema({"type": ["object", "array"]}), Said(Form.JSON)
+]
+PairName = Annotated[str, Field(min_length=1, pattern=r"^[^=]+$")]
+Pairs = Annotated[dict[PairName, Text], Said(Form.PAIRS)]
+Flag = Annotated[bool, Field(strict=True), Said(Form.FLAG)]
+Rest = Annotated[list[Text], Said(Form.REST)]
+Seconds = Annotated[int, Field(ge=1), WHOLE]
+Name = Annotated[Text, Field(min_length=1)]
+Names = Annotated[list[Name], Field(min_length=1)]
+
+
+def shaped(pattern: str, allowed: str) -> AfterValidator:
+    """Refuse text that does not match the pattern, unless placeholders are to be filled in it."""
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if OPEN not in text and not compiled.fullmatch(text):
+            raise complaint("is not written as it must be", allowed)
+        return text
+
+    return AfterValidator(check)
+
+
+def one_of(fields: Model, *names: str) -> None:
+    """Refuse fields that have none or more than one of these."""
+    given = [name for name in names if getattr(fields, name) is not None]
+    if len(given) != 1:
+        words = " or ".join(f"`{_alias(fields, name)}`" for name in names)
+        found = "has both" if given else "has neither"
+        raise complaint(f"{found} {words}", "one of the two")
+
+
+def only(fields: Model, action: str, names: Collection[str]) -> None:
+    """Refuse fields that an action has no use for."""
+    for name in fields.model_fields_set - {"action", "timeout", *names}:
+        raise complaint(f"has `{_alias(fields, name)}`, of which `{action}` has no use")
+
+
+def needed(fields: Model, action: str, names: Collection[str]) -> None:
+    """Refuse fields without what an action needs."""
+    for name in names:
+        if getattr(fields, name) is None:
+            raise complaint(f"has no `{_alias(fields, name)}`, which `{action}` needs")
+
+
+def _alias(fields: Model, name: str) -> str:
+    return type(fields).model_fields[name].alias or name
