@@ -36,12 +36,15 @@ _NAME_REFUSED = frozenset("/*?[,")  # the terminal takes lists and globs of name
 SCHEDULE_ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"
 
 
-def complaint(reason: str, allowed: str = "", suggestion: str = "") -> PydanticCustomError:
+def complaint(
+    reason: str, allowed: str = "", suggestion: str = "", *, hidden: bool = False
+) -> PydanticCustomError:
     """The error of a validator of ours.
 
-    `allowed` says what would have been accepted, `suggestion` what was probably meant.
+    `allowed` says what would have been accepted, `suggestion` what was probably meant. What was
+    found is not told where it may be a secret: `hidden`.
     """
-    facts = {"reason": reason, "allowed": allowed, "suggestion": suggestion}
+    facts = {"reason": reason, "allowed": allowed, "suggestion": suggestion, "hidden": hidden}
     return PydanticCustomError("refused", "{reason}", facts)
 
 

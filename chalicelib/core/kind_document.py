@@ -7,11 +7,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Discriminator, Field, GetJsonSchemaHandler, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    GetJsonSchemaHandler,
+    Tag,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from chalicelib.core.fields import WHOLE, Text, complaint
+from chalicelib.core.fields import DECIMAL, WHOLE, Text, complaint
 from chalicelib.core.kind_fields import (
     Flag,
     Form,
@@ -19,17 +26,34 @@ from chalicelib.core.kind_fields import (
     Name,
     Names,
     Pairs,
+    Reference,
     Said,
     Seconds,
+    at_most_one,
     needed,
     one_of,
     only,
     shaped,
+    without,
 )
 from chalicelib.core.model import Model
 
 _S3_OBJECT = shaped(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+", "s3://BUCKET/KEY")
+_STATE_MACHINE = shaped(
+    r"arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:stateMachine:[^:/\s]+(:[^:/\s]+)?",
+    "the ARN of a state machine",
+)
+_SECRET = shaped(
+    r"arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:\S+",
+    "the ARN of a secret, never itself",
+    hidden=True,
+)
 _SHA256 = shaped(r"[0-9A-Fa-f]{64}", "64 hexadecimal digits")
+
+
+def _address(scheme: str) -> AfterValidator:
+    allowed = f"{scheme}://HOST[:PORT]/PATH, without a user and a password"
+    return shaped(rf"{scheme}://[^/@\s]+/[^?#]+", allowed, hidden=True)
 
 
 class Kind(Model):
@@ -41,34 +65,84 @@ class Kind(Model):
 
 
 class Glue(Kind):
-    """`uses: glue`: a Glue job or a crawler."""
+    """`uses: glue`: a run of a Glue job, or of a crawler."""
 
     job: Name | None = Field(None, description="Name of the Glue job.")
-    crawler: Name | None = Field(None, description="Name of the crawler, instead of a job.")
-    arguments: Pairs | None = Field(None, description="Arguments of the job, by name: `--table`.")
-    worker_type: Name | None = Field(None, description="Type of the job's workers: `G.1X`.")
-    workers: Annotated[int, Field(ge=1, le=299), WHOLE] | None = Field(
-        None, description="How many workers the job has."
+    crawler: Name | None = Field(
+        None, description="Instead of `job`: name of the crawler, which takes no more than that."
+    )
+    arguments: Annotated[Pairs, Said(Form.PAIRS, "--argument")] | None = Field(
+        None, description="Arguments of the job's script, by name, with or without `--`."
+    )
+    worker_type: Name | None = Field(None, description="Type of the workers: `G.1X`.")
+    workers: Annotated[int, Field(ge=1), WHOLE] | None = Field(
+        None, description="How many workers."
+    )
+    max_capacity: Annotated[float, Field(gt=0), DECIMAL] | None = Field(
+        None, description="DPUs of a Python shell job: 0.0625 or 1."
+    )
+    execution_class: Literal["STANDARD", "FLEX"] | None = Field(
+        None, description="Whether it may wait for cheaper capacity."
+    )
+    run_timeout: Annotated[int, Field(ge=1), WHOLE] | None = Field(
+        None, description="Minutes after which Glue ends the run."
+    )
+    security_configuration: Name | None = Field(
+        None, description="Name of a security configuration of Glue."
     )
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         one_of(self, "job", "crawler")
+        if self.crawler is not None:
+            only(self, "crawler", ["crawler"])
         return self
 
 
 class Lambda(Kind):
-    """`uses: lambda`: a function of Lambda."""
+    """`uses: lambda`: an invocation of a function."""
 
     function: Name = Field(description="Name or ARN of the function.")
-    payload: Json | None = Field(None, description="What the function is given.")
+    qualifier: Name | None = Field(None, description="An alias or a version of it.")
+    payload: Json | None = Field(None, description="What the function gets.")
+    payload_file: Name | None = Field(
+        None, description="Instead of `payload`: a file of the image that has it as JSON."
+    )
+    is_async: Annotated[bool, Field(strict=True), Said(Form.FLAG, "--async")] | None = Field(
+        None,
+        alias="async",
+        description="Hand it over and succeed at once: nobody sees what becomes of it.",
+    )
+    outputs: Annotated[Pairs, Said(Form.PAIRS, "--output")] | None = Field(
+        None, description="Outputs of the job by their places in the answer: `result.rows`."
+    )
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        at_most_one(self, "payload", "payload_file")
+        if self.is_async:
+            at_most_one(self, "is_async", "outputs")
+        return self
 
 
 class StepFunctions(Kind):
-    """`uses: stepfunctions`: an execution of a state machine."""
+    """`uses: stepfunctions`: an execution of a standard state machine."""
 
-    state_machine: Name = Field(description="ARN of the state machine.")
-    input: Json | None = Field(None, description="What the execution is given.")
+    state_machine: Annotated[Name, _STATE_MACHINE] = Field(
+        description="ARN of the state machine, or of a version or an alias of it."
+    )
+    input: Json | None = Field(None, description="What the execution gets.")
+    input_file: Name | None = Field(
+        None, description="Instead of `input`: a file of the image that has it as JSON."
+    )
+    outputs: Annotated[Pairs, Said(Form.PAIRS, "--output")] | None = Field(
+        None, description="Outputs of the job by their places in the execution's output."
+    )
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        at_most_one(self, "input", "input_file")
+        return self
 
 
 class Ec2(Kind):
@@ -104,24 +178,111 @@ class Ec2(Kind):
 
 
 class Redshift(Kind):
-    """`uses: redshift`: the statements of a file, by the Data API."""
+    """`uses: redshift`: statements one by one, by the Data API."""
 
+    cluster: Name | None = Field(None, description="A provisioned cluster.")
+    workgroup: Name | None = Field(None, description="Instead of `cluster`: one of Serverless.")
     database: Name = Field(description="Name of the database.")
+    secret: Annotated[Name, _SECRET] | None = Field(
+        None, description="ARN of the secret of a database user; never the secret itself."
+    )
+    user: Name | None = Field(
+        None,
+        description="Instead of `secret`: a database user of the cluster. Without both it is the"
+        " one of the job's role.",
+    )
+    file: Name | None = Field(
+        None, description="The statements: a file of the image, or an object in S3."
+    )
+    sql: Name | None = Field(None, description="Instead of `file`: the statements themselves.")
+    parameters: Annotated[Pairs, Said(Form.PAIRS, "--parameter")] | None = Field(
+        None, description="What stands for `:name` in the statements, as values."
+    )
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        one_of(self, "cluster", "workgroup")
+        one_of(self, "file", "sql")
+        at_most_one(self, "secret", "user")
+        at_most_one(self, "workgroup", "user")
+        return self
 
 
-class Sftp(Kind):
-    """`uses: sftp`: files of an SFTP server."""
+class Transfer(Kind):
+    """What files of servers have in common."""
 
     action: Annotated[Literal["get", "put", "wait"], Said(Form.WORD)] = Field(
-        description="What to do."
+        description="`get` a file from the server, `put` one there, or `wait` until one is there"
+        " and stays the same."
+    )
+    here: Annotated[Name, Said(Form.REST)] | None = Field(
+        None,
+        description="`get`, `put`: a path, or `s3://BUCKET/KEY`; of `get` a directory ends with"
+        " `/`.",
+    )
+    sha256: Annotated[Name, _SHA256] | None = Field(
+        None, description="`get`, `put`: what its SHA-256 must be: 64 hexadecimal digits."
+    )
+    sha256_beside: Annotated[Flag, Said(Form.FLAG, "--sha256-beside")] | None = Field(
+        None,
+        alias="sha256Beside",
+        description="`get`: compare with the file NAME.sha256 beside it; `put`: write that, too.",
+    )
+    retries: Annotated[int, Field(ge=0), WHOLE] | None = Field(
+        None, description="`get`, `put`: how often in a row in vain; 5 unless given."
+    )
+    stable: Annotated[float, Field(ge=0, le=86_400), DECIMAL] | None = Field(
+        None, description="`wait`: seconds for which its size and time stay; 30 unless given."
+    )
+    every: Annotated[float, Field(ge=0, le=86_400), DECIMAL] | None = Field(
+        None, description="`wait`: seconds between two looks; 10 unless given."
+    )
+
+    @model_validator(mode="after")
+    def _fits_its_action(self) -> Self:
+        if self.action == "wait":
+            without(self, self.action, ["here", "sha256", "sha256_beside", "retries"])
+        else:
+            needed(self, self.action, ["here"])
+            without(self, self.action, ["stable", "every"])
+        return self
+
+
+class Sftp(Transfer):
+    """`uses: sftp`: files of an SFTP server."""
+
+    server: Annotated[Name, _address("sftp"), Said(Form.REST)] = Field(
+        description="The file there: `sftp://HOST[:PORT]/PATH`; of `wait` a pattern, too."
+    )
+    user: Name = Field(description="Who logs in.")
+    password_from: Reference | None = Field(
+        None, description="Where the password is: `env:NAME` or `file:/PATH`."
+    )
+    key_from: Reference | None = Field(None, description="Where the private key is.")
+    passphrase_from: Reference | None = Field(
+        None, description="Where the passphrase of the key is."
+    )
+    known_hosts_from: Reference | None = Field(
+        None, description="Where lines of a known_hosts file are."
+    )
+    host_keys: Annotated[Names, Said(name="--host-key")] | None = Field(
+        None, description="Fingerprints of the server's key: `SHA256:…`."
     )
 
 
-class Ftp(Kind):
+class Ftp(Transfer):
     """`uses: ftp`: files of an FTP server."""
 
-    action: Annotated[Literal["get", "put", "wait"], Said(Form.WORD)] = Field(
-        description="What to do."
+    server: Annotated[Name, _address("ftp"), Said(Form.REST)] = Field(
+        description="The file there: `ftp://HOST[:PORT]/PATH`; of `wait` a pattern, too."
+    )
+    user: Name | None = Field(None, description="Who logs in; `anonymous` unless given.")
+    password_from: Reference | None = Field(
+        None, description="Where the password is: `env:NAME` or `file:/PATH`."
+    )
+    tls: Flag | None = Field(None, description="Encrypt, and check the server's certificate.")
+    ca_from: Reference | None = Field(
+        None, description="`tls`: where certificates to trust are, as PEM."
     )
 
 

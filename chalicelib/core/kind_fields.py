@@ -65,38 +65,69 @@ Name = Annotated[Text, Field(min_length=1)]
 Names = Annotated[list[Name], Field(min_length=1)]
 
 
-def shaped(pattern: str, allowed: str) -> AfterValidator:
-    """Refuse text that does not match the pattern, unless placeholders are to be filled in it."""
+def shaped(pattern: str, allowed: str, *, hidden: bool = False) -> AfterValidator:
+    """Refuse text that does not match the pattern, unless placeholders are to be filled in it.
+
+    `hidden` is text that may be a secret, put where a reference to one belongs.
+    """
     compiled = re.compile(pattern)
 
     def check(text: str) -> str:
         if OPEN not in text and not compiled.fullmatch(text):
-            raise complaint("is not written as it must be", allowed)
+            raise complaint("is not written as it must be", allowed, hidden=hidden)
         return text
 
     return AfterValidator(check)
 
 
+Reference = Annotated[
+    Name,
+    shaped(
+        r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+",
+        "where it is, never itself: env:NAME or file:/PATH",
+        hidden=True,
+    ),
+]
+
+
 def one_of(fields: Model, *names: str) -> None:
-    """Refuse fields that have none or more than one of these."""
-    given = [name for name in names if getattr(fields, name) is not None]
-    if len(given) != 1:
-        words = " or ".join(f"`{_alias(fields, name)}`" for name in names)
-        found = "has both" if given else "has neither"
-        raise complaint(f"{found} {words}", "one of the two")
+    """Refuse fields that have none or both of these."""
+    at_most_one(fields, *names)
+    if not any(_has(fields, name) for name in names):
+        raise complaint(f"has neither {_words(fields, names, 'nor')}", "one of the two")
 
 
-def only(fields: Model, action: str, names: Collection[str]) -> None:
-    """Refuse fields that an action has no use for."""
-    for name in fields.model_fields_set - {"action", "timeout", *names}:
-        raise complaint(f"has `{_alias(fields, name)}`, of which `{action}` has no use")
+def at_most_one(fields: Model, *names: str) -> None:
+    """Refuse fields that have both of these."""
+    if all(_has(fields, name) for name in names):
+        raise complaint(f"has both {_words(fields, names)}", "one of the two")
 
 
 def needed(fields: Model, action: str, names: Collection[str]) -> None:
     """Refuse fields without what an action needs."""
     for name in names:
-        if getattr(fields, name) is None:
+        if not _has(fields, name):
             raise complaint(f"has no `{_alias(fields, name)}`, which `{action}` needs")
+
+
+def only(fields: Model, action: str, names: Collection[str]) -> None:
+    """Refuse fields besides those that an action has a use for."""
+    without(fields, action, fields.model_fields_set - {"action", "timeout", *names})
+
+
+def without(fields: Model, action: str, names: Collection[str]) -> None:
+    """Refuse fields that an action has no use for."""
+    for name in sorted(names):
+        if _has(fields, name):
+            raise complaint(f"has `{_alias(fields, name)}`, of which `{action}` has no use")
+
+
+def _has(fields: Model, name: str) -> bool:
+    return getattr(fields, name) is not None
+
+
+def _words(fields: Model, names: Collection[str], word: str = "and") -> str:
+    return f" {word} ".join(f"`{_alias(fields, name)}`" for name in names)
 
 
 def _alias(fields: Model, name: str) -> str:

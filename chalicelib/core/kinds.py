@@ -73,6 +73,8 @@ def _words(kind: str, fields: Fields) -> list[str]:
                 rest.append(value)
             case _:
                 options += _options(said.form, option, value)
+    if first == ["put"]:
+        rest.reverse()  # what is moved is named before the place that it is moved to
     return [*first, *options, *(["--", *rest] if rest else ())]
 
 

@@ -63,7 +63,8 @@ def _describe(detail: ErrorDetails, speller: Speller, model: type[BaseModel]) ->
     if kind == "string_too_short" and facts["min_length"] == 1:
         kind = "string_empty"
     reason, allowed = _WORDS.get(kind, (detail["msg"], ""))
-    found = "" if kind == "missing" or _is_secret(detail) else shown(detail["input"])
+    is_hidden = kind == "missing" or _is_secret(detail) or facts.get("hidden", False)
+    found = "" if is_hidden else shown(detail["input"])
     suggestion = str(facts.get("suggestion", ""))
     if kind == "extra_forbidden":
         fields = fields_at(location[:-1], model)
@@ -95,7 +96,7 @@ def fields_at(
     """The names of the fields that the object at a location may have."""
     is_key = False  # the next part is a key of the user's, not a field of ours
     for part in location:
-        if part in MARKED:
+        if isinstance(part, str) and part in MARKED:
             model, is_key = MARKED[part], False
             continue
         if is_key or isinstance(part, int) or part in _MARKS:

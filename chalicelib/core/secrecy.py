@@ -113,6 +113,9 @@ def _hidden(value: Any) -> Any:
 def _hidden_member(key: str, member: Any) -> Any:
     """Environments are mappings of names to values, parameters of names to what has a default."""
     match member:
+        case Mapping() if key == "with":
+            # Fields of ours hold references; what is below them has names of the document's own.
+            return {name: _hidden(value) for name, value in member.items()}
         case {"default": _} if is_secret_name(key):
             return {**member, "default": HIDDEN}
         case str() | int() | float() if is_secret_name(key):
