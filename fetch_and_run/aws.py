@@ -9,6 +9,7 @@ from urllib.parse import quote
 import boto3
 from botocore import exceptions
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.work import AgainError, InDoubtError
@@ -21,6 +22,7 @@ _THROTTLES = frozenset(
         "Throttling",
         "ThrottlingException",
         "ThrottledException",
+        "EC2ThrottledException",
         "RequestThrottled",
         "RequestThrottledException",
         "TooManyRequestsException",
@@ -34,9 +36,15 @@ _NOT_SENT = (
     exceptions.EndpointConnectionError,
     exceptions.ConnectTimeoutError,
     exceptions.ProxyConnectionError,
-    exceptions.SSLError,
     exceptions.CredentialRetrievalError,
     exceptions.MetadataRetrievalError,
+)
+# Of these some come after it was sent: TLS may break at any byte.
+_LOST = (
+    exceptions.HTTPClientError,
+    exceptions.IncompleteReadError,
+    exceptions.SSLError,
+    ResponseParserError,
 )
 
 
@@ -48,6 +56,7 @@ def client(world: World, service: str, read_timeout: float = _READ_TIMEOUT) -> A
     config = Config(
         connect_timeout=_CONNECT_TIMEOUT,
         read_timeout=read_timeout,
+        tcp_keepalive=True,
         retries={"mode": "standard", "total_max_attempts": 1},
     )
     told = world.environment
@@ -78,7 +87,7 @@ def beginning(service: str) -> Iterator[None]:
         yield
     except _NOT_SENT as error:
         raise AgainError(f"{service} is out of reach: {error}") from error
-    except exceptions.HTTPClientError as error:
+    except _LOST as error:
         raise InDoubtError(f"no answer of {service}: {error}") from error
     except exceptions.ClientError as error:
         if code_of(error) in _THROTTLES:

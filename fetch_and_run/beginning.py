@@ -75,6 +75,7 @@ class Beginning:
             signal = course.pauses.signal
         if signal is not None:
             course.record.tell(before)
+            course.record.catch_up()
             raise StoppedError(f"{self._work.what}: {signal.name} came, and nothing was begun")
 
     def _sought(self, asked_at: datetime) -> Remote | None:

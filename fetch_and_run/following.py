@@ -14,7 +14,6 @@ from fetch_and_run.cancelling import Cancelling
 from fetch_and_run.course import Course, StoppedError, see
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.pausing import Pauses
-from fetch_and_run.remote_record import RemoteRecord
 from fetch_and_run.work import LINK, AgainError, Outcome, Patience, Remote, Step, Work
 from fetch_and_run.world import World
 
@@ -68,12 +67,6 @@ def follow_steps(steps: Sequence[Step], world: World, patience: Patience) -> int
         except StoppedError as stopped:
             print(f"batch-job: {stopped}", file=world.err, flush=True)
             return 128 + (pauses.signal or 0)  # as shells tell that a signal ended a program
-
-
-def claimed(world: World) -> None:
-    """Take the claim for work that nobody but this process does. Raises JobError."""
-    with Pauses(world) as pauses:
-        RemoteRecord(world, pauses).take()
 
 
 def _gone_through(steps: Sequence[Step], course: Course) -> int:

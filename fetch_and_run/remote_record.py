@@ -5,21 +5,19 @@ again by. Who finds STARTING does not know whether the work began.
 """
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
 
 from fetch_and_run.claims import Claims
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.identity import Identity
 from fetch_and_run.pausing import Pauses
+from fetch_and_run.telling import claim
 from fetch_and_run.work import Remote
 from fetch_and_run.world import World
 
 STARTING = "startAskedAt"  # a member of `remote`: when a start was asked for last, ISO 8601
 STEP = "step"  # a member of `remote`: which of several works it is of, from 0; absent for the first
 
-_DELAYS = (1.0, 2.0, 4.0, 8.0)  # s between tries of what must be on record before anything begins
-
-T = TypeVar("T")
+_DELAYS = (5, 15, 60, 120)  # s between tries to tell outputs: work is done that nobody may lose
 
 
 class RemoteRecord:
@@ -33,70 +31,62 @@ class RemoteRecord:
 
     def take(self) -> Remote:
         """Claim the attempt; its `remote`. Raises JobError (LOST_CLAIM, NO_CLAIMS)."""
-        claimed = self._surely(lambda claims, who: claims.take(who, self._world.now()))
+        claimed = claim(self._world)
         if claimed is None:
-            print(
-                "batch-job: no scheduler has started this: nothing of it is on record",
-                file=self._world.err,
-                flush=True,
-            )
             return {}
         self.began = claimed.claimed_at
         return dict(claimed.remote)
 
     def tell_first(self, remote: Remote) -> None:
         """Replace `remote` before anything depends on it. Raises JobError as `take` does."""
-        self._surely(lambda claims, who: claims.tell_remote(who, remote))
         self._untold = None
+        self._tell(lambda claims, who: claims.tell_remote(who, remote))
 
     def tell(self, remote: Remote) -> None:
-        """Replace `remote`, now or when `catch_up` can: what has begun goes on in any case."""
+        """Replace `remote` of what has begun, now or when `catch_up` can.
+
+        After a signal that is later: to cancel comes first, and claims may be out of reach.
+        """
         self._untold = remote
-        self.catch_up()
+        if self._pauses.signal is None:
+            self.catch_up()
 
     def catch_up(self) -> None:
-        """Try again what `tell` could not do."""
+        """Tell what `tell` could not."""
         remote = self._untold
-        if remote is not None and self._perhaps(
-            lambda claims, who: claims.tell_remote(who, remote)
-        ):
+        if remote is None:
+            return
+        if self._is_told(lambda claims, who: claims.tell_remote(who, remote)):
             self._untold = None
 
     def tell_link(self, link: str) -> None:
-        """Add the link to the logs, or leave it: it is said in the log, too."""
-        if link:
-            self._perhaps(lambda claims, who: claims.tell_links(who, {"logs": link}))
+        """Add the link to the logs, or leave it: the log has it, too."""
+        if link and self._pauses.signal is None:
+            self._is_told(lambda claims, who: claims.tell_links(who, {"logs": link}))
 
     def tell_outputs(self, outputs: Mapping[str, str]) -> None:
         """Add outputs. Raises JobError (FAILED) when they can't be: downstream jobs need them."""
         if not outputs:
-            return
-        try:
-            self._surely(lambda claims, who: claims.tell_outputs(who, outputs))
-        except JobError as error:
-            reason = f"it has succeeded, and its outputs could not be told: {error.reason}"
-            raise JobError(Exit.FAILED, reason) from error
-
-    def _surely(self, act: Callable[[Claims, Identity], T]) -> T | None:
-        claims, who = self._world.claims, self._world.who
-        if claims is None or who is None:
             return None
-        for delay in _DELAYS:
+        for delay in (*_DELAYS, None):
             try:
-                return act(claims, who)
+                return self._tell(lambda claims, who: claims.tell_outputs(who, outputs))
             except JobError as error:
-                if error.code is not Exit.NO_CLAIMS or self._pauses.signal:
-                    raise
+                in_vain = error.code is not Exit.NO_CLAIMS or self._pauses.signal
+                if delay is None or in_vain:
+                    reason = f"the work has succeeded, but its outputs are not told: {error.reason}"
+                    raise JobError(Exit.FAILED, reason) from error
             self._pauses.pause(delay)
-        return act(claims, who)
+        return None
 
-    def _perhaps(self, act: Callable[[Claims, Identity], None]) -> bool:
-        claims, who = self._world.claims, self._world.who
-        if claims is None or who is None:
-            return True
+    def _tell(self, act: Callable[[Claims, Identity], None]) -> None:
+        if self._world.claims is not None and self._world.who is not None:
+            act(self._world.claims, self._world.who)
+
+    def _is_told(self, act: Callable[[Claims, Identity], None]) -> bool:
         try:
-            act(claims, who)
+            self._tell(act)
         except JobError as error:
-            print(f"batch-job: {error.reason}", file=self._world.err, flush=True)
+            print(f"batch-job: not on record: {error.reason}", file=self._world.err, flush=True)
             return False
         return True

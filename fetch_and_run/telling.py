@@ -49,7 +49,7 @@ def progress(arguments: Namespace, world: World) -> int:
 
 def add_output_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "outputs", type=_pair, nargs="+", metavar="NAME=VALUE", help="for the jobs after this one"
+        "outputs", type=pair, nargs="+", metavar="NAME=VALUE", help="for the jobs after this one"
     )
 
 
@@ -97,10 +97,11 @@ def _percent(text: str) -> float:
 
 
 def _text(text: str) -> str:
-    return _checked(text, MAX_TEXT)
+    return checked(text, MAX_TEXT)
 
 
-def _pair(text: str) -> tuple[str, str]:
+def pair(text: str) -> tuple[str, str]:
+    """The name and the value of NAME=VALUE, for argparse."""
     name, equals, value = text.partition("=")
     if not equals:
         raise ArgumentTypeError(f"{text!r} has no =; it would be name=value")
@@ -108,11 +109,11 @@ def _pair(text: str) -> tuple[str, str]:
         raise ArgumentTypeError(
             f"{name!r} is no name: up to 64 letters, digits and _, and no digit first"
         )
-    return name, _checked(value, MAX_VALUE)
+    return name, checked(value, MAX_VALUE)
 
 
 def _link(text: str) -> tuple[str, str]:
-    name, value = _pair(text)
+    name, value = pair(text)
     if not _is_url(value):
         raise ArgumentTypeError(f"{value!r} is no URL of https, http or s3")
     return name, value
@@ -126,7 +127,8 @@ def _is_url(text: str) -> bool:
     return parts.scheme in ("https", "http", "s3") and bool(parts.netloc) and " " not in text
 
 
-def _checked(text: str, longest: int) -> str:
+def checked(text: str, longest: int) -> str:
+    """The text, when it may be on record. Raises ArgumentTypeError."""
     if len(text) > longest:
         raise ArgumentTypeError(f"it has {len(text)} characters, and may have {longest}")
     if not text.isprintable():
