@@ -231,10 +231,10 @@ class Transfer(Kind):
     retries: Annotated[int, Field(ge=0), WHOLE] | None = Field(
         None, description="`get`, `put`: how often in a row in vain; 5 unless given."
     )
-    stable: Annotated[float, Field(ge=0, le=86_400), DECIMAL] | None = Field(
+    stable: Annotated[int, Field(ge=0, le=86_400), WHOLE] | None = Field(
         None, description="`wait`: seconds for which its size and time stay; 30 unless given."
     )
-    every: Annotated[float, Field(ge=0, le=86_400), DECIMAL] | None = Field(
+    every: Annotated[int, Field(ge=0, le=86_400), WHOLE] | None = Field(
         None, description="`wait`: seconds between two looks; 10 unless given."
     )
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from chalicelib.core.fields import WHOLE, Text, complaint
+from chalicelib.core.fields import TEXT, WHOLE, Text, complaint
 from chalicelib.core.model import Model
 
 OPEN = "${"  # a text with it may wait for the values of a run: its form is checked with them in it
@@ -59,9 +59,8 @@ Json = Annotated[
 PairName = Annotated[str, Field(min_length=1, pattern=r"^[^=]+$")]
 Pairs = Annotated[dict[PairName, Text], Said(Form.PAIRS)]
 Flag = Annotated[bool, Field(strict=True), Said(Form.FLAG)]
-Rest = Annotated[list[Text], Said(Form.REST)]
 Seconds = Annotated[int, Field(ge=1), WHOLE]
-Name = Annotated[Text, Field(min_length=1)]
+Name = Annotated[str, Field(min_length=1), TEXT]
 Names = Annotated[list[Name], Field(min_length=1)]
 
 

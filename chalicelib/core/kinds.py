@@ -6,6 +6,7 @@ A value and its option are one word, so that no value is ever taken for an optio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -60,42 +61,49 @@ def _words(kind: str, fields: Fields) -> list[str]:
     first: list[str] = []
     options: list[str] = []
     rest: list[str] = []
-    for name, declared in model_of(kind).model_fields.items():
-        alias = declared.alias or name
-        if alias not in fields:
-            continue
-        said, value = _said(declared), fields[alias]
-        option = said.name or "--" + name.replace("_", "-")
+    for field, said in _declared(kind).items():
         match said.form:
+            case _ if field not in fields:
+                pass
             case Form.WORD:
-                first.append(value)
+                first.append(fields[field])
             case Form.REST:
-                rest.append(value)
+                rest.append(fields[field])
             case _:
-                options += _options(said.form, option, value)
-    if first == ["put"]:
-        rest.reverse()  # what is moved is named before the place that it is moved to
+                options += _options(said, fields[field])
+    if first == ["get"]:
+        rest.reverse()  # what is moved is named first, and that is what is here for `put` alone
     return [*first, *options, *(["--", *rest] if rest else ())]
 
 
-def _options(form: Form, option: str, value: Any) -> Iterator[str]:
-    match form:
+def _options(said: Said, value: Any) -> Iterator[str]:
+    match said.form:
         case Form.FLAG:
             if value:
-                yield option
+                yield said.name
         case Form.PAIRS:
             for key, member in value.items():
-                yield f"{option}={key}={member}"
+                yield f"{said.name}={key}={member}"
         case Form.JSON:
-            yield f"{option}={json.dumps(value, ensure_ascii=False)}"
+            yield f"{said.name}={json.dumps(value, ensure_ascii=False)}"
         case _:
             for each in value if isinstance(value, list) else [value]:
-                yield f"{option}={as_text(each)}"
+                yield f"{said.name}={as_text(each)}"
 
 
-def _said(declared: FieldInfo) -> Said:
-    notes = (*declared.metadata, *_notes(declared.annotation))
-    return next((each for each in notes if isinstance(each, Said)), Said())
+@cache
+def _declared(kind: str) -> Mapping[str, Said]:
+    """How each field is said, in the order of their declaration, by the names of documents."""
+    return {
+        field.alias or name: _said(name, field)
+        for name, field in model_of(kind).model_fields.items()
+    }
+
+
+def _said(name: str, field: FieldInfo) -> Said:
+    notes = (*_notes(field.annotation), *field.metadata)
+    said = next((each for each in reversed(notes) if isinstance(each, Said)), Said())
+    return replace(said, name=said.name or "--" + name.replace("_", "-"))
 
 
 def _notes(annotation: Any) -> Iterator[Any]:

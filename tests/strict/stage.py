@@ -369,7 +369,8 @@ def _tables() -> list[Json]:
 
 
 def _placed(job: Mapping[str, Any]) -> dict[str, Any]:
-    return {"jobDefinition": DEFINITION, "jobQueue": QUEUE, **job}
+    defined = {} if "uses" in job else {"jobDefinition": DEFINITION}
+    return {**defined, "jobQueue": QUEUE, **job}
 
 
 def _placed_spec(spec: JobSpec) -> JobSpec:

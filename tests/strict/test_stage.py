@@ -69,6 +69,20 @@ def test_a_run_that_failed_is_restarted_and_ends(is_warm: bool) -> None:
     assert set(statuses(stage, header.run_id).values()) == {"SUCCEEDED"}
 
 
+def test_a_kind_of_work_runs_as_the_definition_of_the_stage_and_is_told_what_to_do() -> None:
+    stage = StrictStage()
+    job = {"jobName": "load", "uses": "glue", "with": {"job": "${job}"}}
+    parameters = {"job": {"default": "load-orders"}}
+    stage.put({"scheduleId": "etl", "jobList": [job], "parameters": parameters})
+    header = stage.start("etl")
+    stage.drive()
+    assert statuses(stage, header.run_id) == {"load": "SUCCEEDED"}
+    (sent,) = stage.batch.submissions.values()
+    assert sent.request["jobDefinition"].endswith("job-definition/batch-scheduler-dev-glue:1")
+    command = sent.request["containerOverrides"]["command"]
+    assert command == ["batch-job", "glue", "--job=load-orders"]
+
+
 def test_jobs_run_without_a_document_too() -> None:
     stage = StrictStage()
     request = {"containerOverrides": {"command": ["true"]}}

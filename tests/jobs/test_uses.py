@@ -1,0 +1,227 @@
+"""What documents say by `uses` and `with`, as the real command lines of batch-job read it."""
+
+import json
+from argparse import ArgumentParser
+from collections import defaultdict
+from typing import Any
+
+import pytest
+
+from chalicelib.core.kind_document import KINDS, model_of
+from fetch_and_run.kinds import KINDS as COMMANDS
+from fetch_and_run.kinds import kind_of
+from fetch_and_run.scripts import SHA256, TYPE, URL, VERSION
+from tests.builders import job, spec
+
+SUM = "ab" * 32
+MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:load"
+SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:warehouse-a1b2c3"  # noqa: S105
+Fields = dict[str, Any]
+
+# The kind, its fields, and what its command line makes of them.
+SAID: list[tuple[str, Fields, Fields]] = [
+    (
+        "glue",
+        {
+            "job": "load",
+            "arguments": {"--table": "orders=all", "day": "-1"},
+            "workerType": "G.1X",
+            "workers": 2,
+            "executionClass": "FLEX",
+            "runTimeout": 30,
+            "securityConfiguration": "ours",
+            "timeout": 3600,
+        },
+        {
+            "job": "load",
+            "crawler": None,
+            "arguments": [("--table", "orders=all"), ("--day", "-1")],
+            "worker_type": "G.1X",
+            "workers": 2,
+            "execution_class": "FLEX",
+            "run_timeout": 30,
+            "security_configuration": "ours",
+            "timeout": 3600.0,
+        },
+    ),
+    ("glue", {"job": "shell", "maxCapacity": 0.0625}, {"job": "shell", "max_capacity": 0.0625}),
+    ("glue", {"crawler": "landing"}, {"crawler": "landing", "job": None}),
+    (
+        "lambda",
+        {"function": "report", "qualifier": "live", "payload": {"a": [1, None]}, "timeout": 60}
+        | {"outputs": {"rows": "result.rows"}},
+        {"function": "report", "qualifier": "live", "payload": '{"a": [1, null]}', "timeout": 60.0}
+        | {"outputs": [("rows", "result.rows")], "is_async": False},
+    ),
+    (
+        "lambda",
+        {"function": "-r", "payloadFile": "/app/p.json", "async": True},
+        {"function": "-r", "is_async": True},
+    ),
+    (
+        "stepfunctions",
+        {"stateMachine": MACHINE, "input": ["é"], "outputs": {"id": "items.0.id"}, "timeout": 60},
+        {"state_machine": MACHINE, "input": '["é"]', "outputs": [("id", "items.0.id")]},
+    ),
+    (
+        "stepfunctions",
+        {"stateMachine": f"{MACHINE}:live", "inputFile": "/app/input.json"},
+        {"state_machine": f"{MACHINE}:live", "input": None},
+    ),
+    (
+        "ec2",
+        {
+            "action": "run",
+            "instances": ["i-0123456789abcdef0", "mi-0123456789abcdef0"],
+            "command": "-x; echo 'a b'",
+            "directory": "/srv",
+            "logGroup": "/ours",
+            "timeout": 60,
+        },
+        {
+            "action": "run",
+            "instances": ["i-0123456789abcdef0", "mi-0123456789abcdef0"],
+            "tags": [],
+            "text": "-x; echo 'a b'",
+            "directory": "/srv",
+            "log_group": "/ours",
+        },
+    ),
+    (
+        "ec2",
+        {"action": "run", "tags": {"team": "a=b"}, "script": "s3://ours/jobs/clean.sh"},
+        {"tags": [("team", "a=b")], "script": "s3://ours/jobs/clean.sh"},
+    ),
+    ("ec2", {"action": "stop", "instances": ["i-01234567"]}, {"instances": ["i-01234567"]}),
+    (
+        "redshift",
+        {
+            "cluster": "warehouse",
+            "database": "sales",
+            "user": "loader",
+            "file": "s3://ours/sql/load.sql",
+            "parameters": {"day": "2026-11-30"},
+            "timeout": 60,
+        },
+        {
+            "cluster": "warehouse",
+            "database": "sales",
+            "user": "loader",
+            "file": "s3://ours/sql/load.sql",
+            "parameters": [("day", "2026-11-30")],
+        },
+    ),
+    (
+        "redshift",
+        {"workgroup": "w", "database": "sales", "secret": SECRET, "sql": "-- all\nselect 1"},
+        {"workgroup": "w", "secret": SECRET, "sql": "-- all\nselect 1"},
+    ),
+    (
+        "sftp",
+        {
+            "action": "get",
+            "server": "sftp://partner.example:2222/out/daily.csv",
+            "here": "s3://ours/received/daily.csv",
+            "user": "ours",
+            "passwordFrom": "env:SFTP_SECRET",
+            "keyFrom": "file:/run/key",
+            "passphraseFrom": "env:PASSPHRASE",
+            "knownHostsFrom": "file:/run/known_hosts",
+            "hostKeys": ["SHA256:abc", "SHA256:def"],
+            "sha256": SUM,
+            "sha256Beside": True,
+            "retries": 0,
+            "timeout": 60,
+        },
+        {
+            "action": "get",
+            "server": "sftp://partner.example:2222/out/daily.csv",
+            "here": "s3://ours/received/daily.csv",
+            "user": "ours",
+            "password_from": "env:SFTP_SECRET",
+            "key_from": "file:/run/key",
+            "passphrase_from": "env:PASSPHRASE",
+            "known_hosts_from": "file:/run/known_hosts",
+            "host_key": ["SHA256:abc", "SHA256:def"],
+            "sha256": SUM,
+            "sha256_beside": True,
+            "retries": 0,
+        },
+    ),
+    (
+        "sftp",
+        {"action": "wait", "server": "sftp://h/in/*.csv", "user": "u", "stable": 5, "every": 1},
+        {"action": "wait", "server": "sftp://h/in/*.csv", "stable": 5.0, "every": 1.0},
+    ),
+    (
+        "ftp",
+        {
+            "action": "put",
+            "server": "ftp://partner.example/in/",
+            "here": "-report.csv",
+            "user": "ours",
+            "passwordFrom": "env:FTP_SECRET",
+            "tls": True,
+            "caFrom": "file:/run/ca.pem",
+            "sha256": SUM,
+            "sha256Beside": False,
+            "retries": 3,
+            "timeout": 60,
+        },
+        {
+            "action": "put",
+            "server": "ftp://partner.example/in/",
+            "here": "-report.csv",
+            "user": "ours",
+            "password_from": "env:FTP_SECRET",
+            "tls": True,
+            "ca_from": "file:/run/ca.pem",
+            "sha256": SUM,
+            "sha256_beside": False,
+            "retries": 3,
+        },
+    ),
+    (
+        "ftp",
+        {"action": "wait", "server": "ftp://h/in/day.csv", "stable": 5, "every": 1},
+        {"user": "anonymous", "stable": 5.0, "every": 1.0},
+    ),
+]
+
+
+def request(kind: str, fields: Fields) -> Fields:
+    made: Fields = spec(job("a", command=None, uses=kind, **{"with": fields})).request
+    assert made.pop("uses") == kind
+    overrides: Fields = made.pop("containerOverrides")
+    assert not made
+    return overrides
+
+
+def read(words: list[str]) -> Fields:
+    """What batch-job makes of a command, all of it."""
+    program, kind, *_ = words
+    parser = ArgumentParser(prog=program)
+    of_kind = parser.add_subparsers(dest="command").add_parser(kind)
+    kind_of(kind).add_arguments(of_kind)
+    return vars(parser.parse_args(words[1:]))
+
+
+@pytest.mark.parametrize(("kind", "fields", "expected"), SAID)
+def test_the_command_line_of_a_kind_reads_what_a_document_says(
+    kind: str, fields: Fields, expected: Fields
+) -> None:
+    made = read(request(kind, fields)["command"])
+    assert {name: made[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("kind", COMMANDS)
+def test_every_field_of_a_kind_is_read_in_one_of_these(kind: str) -> None:
+    said: dict[str, set[str]] = defaultdict(set)
+    for each, fields, _ in SAID:
+        said[each] |= fields.keys()
+    declared = {field.alias for field in model_of(kind).model_fields.values()}
+    assert said[kind] == declared
+
+
+def test_every_command_that_drives_work_elsewhere_can_be_used() -> None:
+    assert set(KINDS) == {*COMMANDS, "script"}
