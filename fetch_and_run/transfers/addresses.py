@@ -37,9 +37,9 @@ def address_of(text: str, scheme: str) -> Address:
         )
     if parts.scheme != scheme or not parts.hostname:
         raise _refused(repr(text), scheme)
-    if parts.query or parts.fragment:
-        raise _refused(f"{text!r} (write ? as %3F and # as %23)", scheme)
-    return Address(scheme, parts.hostname, port, checked_path(unquote(parts.path)))
+    # These addresses have no query and no fragment: ? belongs to patterns, # to names.
+    path = text.partition("://")[2].removeprefix(parts.netloc)
+    return Address(scheme, parts.hostname, port, checked_path(unquote(path)))
 
 
 def _refused(what: str, scheme: str) -> JobError:

@@ -4,13 +4,14 @@ import json
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from datetime import datetime
 
 from fetch_and_run.exits import Exit
 from fetch_and_run.following import add_arguments as add_following
 from fetch_and_run.pausing import Pauses
 from fetch_and_run.remote_record import RemoteRecord
 from fetch_and_run.stopping import StoppedError, stopped_by_signals
-from fetch_and_run.transfers.acts import Outputs, get, put, wait
+from fetch_and_run.transfers.acts import get, put, wait
 from fetch_and_run.transfers.addresses import Address, address_of
 from fetch_and_run.transfers.places import Place
 from fetch_and_run.transfers.retrying import Retrying
@@ -84,8 +85,8 @@ def begin_action(arguments: Namespace, world: World, scheme: str, connect: Conne
     place = connect(address, arguments, world.environment)
     try:
         with stopped_by_signals(), closing(place):
-            _claim(world)
-            outputs = _act(address, place, arguments, world)
+            retrying = _retrying(arguments, world, _claimed(world))
+            outputs = ACTS[arguments.action](address, place, arguments, retrying)
     except StoppedError as stopped:
         print(f"batch-job: {arguments.action}: {stopped.name} came", file=world.err, flush=True)
         return stopped.code
@@ -100,21 +101,20 @@ def _is_shown(value: object) -> bool:
     return isinstance(value, str | int | float | list)
 
 
-def _claim(world: World) -> None:
+def _claimed(world: World) -> datetime:
+    """Take the claim; when the attempt was claimed first."""
     with Pauses(world) as pauses:
-        RemoteRecord(world, pauses).take()
+        record = RemoteRecord(world, pauses)
+        record.take()
     if pauses.signal is not None:
         raise StoppedError(pauses.signal)
+    return record.began
 
 
-def _act(address: Address, place: Place, arguments: Namespace, world: World) -> Outputs:
-    waits = arguments.action == "wait"
-    retrying = Retrying(
-        world,
-        retries=None if waits else arguments.retries,
-        timeout=arguments.timeout or (DAY if waits else None),
-    )
-    return ACTS[arguments.action](address, place, arguments, retrying)
+def _retrying(arguments: Namespace, world: World, began: datetime) -> Retrying:
+    if arguments.action == "wait":
+        return Retrying(world, began, retries=None, timeout=arguments.timeout or DAY)
+    return Retrying(world, began, retries=arguments.retries, timeout=arguments.timeout)
 
 
 def _count(text: str) -> int:

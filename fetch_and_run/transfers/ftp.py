@@ -53,6 +53,7 @@ class Ftp:
     def names(self, directory: str) -> list[str]:
         with self._told(directory) as session:
             found = _unless_missing(lambda: session.nlst(_of(directory)))
+            session.voidcmd("TYPE I")  # names came as text, and sizes are asked for in bytes
         return [name.rsplit("/", 1)[-1] for name in found or ()]
 
     def read(self, path: str, start: int) -> Iterator[bytes]:

@@ -15,12 +15,14 @@ FIRST, LONGEST = 1.0, 60.0  # seconds between two tries
 class Retrying:
     """Tries in a row without any progress are counted; time is not given back."""
 
-    def __init__(self, world: World, retries: int | None, timeout: float | None) -> None:
-        """`retries` is how many in a row, `timeout` in seconds; None is as long as it takes."""
+    def __init__(
+        self, world: World, began: datetime, retries: int | None, timeout: float | None
+    ) -> None:
+        """`retries` in a row, `timeout` in seconds since it began; None: as many as it takes."""
         self.world = world
         self._retries = retries
         self._timeout = timeout
-        self._end = world.now() + timedelta(seconds=timeout) if timeout is not None else None
+        self._end = began + timedelta(seconds=timeout) if timeout is not None else None
         self._in_vain = 0
 
     def again(self, act: Callable[[], T]) -> T:

@@ -32,7 +32,7 @@ class Sftp:
 
     near = False
     whole = False
-    rewinds = 4 * CHUNK  # several requests are on their way at once: a cut may leave holes
+    rewinds = CHUNK  # it is sent as several requests at once: a cut may leave holes in it
 
     def __init__(self, address: Address, login: Login) -> None:
         self.name = address.place

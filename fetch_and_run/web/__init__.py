@@ -1,0 +1,1 @@
+"""Requests of HTTP that begin work, and what becomes of it."""

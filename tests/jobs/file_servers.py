@@ -1,0 +1,243 @@
+"""Real servers of files on 127.0.0.1, SFTP and FTP, that cut connections when they are told to."""
+
+import asyncio
+import hashlib
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import asyncssh
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # it builds on asyncore
+    from pyftpdlib.authorizers import DummyAuthorizer
+    from pyftpdlib.handlers import DTPHandler, FTPHandler
+    from pyftpdlib.servers import FTPServer
+
+USER, PASSWORD = "etl", "only for these tests"
+USER_KEY = asyncssh.generate_private_key("ssh-ed25519")
+HOST_KEY = asyncssh.generate_private_key("ssh-ed25519")
+
+
+@dataclass
+class Traffic:
+    """What went over the wire, and after how many bytes of it the connection is cut next."""
+
+    cuts: list[int] = field(default_factory=list)
+    moved: int = 0
+    is_dead: bool = False  # whoever asks for bytes is cut off
+    refused: set[str] = field(default_factory=set)  # commands of FTP that the server has not
+    asked: list[str] = field(default_factory=list)
+    logins: list[str] = field(default_factory=list)  # how somebody logged in with success
+    lost_renames: int = 0  # how many of the next are done, and not answered
+
+    def is_cut(self, size: int) -> bool:
+        self.moved += size
+        if self.is_dead:
+            return True
+        if self.cuts and self.moved >= self.cuts[0]:
+            del self.cuts[0]
+            return True
+        return False
+
+
+@dataclass(frozen=True)
+class FileServer:
+    """A server, and how batch-job is told of it."""
+
+    scheme: str
+    port: int
+    root: Path
+    traffic: Traffic
+    login: tuple[str, ...]
+    environment: dict[str, str]
+    key: str = ""  # what the server is known by
+
+    def address(self, path: str) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.port}/{path}"
+
+    def has(self) -> set[str]:
+        return {str(each.relative_to(self.root)) for each in self.root.rglob("*") if each.is_file()}
+
+
+def some_bytes(size: int) -> bytes:
+    """Bytes in which no two places look alike."""
+    return hashlib.shake_128(b"some").digest(size)
+
+
+class _Door(asyncssh.SSHServer):
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic = traffic
+
+    def begin_auth(self, username: str) -> bool:
+        return True
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        self._traffic.logins.append("password")
+        return (username, password) == (USER, PASSWORD)
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        return key.public_data == USER_KEY.public_data
+
+
+def _sftp_of(root: Path, traffic: Traffic) -> Callable[..., asyncssh.SFTPServer]:
+    class Cutting(asyncssh.SFTPServer):
+        def __init__(self, chan: Any) -> None:
+            super().__init__(chan, chroot=str(root).encode())
+
+        def read(self, file_obj: object, offset: int, size: int) -> bytes:
+            content = super().read(file_obj, offset, size)
+            assert isinstance(content, bytes)
+            self._count(len(content))
+            return content
+
+        def write(self, file_obj: object, offset: int, data: bytes) -> int:
+            self._count(len(data))
+            written = super().write(file_obj, offset, data)
+            assert isinstance(written, int)
+            return written
+
+        def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
+            super().posix_rename(oldpath, newpath)
+            if traffic.lost_renames:
+                traffic.lost_renames -= 1
+                self.connection.abort()
+
+        def _count(self, size: int) -> None:
+            if traffic.is_cut(size):
+                self.connection.abort()
+                raise asyncssh.SFTPConnectionLost("cut")
+
+    return Cutting
+
+
+@contextmanager
+def sftp_server(root: Path) -> Iterator[FileServer]:
+    traffic = Traffic()
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+
+    def run(work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, loop).result()
+
+    listener = run(_listening(traffic, _sftp_of(root, traffic)))
+    try:
+        yield FileServer(
+            "sftp",
+            listener.get_port(),
+            root,
+            traffic,
+            (
+                *("--user", USER, "--password-from", "env:SFTP_PASSWORD"),
+                *("--host-key", HOST_KEY.get_fingerprint("sha256")),
+            ),
+            {"SFTP_PASSWORD": PASSWORD},
+            HOST_KEY.export_public_key().decode().strip(),
+        )
+    finally:
+        run(_all_closed(listener))
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _listening(
+    traffic: Traffic, sftp: Callable[..., asyncssh.SFTPServer]
+) -> asyncssh.SSHAcceptor:
+    return await asyncssh.listen(
+        "127.0.0.1",
+        0,
+        server_factory=lambda: _Door(traffic),
+        server_host_keys=[HOST_KEY],
+        sftp_factory=sftp,
+    )
+
+
+async def _all_closed(listener: asyncssh.SSHAcceptor) -> None:
+    listener.close()
+    await listener.wait_closed()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+def _ftp_of(root: Path, traffic: Traffic) -> type[FTPHandler]:
+    class CuttingTransfer(DTPHandler):  # type: ignore[misc]
+        counted = 0
+
+        def handle_read(self) -> None:
+            super().handle_read()
+            self._count()
+
+        def send(self, data: bytes) -> int:
+            return 0 if traffic.is_dead else int(super().send(data))
+
+        def handle_write(self) -> None:
+            super().handle_write()
+            self._count()
+
+        def _count(self) -> None:
+            now = self.get_transmitted_bytes()
+            moved, self.counted = now - self.counted, now
+            if traffic.is_cut(moved):
+                self.cmd_channel.close()
+
+    class Talking(FTPHandler):  # type: ignore[misc]
+        authorizer = DummyAuthorizer()
+        dtp_handler = CuttingTransfer
+        use_sendfile = False
+        auth_failed_timeout = 0
+
+        def log(self, *_: object, **__: object) -> None:
+            """Say nothing."""
+
+        logline = logerror = log
+
+        def pre_process_command(self, line: str, cmd: str, arg: str) -> None:
+            traffic.asked.append(line)
+            if cmd in traffic.refused:
+                self.respond(f"502 {cmd} is not implemented.")
+            else:
+                super().pre_process_command(line, cmd, arg)
+
+    Talking.authorizer.add_user(USER, PASSWORD, str(root), perm="elradfmwMT")
+    return Talking
+
+
+@contextmanager
+def ftp_server(root: Path) -> Iterator[FileServer]:
+    traffic = Traffic()
+    server = FTPServer(("127.0.0.1", 0), _ftp_of(root, traffic))
+    over = Event()
+
+    def serve() -> None:
+        while not over.is_set():
+            server.serve_forever(timeout=0.01, blocking=False)
+
+    thread = Thread(target=serve)
+    thread.start()
+    try:
+        yield FileServer(
+            "ftp",
+            server.address[1],
+            root,
+            traffic,
+            ("--user", USER, "--password-from", "env:FTP_PASSWORD"),
+            {"FTP_PASSWORD": PASSWORD},
+        )
+    finally:
+        over.set()
+        thread.join()
+        server.close_all()
