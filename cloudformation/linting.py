@@ -75,6 +75,6 @@ def _plain(value: Any, template: dict[str, Any], names: dict[str, str]) -> Any:
             return _GIVEN[parameter]
         case dict():
             return {key: _plain(each, template, names) for key, each in value.items()}
-        case list():
-            return [_plain(each, template, names) for each in value]
-    return value
+        case _:
+            is_list = isinstance(value, list)
+            return [_plain(each, template, names) for each in value] if is_list else value

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from chalicelib.core.fields import TEXT, WHOLE, Text, complaint
+from chalicelib.core.fields import TEXT, WHOLE, Command, Text, complaint
 from chalicelib.core.model import Model
 
 OPEN = "${"  # a text with it may wait for the values of a run: its form is checked with them in it
@@ -20,8 +20,8 @@ class Form(Enum):
 
     OPTION = auto()  # --name=value, once for each of several
     FLAG = auto()  # --name, when it is true
-    PAIRS = auto()  # --name=key=value, once for each member
-    JSON = auto()  # --name=value, as JSON
+    PAIRS = auto()  # --name=key=value, once for each member and each of its values
+    JSON = auto()  # --name=value, as JSON unless it is text
     WORD = auto()  # value, before all options
     REST = auto()  # the values behind all options, and behind --
 
@@ -32,12 +32,17 @@ class Said:
 
     form: Form = Form.OPTION
     name: str = ""
+    between: str = "="  # key and value of a pair
 
 
 def _read_json(value: Any) -> Any:
     if not isinstance(value, Mapping | list):
         raise complaint("is neither an object nor a list", "an object, or a list")
     return _plain(value)
+
+
+def _read_body(value: Any) -> Any:
+    return value if isinstance(value, str) else _read_json(value)
 
 
 def _plain(value: Any) -> Any:
@@ -56,8 +61,15 @@ def _plain(value: Any) -> Any:
 Json = Annotated[
     Any, BeforeValidator(_read_json), WithJsonSchema({"type": ["object", "array"]}), Said(Form.JSON)
 ]
+Body = Annotated[
+    Any,
+    BeforeValidator(_read_body),
+    WithJsonSchema({"type": ["string", "object", "array"]}),
+    Said(Form.JSON),
+]
 PairName = Annotated[str, Field(min_length=1, pattern=r"^[^=]+$")]
 Pairs = Annotated[dict[PairName, Text], Said(Form.PAIRS)]
+Conditions = Annotated[dict[PairName, Command], Said(Form.PAIRS)]
 Flag = Annotated[bool, Field(strict=True), Said(Form.FLAG)]
 Seconds = Annotated[int, Field(ge=1), WHOLE]
 Name = Annotated[str, Field(min_length=1), TEXT]
@@ -87,6 +99,17 @@ Reference = Annotated[
         hidden=True,
     ),
 ]
+
+
+SHA256 = shaped(r"[0-9A-Fa-f]{64}", "64 hexadecimal digits")
+
+
+class Kind(Model):
+    """What every kind takes."""
+
+    timeout: Seconds | None = Field(
+        None, description="Seconds after which the work is cancelled, and the job has failed."
+    )
 
 
 def one_of(fields: Model, *names: str) -> None:

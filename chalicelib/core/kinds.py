@@ -13,9 +13,10 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from chalicelib.core.fields import as_text
-from chalicelib.core.kind_document import SCRIPT_VARIABLES, model_of
+from chalicelib.core.kind_document import model_of
 from chalicelib.core.kind_fields import Form, Said
 from chalicelib.core.problems import describe
+from chalicelib.core.service_kinds import SCRIPT_VARIABLES
 from chalicelib.core.wording import Speller, json_path, quoted
 from chalicelib.errors import Problem
 
@@ -61,16 +62,16 @@ def _words(kind: str, fields: Fields) -> list[str]:
     first: list[str] = []
     options: list[str] = []
     rest: list[str] = []
-    for field, said in _declared(kind).items():
+    for name, said in _declared(kind).items():
         match said.form:
-            case _ if field not in fields:
+            case _ if name not in fields:
                 pass
             case Form.WORD:
-                first.append(fields[field])
+                first.append(fields[name])
             case Form.REST:
-                rest.append(fields[field])
+                rest.append(fields[name])
             case _:
-                options += _options(said, fields[field])
+                options += _options(said, fields[name])
     if first == ["get"]:
         rest.reverse()  # what is moved is named first, and that is what is here for `put` alone
     return [*first, *options, *(["--", *rest] if rest else ())]
@@ -82,26 +83,32 @@ def _options(said: Said, value: Any) -> Iterator[str]:
             if value:
                 yield said.name
         case Form.PAIRS:
-            for key, member in value.items():
-                yield f"{said.name}={key}={member}"
+            for key, members in value.items():
+                for each in _each(members):
+                    yield f"{said.name}={key}{said.between}{each}"
         case Form.JSON:
-            yield f"{said.name}={json.dumps(value, ensure_ascii=False)}"
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            yield f"{said.name}={text}"
         case _:
-            for each in value if isinstance(value, list) else [value]:
+            for each in _each(value):
                 yield f"{said.name}={as_text(each)}"
+
+
+def _each(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 @cache
 def _declared(kind: str) -> Mapping[str, Said]:
     """How each field is said, in the order of their declaration, by the names of documents."""
     return {
-        field.alias or name: _said(name, field)
-        for name, field in model_of(kind).model_fields.items()
+        declared.alias or name: _said(name, declared)
+        for name, declared in model_of(kind).model_fields.items()
     }
 
 
-def _said(name: str, field: FieldInfo) -> Said:
-    notes = (*_notes(field.annotation), *field.metadata)
+def _said(name: str, declared: FieldInfo) -> Said:
+    notes = (*_notes(declared.annotation), *declared.metadata)
     said = next((each for each in reversed(notes) if isinstance(each, Said)), Said())
     return replace(said, name=said.name or "--" + name.replace("_", "-"))
 

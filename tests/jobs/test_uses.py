@@ -1,16 +1,19 @@
 """What documents say by `uses` and `with`, as the real command lines of batch-job read it."""
 
-import json
+import io
 from argparse import ArgumentParser
 from collections import defaultdict
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from chalicelib.core.kind_document import KINDS, model_of
+from fetch_and_run.exits import Exit
 from fetch_and_run.kinds import KINDS as COMMANDS
 from fetch_and_run.kinds import kind_of
-from fetch_and_run.scripts import SHA256, TYPE, URL, VERSION
+from fetch_and_run.main import main
+from fetch_and_run.world import World
 from tests.builders import job, spec
 
 SUM = "ab" * 32
@@ -190,10 +193,9 @@ SAID: list[tuple[str, Fields, Fields]] = [
 
 
 def request(kind: str, fields: Fields) -> Fields:
-    made: Fields = spec(job("a", command=None, uses=kind, **{"with": fields})).request
-    assert made.pop("uses") == kind
-    overrides: Fields = made.pop("containerOverrides")
-    assert not made
+    made = spec(job("a", command=None, uses=kind, **{"with": fields})).request
+    overrides: Fields = made["containerOverrides"]
+    assert made == {"uses": kind, "containerOverrides": overrides}
     return overrides
 
 
@@ -225,3 +227,30 @@ def test_every_field_of_a_kind_is_read_in_one_of_these(kind: str) -> None:
 
 def test_every_command_that_drives_work_elsewhere_can_be_used() -> None:
     assert set(KINDS) == {*COMMANDS, "script"}
+
+
+@pytest.mark.parametrize("program", ["", "bin/load"])
+def test_a_script_is_read_and_stopped_by_nothing_but_what_may_be_fetched(program: str) -> None:
+    fields = {"url": "s3://ours/load.sh", "version": "v1", "sha256": SUM, "arguments": ["--x"]}
+    said = request("script", {**fields, "program": program} if program else fields)
+    variables = {each["name"]: each["value"] for each in said["environment"]}
+    err = io.StringIO()
+    assert main(said["command"], world(variables, err)) == Exit.REFUSED
+    assert err.getvalue().startswith("batch-job: BATCH_FILE_ALLOWED is not set")
+    elsewhere = {**variables, "BATCH_FILE_ALLOWED": "s3://theirs"}
+    assert main(said["command"], world(elsewhere, err)) == Exit.REFUSED
+    assert "s3://ours/load.sh is not below s3://theirs" in err.getvalue()
+
+
+def world(environment: dict[str, str], err: io.StringIO) -> World:
+    """One in which nothing is on record."""
+    return World(
+        now=lambda: datetime(2026, 11, 30, tzinfo=UTC),
+        sleep=lambda _: None,
+        chance=lambda: 0.0,
+        environment=environment,
+        who=None,
+        claims=None,
+        out=io.StringIO(),
+        err=err,
+    )

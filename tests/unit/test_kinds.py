@@ -19,6 +19,7 @@ from tests.unit.test_checking import problem, problems
 Fields = dict[str, Any]
 GLUE = {"job": "load"}
 SFTP = {"action": "get", "server": "sftp://h/a", "here": "a", "user": "u"}
+MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:load"
 ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:warehouse-a1b2c3"
 
 
@@ -93,6 +94,11 @@ def test_what_is_moved_is_named_before_where_it_goes(action: str, words: list[st
 def test_a_flag_is_said_when_it_is_true(is_async: bool) -> None:
     words = command(using("lambda", with_={"function": "f", "async": is_async}))
     assert words[2:] == ["--function=f", *(["--async"] if is_async else [])]
+
+
+def test_a_list_is_said_member_by_member() -> None:
+    words = command(using("ec2", with_={"action": "start", "instances": ["i-1", "i-2"]}))
+    assert words[1:] == ["ec2", "start", "--instance=i-1", "--instance=i-2"]
 
 
 @given(st.text("-= '\"\\{}é", min_size=1), st.text("ab-", min_size=1))
@@ -258,7 +264,7 @@ def test_a_kind_that_is_not_there_has_a_suggestion_and_its_fields_are_not_judged
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_misspelt_field_is_refused_with_the_fields_of_its_own_kind(kind: str) -> None:
-    found = [each for each in problems(using(kind, with_={"tmeout": 1, "arguents": 2}))]
+    found = problems(using(kind, with_={"tmeout": 1, "arguents": 2}))
     unknown = {each.path.rpartition(".")[2]: each for each in found if "no field" in each.reason}
     assert unknown.keys() == {"tmeout", "arguents"}
     if kind in ("glue", "script"):
@@ -272,10 +278,11 @@ def test_fields_that_are_no_object_are_refused() -> None:
 
 
 def test_a_variable_of_fetch_and_run_would_run_a_script_instead() -> None:
-    for fields in ({"environment": {"BATCH_FILE_TYPE": "script"}}, {}):
-        defaults = {} if fields else {"defaults": {"environment": {"BATCH_FILE_TYPE": "zip"}}}
+    variables = {"BATCH_FILE_TYPE": "script"}
+    plain = using("glue", with_=GLUE)
+    for one, defaults in (({**plain, "environment": variables}, {}), (plain, variables)):
         with pytest.raises(InvalidInputError) as caught:
-            spec(using("glue", with_=GLUE, **fields), **defaults)
+            spec(one, defaults={"environment": defaults})
         (found,) = caught.value.problems
         assert found.path == "$.jobList[0].environment"
         assert found.reason == 'job "a": sets BATCH_FILE_TYPE for `uses: glue`'
@@ -293,6 +300,7 @@ WRONG: list[tuple[str, Fields, str, str]] = [
     ("lambda", {"function": "f", "payload": "x"}, "with.payload", "is neither an object nor"),
     ("lambda", {"function": "f", "payload": {}, "payloadFile": "p"}, "with", "has both `payload`"),
     ("lambda", {"function": "f", "async": True, "outputs": {"a": "b"}}, "with", "has both `async`"),
+    ("stepfunctions", {"stateMachine": MACHINE, "input": {}, "inputFile": "p"}, "with", "has both"),
     ("stepfunctions", {"stateMachine": "load"}, "with.stateMachine", "is not written as it must"),
     ("ec2", {"action": "reboot"}, "with.action", "is none of the words allowed"),
     ("ec2", {"action": "run", "instances": ["i-1"]}, "with", "has neither `command` nor `script`"),
