@@ -116,24 +116,27 @@ class StatementRun:
         return f"statement {self._statement.number} of {len(self._on.script.statements)}"
 
     def start(self, token: str) -> Remote:
-        if self._before.get(SCRIPT, self._on.script.digest) != self._on.script.digest:
+        digest = self._on.script.digest
+        if self._before.get(SCRIPT, digest) != digest:
             raise JobError(Exit.CHANGED, f"{self.what} is not run: {_OTHER}")
         rows = self._rows_before()
-        request = {**self._request, "ClientToken": token, "StatementName": token}
+        request = {**self._request(self._session()), "ClientToken": token}
         with beginning("the Data API"):
             try:
-                begun = self._on.api.execute_statement(**request)
+                begun = self._on.api.execute_statement(**request, StatementName=token + digest)
             except ClientError as error:
                 if code_of(error) in _FULL:
                     raise AgainError(str(error)) from error
                 raise
-        return self._remote(begun, rows)
+        return self._remote(begun, digest, rows)
 
     def find(self, token: str) -> Remote | None:
         rows = self._rows_before()
         with looking("the Data API"):
             found = self._on.api.list_statements(StatementName=token, Status="ALL")["Statements"]
-        return self._remote(found[0], rows) if found else None
+        if not found:
+            return None
+        return self._remote(found[0], found[0]["StatementName"].removeprefix(token), rows)
 
     def look(self, remote: Remote) -> Outcome | None:
         with looking("the Data API"):
@@ -164,13 +167,14 @@ class StatementRun:
                     raise AgainError(str(error)) from error
 
     def describe(self) -> Mapping[str, object]:
-        request = self._request
-        return {"service": "redshift-data", "operation": "ExecuteStatement", "request": request}
+        is_later = self._on.script.is_one_session and self._statement.number > 1
+        request = self._request("<session>" if is_later else "")
+        told = {**request, "ClientToken": "<token>", "StatementName": "<token>"}
+        return {"service": "redshift-data", "operation": "ExecuteStatement", "parameters": told}
 
-    @property
-    def _request(self) -> Mapping[str, object]:
+    def _request(self, session: str) -> Mapping[str, object]:
+        """What is asked, but for the token. A session has its warehouse and its user already."""
         request: dict[str, object] = {"Sql": self._statement.text}
-        session = self._before.get(SESSION, "")
         if session:
             request["SessionId"] = session
         else:
@@ -184,27 +188,42 @@ class StatementRun:
             request["Parameters"] = [{"name": name, "value": values[name]} for name in given]
         return request
 
-    def _remote(self, told: Mapping[str, Any], rows: int) -> Remote:
+    def _session(self) -> str:
+        """The session of the statements before this one; empty where there is none."""
+        if not self._on.script.is_one_session or self._statement.number == 1:
+            return ""
+        if SESSION in self._before:
+            return self._before[SESSION]
+        session = self._told_before().get("SessionId", "")
+        if not session:
+            reason = (
+                f"{self.what} is not run: the Data API does not tell the session of those before"
+            )
+            raise JobError(Exit.NOT_STARTED, reason)
+        return str(session)
+
+    def _remote(self, told: Mapping[str, Any], digest: str, rows: int) -> Remote:
         remote = {
             NUMBER: str(self._statement.number),
             ID: told["Id"],
             ROWS: str(rows),
-            SCRIPT: self._on.script.digest,
+            SCRIPT: digest,
             LINK: self._on.link,
         }
-        session = told.get("SessionId") or self._before.get(SESSION, "")
-        return {**remote, SESSION: session} if session else remote
+        return {**remote, SESSION: told["SessionId"]} if told.get("SessionId") else remote
 
     def _rows_before(self) -> int:
         """The rows affected by the statements before this one."""
         last = self._statement.number - 1
-        if last == 0:
-            return 0
-        if last not in self._on.rows:  # another process has seen the end of that statement
-            with looking("the Data API"):
-                told = self._on.api.describe_statement(Id=self._before[ID])
-            self._on.rows[last] = int(self._before[ROWS]) + _affected(told)
-        return self._on.rows[last]
+        if last and last not in self._on.rows:  # another process has seen the end of that one
+            self._on.rows[last] = int(self._before[ROWS]) + _affected(self._told_before())
+        return self._on.rows.get(last, 0)
+
+    def _told_before(self) -> Mapping[str, Any]:
+        """The statement before this one, as the Data API describes it."""
+        with looking("the Data API"):
+            told: Mapping[str, Any] = self._on.api.describe_statement(Id=self._before[ID])
+        return told
 
     def _failed(self, told: Mapping[str, Any]) -> Outcome:
         error = " ".join(told.get("Error", "").split()) or "the Data API does not say why"

@@ -110,9 +110,11 @@ def _cancelled(course: Course, work: Work, remote: Remote) -> int:
     cancelling = Cancelling(work, remote)
     course.warn(f"{work.what}: cancelling it, for {_why(course)}")
     last = course.world.now() + timedelta(seconds=course.patience.cancelling)
-    while cancelling.goes_on() and course.world.now() < last and not course.grace_is_over():
-        course.record.catch_up()
+    goes_on = cancelling.goes_on()
+    course.record.catch_up()
+    while goes_on and course.world.now() < last and not course.grace_is_over():
         course.pauses.pause(_WHILE_CANCELLING)
+        goes_on = cancelling.goes_on()
     outcome = cancelling.outcome
     if outcome is not None and outcome.succeeded:
         return _ended(course, work, remote, outcome)

@@ -78,7 +78,7 @@ class StateChange:
 
     def look(self, remote: Remote) -> Outcome | None:
         if self._is_left:
-            reason = f"is left to itself: EC2 can't take back a {self._name}"
+            reason = f"EC2 can't take back a {self._name}, and it goes on"
             return Outcome(succeeded=False, reason=reason)
         seen = self._seen()
         now = self._world.now()
@@ -96,8 +96,8 @@ class StateChange:
         self._is_left = True
 
     def describe(self) -> Mapping[str, object]:
-        request = {"InstanceIds": self._instances}
-        return {"service": "ec2", "operation": self._action.operation, "request": request}
+        parameters = {"InstanceIds": self._instances}
+        return {"service": "ec2", "operation": self._action.operation, "parameters": parameters}
 
     @cached_property
     def _ec2(self) -> Any:

@@ -15,8 +15,9 @@ from fetch_and_run.world import World
 
 _DOCUMENT = "AWS-RunShellScript"
 _MAX_EXECUTION = 172_800  # seconds that the document lets a command take; 3,600 unless it is told
+_AFTER_US = 60  # seconds after our own time-out that SSM ends a command by itself
 _MAX_OUTPUT, _MAX_ERRORS = 24_000, 8_000  # characters that SSM keeps (API_GetCommandInvocation)
-_PAGE, _MAX_PAGES = 50, 40  # commands in an answer (API_ListCommands); answers of one search
+_PAGE, _MAX_PAGES = 50, 20  # commands in an answer (API_ListCommands); answers of one search
 _CLOCKS = timedelta(minutes=5)  # by which SSM's clock may be behind that of the claim
 _ENDED = frozenset({"Success", "Cancelled", "TimedOut", "Failed"})
 
@@ -60,7 +61,7 @@ class Order:
         The text goes as a whole: AWS-RunShellScript writes it to a file and runs that, so that a
         first line `#!/bin/bash` has its way.
         """
-        most = min(self.timeout or _MAX_EXECUTION, _MAX_EXECUTION)
+        most = min((self.timeout or _MAX_EXECUTION) + _AFTER_US, _MAX_EXECUTION)
         parameters = {"commands": [self.text], "executionTimeout": [str(int(most))]}
         if self.directory:
             parameters["workingDirectory"] = [self.directory]
@@ -155,7 +156,8 @@ class CommandRun:
             self._ssm.cancel_command(CommandId=remote[COMMAND])
 
     def describe(self) -> Mapping[str, object]:
-        return {"service": "ssm", "operation": "SendCommand", "request": self._order.request}
+        told = {**self._order.request, "Comment": _comment("<token>")}
+        return {"service": "ssm", "operation": "SendCommand", "parameters": told}
 
     @cached_property
     def _ssm(self) -> Any:

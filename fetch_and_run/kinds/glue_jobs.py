@@ -1,6 +1,7 @@
 """A run of a Glue job, found again by an argument of its own: StartJobRun has no client token."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,7 @@ TOKEN = "--batch-scheduler-token"  # noqa: S105 -- an argument's name, and no se
 
 _SERVICE = "Glue"
 _MOST_PAGES = 10  # of 200 runs, newest first (API_GetJobRuns), to look for a token in
+_SKEW = timedelta(minutes=5)  # how far Glue's clock may be from this one's
 _FULL = {
     "ConcurrentRunsExceededException": "as many runs of it as it allows are under way",
     "ResourceNumberLimitExceededException": "the account has as many Glue resources as it may",
@@ -42,6 +44,7 @@ class GlueJobRun:
         self._arguments = arguments
         self._settings = settings
         self._world = world
+        self._asked_at: datetime | None = None  # by this process
         self.what = f"Glue job {job}"
 
     @cached_property
@@ -49,6 +52,7 @@ class GlueJobRun:
         return client(self._world, "glue")
 
     def start(self, token: str) -> Remote:
+        self._asked_at = self._asked_at or self._world.now()
         with beginning(_SERVICE):
             try:
                 return self._remote(self._glue.start_job_run(**self._request(token))["JobRunId"])
@@ -67,10 +71,17 @@ class GlueJobRun:
             for run in found["JobRuns"]:
                 if run.get("Arguments", {}).get(TOKEN) == token:
                     return self._remote(run["Id"])
-            if not found.get("NextToken"):
+            if not found.get("NextToken") or self._is_before_any_start(found["JobRuns"]):
                 return None
             page = {"NextToken": found["NextToken"]}
         raise InDoubtError(f"it is not among the newest {_MOST_PAGES * 200} runs of the job")
+
+    def _is_before_any_start(self, page: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether all runs of further pages, which are older, were begun before ours could be."""
+        if self._asked_at is None or not page:
+            return False
+        oldest: datetime = page[-1]["StartedOn"]
+        return oldest < self._asked_at - _SKEW
 
     def look(self, remote: Remote) -> Outcome | None:
         with looking(_SERVICE):

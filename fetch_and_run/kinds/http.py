@@ -12,7 +12,7 @@ from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.following import add_arguments as add_following
 from fetch_and_run.following import begin_work
 from fetch_and_run.references import FORMS, text_at
-from fetch_and_run.web.headers import headers_of, names_of, secret_headers
+from fetch_and_run.web.headers import header_name, headers_of, names_of, secret_headers
 from fetch_and_run.web.rules import Statuses, condition
 from fetch_and_run.web.urls import checked
 from fetch_and_run.web.wire import Bounds, Request, Wire
@@ -43,9 +43,7 @@ def _add_request(parser: ArgumentParser) -> None:
         metavar="NAME=REF",
         help=f"a header whose value is at {FORMS}",
     )
-    add(
-        "--bearer-from", metavar="REF", help=f"where the token of Authorization: Bearer is: {FORMS}"
-    )
+    add("--bearer-from", metavar="REF", help=f"where the token of a bearer is: {FORMS}")
     body = parser.add_mutually_exclusive_group()
     body.add_argument("--body", metavar="TEXT")
     body.add_argument("--body-file", metavar="PATH")
@@ -140,7 +138,7 @@ def _wish(arguments: Namespace, secrets: Mapping[str, str]) -> Wish:
     return Wish(
         request=request,
         expect=arguments.expect,
-        key_header=arguments.idempotency_key,
+        key_header=header_name(arguments.idempotency_key) if arguments.idempotency_key else None,
         poll=arguments.poll_url,
         until=tuple(arguments.until),
         fail=tuple(arguments.fail),

@@ -23,8 +23,10 @@ class S3:
     whole = True
     rewinds = 0
 
-    def __init__(self, client: Any, bucket: str) -> None:
+    def __init__(self, client: Any, bucket: str, part: int = PART) -> None:
+        """`part` is the size of a part of an upload, in bytes."""
         self._client = client
+        self._part = part
         self._bucket = bucket
         self.name = f"s3://{bucket}"
 
@@ -49,9 +51,9 @@ class S3:
     def write(self, path: str, start: int, chunks: Iterable[bytes]) -> None:
         place = {"Bucket": self._bucket, "Key": path.removeprefix("/")}
         with self._told(path):
-            parts = _in_parts(chunks)
+            parts = _in_parts(chunks, self._part)
             first = next(parts, b"")
-            if len(first) < PART:
+            if len(first) < self._part:
                 self._client.put_object(**place, Body=first)
                 return
             upload = self._client.create_multipart_upload(**place)["UploadId"]
@@ -103,13 +105,13 @@ class S3:
             raise JobError(Exit.NOT_FETCHED, f"{self.name}{path}: {error.reason}") from error
 
 
-def _in_parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _in_parts(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
     """The same bytes in pieces of one size, the last one shorter and perhaps empty."""
     gathered = bytearray()
     for chunk in chunks:
         gathered += chunk
-        while len(gathered) >= PART:
-            yield bytes(gathered[:PART])
-            del gathered[:PART]
+        while len(gathered) >= size:
+            yield bytes(gathered[:size])
+            del gathered[:size]
     if gathered:
         yield bytes(gathered)

@@ -21,7 +21,7 @@ def headers_of(given: Sequence[str]) -> dict[str, str]:
             raise JobError(
                 Exit.REFUSED, f"{name.strip()} is a secret: give it by --secret-header {name}=REF"
             )
-        headers[_name(name, colon)] = _value(name, value)
+        headers[header_name(name if colon else "")] = _value(name, value)
     return headers
 
 
@@ -32,7 +32,7 @@ def secret_headers(
     headers = {}
     for each in given:
         name, equals, reference = each.partition("=")
-        headers[_name(name, equals)] = _value(name, text_at(reference, environment))
+        headers[header_name(name if equals else "")] = _value(name, text_at(reference, environment))
     if bearer:
         headers["Authorization"] = _value("Authorization", f"Bearer {text_at(bearer, environment)}")
     return headers
@@ -44,9 +44,10 @@ def names_of(given: Sequence[str], bearer: str | None) -> dict[str, str]:
     return dict.fromkeys(names, "")
 
 
-def _name(name: str, separator: str) -> str:
+def header_name(name: str) -> str:
+    """A header that can be given; raises JobError."""
     name = name.strip()
-    if not separator or not NAME.fullmatch(name) or name.lower() in OURS:
+    if not NAME.fullmatch(name) or name.lower() in OURS:
         raise JobError(Exit.REFUSED, f"{name!r} is no header that can be given")
     return name
 

@@ -25,7 +25,7 @@ class Statuses:
         """Raise ValueError for what is no list of statuses."""
         for each in self.text.split(","):
             if not re.fullmatch(r"[1-5](\d\d|xx)", each):
-                raise ValueError(each)
+                raise ValueError(f"{each!r} is no status")
 
     def __contains__(self, status: int) -> bool:
         return any(each in (str(status), f"{status // 100}xx") for each in self.text.split(","))
@@ -89,7 +89,7 @@ def filled(template: str, document: object) -> str:
 
 
 def retry_after(header: str | None, now: datetime) -> float:
-    """The seconds that a server asks to wait for; 0 when it does not, or not in words of RFC 9110."""
+    """The seconds that a server asks to wait for (RFC 9110, 10.2.3); 0 when it asks for none."""
     if header is None:
         return 0.0
     if header.strip().isdecimal():

@@ -273,7 +273,8 @@ class HttpWork:
     def _without_secrets(self, body: bytes) -> str:
         text = body.decode("utf-8", "replace")
         for secret in self._wish.request.secrets.values():
-            text = text.replace(secret, "(hidden)")
+            # A server that quotes it may leave out the `Bearer` or `Basic` before it.
+            text = text.replace(secret.rpartition(" ")[2], "(hidden)")
         return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "\N{REPLACEMENT CHARACTER}", text)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from tests.strict.answers import ACCOUNT, REGION, AwsError, Params, Permission, Service
 
 _TOKEN_LIFE = timedelta(hours=8)  # of a client token (mgmt/data-api, considerations)
+_SUBMITTED = timedelta(seconds=1)  # before a statement runs; then alone it can be cancelled
 _STATEMENT_LIFE = timedelta(hours=24)
 _MAX_SQL = 100_000  # bytes (mgmt/data-api)
 _PARAMETER = re.compile(r"'[^']*'|::|:([A-Za-z_]\w*)")
@@ -67,6 +68,17 @@ class DataApi:
         """The texts of all statements that were begun, in order."""
         return [run.request["Sql"] for run in self.runs]
 
+    @property
+    def ended(self) -> list[str]:
+        """The texts of statements that have finished well."""
+        return [run.request["Sql"] for run in self.runs if self._status(run) == "FINISHED"]
+
+    @property
+    def unended(self) -> list[str]:
+        """The texts of statements that go on."""
+        ongoing = [run for run in self.runs if self._status(run) in ("SUBMITTED", "STARTED")]
+        return [run.request["Sql"] for run in ongoing]
+
     def execute_statement(self, params: Params) -> Fields:
         known = self._known_by_token(params)
         if known is not None:
@@ -102,10 +114,9 @@ class DataApi:
 
     def cancel_statement(self, params: Params) -> Fields:
         run = self._run(params)
-        if self._status(run) in ("FINISHED", "FAILED", "ABORTED"):
-            raise AwsError(
-                "ValidationException", "Could not cancel a query that is already in this state"
-            )
+        status = self._status(run)
+        if status != "STARTED":
+            raise AwsError("ValidationException", f"Could not cancel a query in status {status}")
         run.aborted = self.clock()
         return {"Status": True}
 
@@ -118,6 +129,7 @@ class DataApi:
                 "StatementName": run.request.get("StatementName", ""),
                 "Status": self._status(run),
                 "CreatedAt": run.at,
+                **({"SessionId": run.session} if run.session else {}),
             }
             for run in reversed(self.runs)
             if run.request.get("StatementName", "").startswith(prefix)
@@ -205,7 +217,7 @@ class DataApi:
         if run.aborted is not None:
             return "ABORTED"
         if self._ended_at(run) is None:
-            return "STARTED"
+            return "SUBMITTED" if self.clock() < run.at + _SUBMITTED else "STARTED"
         return "FAILED" if run.does.error else "FINISHED"
 
     def _begun(self, run: Run) -> Fields:

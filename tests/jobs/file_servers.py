@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -34,9 +35,16 @@ class Traffic:
     asked: list[str] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)  # how somebody logged in with success
     lost_renames: int = 0  # how many of the next are done, and not answered
+    looked: Event = field(default_factory=Event)  # somebody has looked for a file
+    stalls_after: int | None = None  # bytes; nothing comes then before `go_on`
+    stalled: Event = field(default_factory=Event)
+    go_on: Event = field(default_factory=Event)
 
     def is_cut(self, size: int) -> bool:
         self.moved += size
+        if self.stalls_after is not None and self.moved >= self.stalls_after:
+            self.stalled.set()
+            self.go_on.wait()
         if self.is_dead:
             return True
         if self.cuts and self.moved >= self.cuts[0]:
@@ -90,35 +98,37 @@ class _Door(asyncssh.SSHServer):
         return key.public_data == USER_KEY.public_data
 
 
-def _sftp_of(root: Path, traffic: Traffic) -> Callable[..., asyncssh.SFTPServer]:
-    class Cutting(asyncssh.SFTPServer):
-        def __init__(self, chan: Any) -> None:
-            super().__init__(chan, chroot=str(root).encode())
+class _CuttingSftp(asyncssh.SFTPServer):
+    def __init__(self, root: Path, traffic: Traffic, chan: Any) -> None:
+        super().__init__(chan, chroot=str(root).encode())
+        self._traffic = traffic
 
-        def read(self, file_obj: object, offset: int, size: int) -> bytes:
-            content = super().read(file_obj, offset, size)
-            assert isinstance(content, bytes)
-            self._count(len(content))
-            return content
+    def stat(self, path: bytes) -> Any:
+        self._traffic.looked.set()
+        return super().stat(path)
 
-        def write(self, file_obj: object, offset: int, data: bytes) -> int:
-            self._count(len(data))
-            written = super().write(file_obj, offset, data)
-            assert isinstance(written, int)
-            return written
+    def read(self, file_obj: object, offset: int, size: int) -> bytes:
+        content = super().read(file_obj, offset, size)
+        assert isinstance(content, bytes)
+        self._count(len(content))
+        return content
 
-        def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
-            super().posix_rename(oldpath, newpath)
-            if traffic.lost_renames:
-                traffic.lost_renames -= 1
-                self.connection.abort()
+    def write(self, file_obj: object, offset: int, data: bytes) -> int:
+        self._count(len(data))
+        written = super().write(file_obj, offset, data)
+        assert isinstance(written, int)
+        return written
 
-        def _count(self, size: int) -> None:
-            if traffic.is_cut(size):
-                self.connection.abort()
-                raise asyncssh.SFTPConnectionLost("cut")
+    def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
+        super().posix_rename(oldpath, newpath)
+        if self._traffic.lost_renames:
+            self._traffic.lost_renames -= 1
+            self.connection.abort()
 
-    return Cutting
+    def _count(self, size: int) -> None:
+        if self._traffic.is_cut(size):
+            self.connection.abort()
+            raise asyncssh.SFTPConnectionLost("cut")
 
 
 @contextmanager
@@ -131,7 +141,7 @@ def sftp_server(root: Path) -> Iterator[FileServer]:
     def run(work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, loop).result()
 
-    listener = run(_listening(traffic, _sftp_of(root, traffic)))
+    listener = run(_listening(traffic, partial(_CuttingSftp, root, traffic)))
     try:
         yield FileServer(
             "sftp",
@@ -173,7 +183,7 @@ async def _all_closed(listener: asyncssh.SSHAcceptor) -> None:
     await asyncio.gather(*others, return_exceptions=True)
 
 
-def _ftp_of(root: Path, traffic: Traffic) -> type[FTPHandler]:
+def _transfer_of(traffic: Traffic) -> type[DTPHandler]:
     class CuttingTransfer(DTPHandler):  # type: ignore[misc]
         counted = 0
 
@@ -194,9 +204,13 @@ def _ftp_of(root: Path, traffic: Traffic) -> type[FTPHandler]:
             if traffic.is_cut(moved):
                 self.cmd_channel.close()
 
+    return CuttingTransfer
+
+
+def _ftp_of(root: Path, traffic: Traffic) -> type[FTPHandler]:
     class Talking(FTPHandler):  # type: ignore[misc]
         authorizer = DummyAuthorizer()
-        dtp_handler = CuttingTransfer
+        dtp_handler = _transfer_of(traffic)
         use_sendfile = False
         auth_failed_timeout = 0
 
@@ -207,6 +221,8 @@ def _ftp_of(root: Path, traffic: Traffic) -> type[FTPHandler]:
 
         def pre_process_command(self, line: str, cmd: str, arg: str) -> None:
             traffic.asked.append(line)
+            if cmd == "SIZE":
+                traffic.looked.set()
             if cmd in traffic.refused:
                 self.respond(f"502 {cmd} is not implemented.")
             else:

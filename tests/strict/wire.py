@@ -18,7 +18,8 @@ def answer(aws: StrictAws, service: str, operation: str, params: Params) -> Wire
     model = model_of(service, operation)
     response, parsed = aws.answer(service, 1, model, params)
     members = {name: value for name, value in parsed.items() if name != "ResponseMetadata"}
-    error = members.pop("Error", None)
+    # What has succeeded may have a member of this name: DescribeStatement of redshift-data has.
+    error = members.pop("Error") if response.status_code >= 400 else None
     protocol = model.service_model.metadata["protocol"]
     headers: dict[str, str] = {}
     if protocol in ("json", "rest-json"):
