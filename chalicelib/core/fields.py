@@ -223,12 +223,13 @@ RuleName = Annotated[
 TEXT_FORM, LIST_FORM, MAPPING_FORM = "#text", "#list", "#mapping"
 
 
-def _command_form(value: Any) -> str:
+def text_or_list(value: Any) -> str:
+    """The form that a value is in, for a field that takes both."""
     return LIST_FORM if isinstance(value, list | tuple) else TEXT_FORM
 
 
 Command = Annotated[
     Annotated[str, Field(min_length=1), Tag(TEXT_FORM)]
     | Annotated[list[Text], Field(min_length=1), Tag(LIST_FORM)],
-    Discriminator(_command_form),
+    Discriminator(text_or_list),
 ]

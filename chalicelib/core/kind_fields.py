@@ -7,9 +7,17 @@ from decimal import Decimal
 from enum import Enum, auto
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
-from chalicelib.core.fields import TEXT, WHOLE, Command, Text, complaint
+from chalicelib.core.fields import (
+    LIST_FORM,
+    TEXT,
+    TEXT_FORM,
+    WHOLE,
+    Text,
+    complaint,
+    text_or_list,
+)
 from chalicelib.core.model import Model
 
 OPEN = "${"  # a text with it may wait for the values of a run: its form is checked with them in it
@@ -69,7 +77,11 @@ Body = Annotated[
 ]
 PairName = Annotated[str, Field(min_length=1, pattern=r"^[^=]+$")]
 Pairs = Annotated[dict[PairName, Text], Said(Form.PAIRS)]
-Conditions = Annotated[dict[PairName, Command], Said(Form.PAIRS)]
+Alternatives = Annotated[
+    Annotated[Text, Tag(TEXT_FORM)] | Annotated[list[Text], Field(min_length=1), Tag(LIST_FORM)],
+    Discriminator(text_or_list),
+]
+Conditions = Annotated[dict[PairName, Alternatives], Said(Form.PAIRS)]
 Flag = Annotated[bool, Field(strict=True), Said(Form.FLAG)]
 Seconds = Annotated[int, Field(ge=1), WHOLE]
 Name = Annotated[str, Field(min_length=1), TEXT]

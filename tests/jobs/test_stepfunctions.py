@@ -80,9 +80,7 @@ def test_members_of_the_output_become_outputs_of_the_job(account: Account) -> No
         (json.dumps({"load": {"rows": "x" * 1025}}), "it has 1025 characters, and may have 1024"),
     ],
 )
-def test_an_output_that_is_not_there_is_a_failure(
-    account: Account, output: str, said: str
-) -> None:
+def test_an_output_that_is_not_there_is_a_failure(account: Account, output: str, said: str) -> None:
     account.machines.output = output
 
     ended = account.run("--output", "rows=load.rows")
@@ -119,9 +117,7 @@ def test_an_express_machine_is_refused_before_anything_is_begun(account: Account
 
 def test_too_many_open_executions_are_waited_for(account: Account) -> None:
     account.machines.most = 1
-    account.machines.start_execution(
-        {"stateMachineArn": NIGHTLY, "name": "other", "input": "{}"}
-    )
+    account.machines.start_execution({"stateMachineArn": NIGHTLY, "name": "other", "input": "{}"})
 
     ended = account.run()
 

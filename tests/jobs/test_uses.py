@@ -13,6 +13,7 @@ from fetch_and_run.exits import Exit
 from fetch_and_run.kinds import KINDS as COMMANDS
 from fetch_and_run.kinds import kind_of
 from fetch_and_run.main import main
+from fetch_and_run.web.rules import Condition, Statuses
 from fetch_and_run.world import World
 from tests.builders import job, spec
 
@@ -189,6 +190,58 @@ SAID: list[tuple[str, Fields, Fields]] = [
         {"action": "wait", "server": "ftp://h/in/day.csv", "stable": 5, "every": 1},
         {"user": "anonymous", "stable": 5.0, "every": 1.0},
     ),
+    (
+        "http",
+        {
+            "url": "https://api.example/loads?day=1",
+            "method": "PUT",
+            "headers": {"Accept": "text/csv: x", "X-Day": "1"},
+            "secretHeaders": {"X-Api-Key": "env:HTTP_SECRET"},
+            "bearerFrom": "file:/run/token",
+            "body": {"day": 1, "é": None},
+            "idempotencyKey": "Idempotency-Key",
+            "plain": True,
+            "caFrom": "file:/run/ca.pem",
+            "expect": "200,2xx",
+            "outputs": {"rows": "result.rows"},
+            "print": True,
+            "maxBytes": 10,
+            "answerWithin": 5,
+            "pollUrl": "https://api.example/loads/{id}",
+            "until": {"state": ["done", "empty"], "ok": True},
+            "fail": {"state": "broken"},
+            "cancelUrl": "poll",
+            "cancelMethod": "POST",
+            "timeout": 60,
+        },
+        {
+            "url": "https://api.example/loads?day=1",
+            "method": "PUT",
+            "header": ["Accept: text/csv: x", "X-Day: 1"],
+            "secret_header": ["X-Api-Key=env:HTTP_SECRET"],
+            "bearer_from": "file:/run/token",
+            "body": '{"day": 1, "é": null}',
+            "idempotency_key": "Idempotency-Key",
+            "plain": True,
+            "ca_from": "file:/run/ca.pem",
+            "expect": Statuses("200,2xx"),
+            "output": [("rows", "result.rows")],
+            "prints": True,
+            "max_bytes": 10,
+            "answer_within": 5,
+            "poll_url": "https://api.example/loads/{id}",
+            "until": [
+                Condition("state", "done"),
+                Condition("state", "empty"),
+                Condition("ok", "true"),
+            ],
+            "fail": [Condition("state", "broken")],
+            "cancel_url": "poll",
+            "cancel_method": "POST",
+        },
+    ),
+    ("http", {"url": "http://localhost:8080", "body": "--x"}, {"body": "--x", "method": None}),
+    ("http", {"url": "https://h/a", "bodyFile": "/app/body"}, {"body_file": "/app/body"}),
 ]
 
 

@@ -96,6 +96,13 @@ def test_a_flag_is_said_when_it_is_true(is_async: bool) -> None:
     assert words[2:] == ["--function=f", *(["--async"] if is_async else [])]
 
 
+def test_a_condition_may_have_several_values_and_a_body_be_text() -> None:
+    fields = {"url": "https://h", "until": {"state": ["a", 1], "ok": True}, "body": "x=1"}
+    words = command(using("http", with_=fields))
+    said = ["--body=x=1", "--until=state=a", "--until=state=1", "--until=ok=true"]
+    assert words == ["batch-job", "http", *said, "--", "https://h"]
+
+
 def test_a_list_is_said_member_by_member() -> None:
     words = command(using("ec2", with_={"action": "start", "instances": ["i-1", "i-2"]}))
     assert words[1:] == ["ec2", "start", "--instance=i-1", "--instance=i-2"]
@@ -315,6 +322,11 @@ WRONG: list[tuple[str, Fields, str, str]] = [
     ("sftp", {**SFTP, "every": 5}, "with", "has `every`, of which `get` has no use"),
     ("sftp", {**SFTP, "server": "ftp://h/a"}, "with.server", "is not written as it must be"),
     ("ftp", {**SFTP, "server": "ftp://h/a", "tls": "yes"}, "with.tls", "is neither true nor"),
+    ("http", {"url": "ftp://h/a"}, "with.url", "is not written as it must be"),
+    ("http", {"url": "https://h/a", "body": 5}, "with.body", "is neither an object nor a list"),
+    ("http", {"url": "https://h", "body": "", "bodyFile": "x"}, "with", "has both `body` and"),
+    ("http", {"url": "https://h", "expect": "2x"}, "with.expect", "is not written as it must be"),
+    ("http", {"url": "https://h", "print": 1}, "with.print", "is neither true nor false"),
     ("script", {"url": "s3://ours/"}, "with.url", "is not written as it must be"),
     ("script", {"url": "s3://ours/x", "sha256": "12"}, "with.sha256", "is not written as it must"),
 ]  # fmt: skip
@@ -339,6 +351,9 @@ def test_fields_that_do_not_fit_are_refused_before_anything_starts(
         ("sftp", {**SFTP, "keyFrom": "hunter2"}),
         ("sftp", {**SFTP, "server": "sftp://u:hunter2@h/a"}),
         ("ftp", {**SFTP, "server": "ftp://h/a", "passwordFrom": "env:hunter2 x"}),
+        ("http", {"url": "https://u:hunter2@h/a"}),
+        ("http", {"url": "https://h", "bearerFrom": "hunter2"}),
+        ("http", {"url": "https://h", "secretHeaders": {"X-Api-Key": "hunter2"}}),
         ("redshift", {"cluster": "c", "database": "d", "sql": "x", "secret": "hunter2"}),
     ],
 )
@@ -350,6 +365,16 @@ def test_a_secret_in_the_place_of_its_reference_is_refused_and_never_quoted(
     assert "hunter2" not in str(found)
 
 
+@pytest.mark.parametrize("name", ["Authorization", "cookie", "X-Api-Key", "X-Auth-Token"])
+def test_a_header_that_is_secret_is_given_by_reference(name: str) -> None:
+    found = wrong("http", {"url": "https://h", "headers": {"Accept": "*/*", name: "hunter2"}})
+    assert found.path == "$.jobList[0].with.headers"
+    assert f'has "{name}", whose value may be a secret' in found.reason
+    assert "hunter2" not in str(found)
+    fields = {"url": "https://h", "secretHeaders": {name: "env:HTTP_SECRET"}}
+    assert command(using("http", with_=fields))[2] == f"--secret-header={name}=env:HTTP_SECRET"
+
+
 def test_what_looks_like_a_secret_is_refused_in_any_field() -> None:
     found = wrong("glue", {"job": "a", "arguments": {"key": "AKIA" + "A" * 16}})
     assert found.path == "$.jobList[0].with.arguments.key"
@@ -359,7 +384,9 @@ def test_what_looks_like_a_secret_is_refused_in_any_field() -> None:
 def test_references_are_shown_and_what_may_be_a_secret_is_not() -> None:
     redshift = {"cluster": "c", "database": "d", "sql": "x", "secret": ARN}
     glue = {"job": "a", "arguments": {"--password": "x", "--day": "y"}}
-    made = document(using("redshift", "a", redshift), using("glue", "b", glue))
-    first, second = shown_document(json.loads(load(made).text))["jobList"]
+    http = {"url": "https://h", "secretHeaders": {"X-Api-Key": "env:HTTP_SECRET"}}
+    jobs = (using("redshift", "a", redshift), using("glue", "b", glue), using("http", "c", http))
+    first, second, third = shown_document(json.loads(load(document(*jobs)).text))["jobList"]
     assert first["with"] == redshift
+    assert third["with"] == http
     assert second["with"]["arguments"] == {"--password": HIDDEN, "--day": "y"}
