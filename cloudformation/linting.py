@@ -53,7 +53,7 @@ def role_policies(template: dict[str, Any], stage: Stage) -> Iterator[tuple[str,
     names = {"Stage": stage.name, **_PLACE.names()}
     for name, resource in template["Resources"].items():
         own = resource.get("Properties", {})
-        if resource["Type"] == "AWS::IAM::RolePolicy":
+        if resource["Type"] in {"AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy"}:
             yield name, _plain(own["PolicyDocument"], template, names)
         elif resource["Type"] == "AWS::IAM::Role":
             for policy in own.get("Policies", ()):

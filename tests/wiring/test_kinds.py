@@ -83,7 +83,9 @@ def role_of(kind: str) -> tuple[str, Fields]:
 def statements(kind: str) -> list[Fields]:
     """All that the role of a kind may do, with every parameter given."""
     name, role = role_of(kind)
-    policies = [each["PolicyDocument"] for each in role["Properties"]["Policies"]]
+    policies = [each["PolicyDocument"] for each in role["Properties"].get("Policies", ())]
+    for managed in role["Properties"]["ManagedPolicyArns"]:
+        policies.append(template()["Resources"][managed["Ref"]]["Properties"]["PolicyDocument"])
     policies += [
         each["Properties"]["PolicyDocument"]
         for each in resources("AWS::IAM::RolePolicy").values()
@@ -140,8 +142,8 @@ def made(**given: str) -> set[str]:
 
 
 def test_a_stage_that_asks_for_nothing_has_no_kind() -> None:
-    assert made() == made(BatchJobImage=IMAGE) == {"Nothing"}
-    assert made(**dict(ASKED.values())) == {"Nothing"}
+    assert made() == made(BatchJobImage=IMAGE) == {"ClaimPolicy"}
+    assert made(**dict(ASKED.values())) == {"ClaimPolicy"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -149,12 +151,13 @@ def test_a_kind_is_there_with_its_role_when_its_parameter_names_something(kind: 
     parameter, value = ASKED[kind]
     pattern = template()["Parameters"][parameter]["AllowedPattern"]
     assert re.fullmatch(pattern, value)
-    found = made(BatchJobImage=IMAGE, **{parameter: value}) - {"Nothing"}
+    found = made(BatchJobImage=IMAGE, **{parameter: value}) - {"ClaimPolicy"}
     definitions = {name for name in found if name in resources("AWS::Batch::JobDefinition")}
     assert [template()["Resources"][name] for name in definitions] == [definition(kind)]
     assert role_of(kind)[0] in found
     stem = role_of(kind)[0].removesuffix("Role")
     assert all(name.startswith(stem) for name in found)
+    assert stem + "TransfersPolicy" not in found
 
 
 def test_every_definition_and_every_role_is_of_a_kind_that_can_be_used() -> None:

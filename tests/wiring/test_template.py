@@ -395,7 +395,7 @@ def test_the_linters_see_every_policy_that_a_stage_has() -> None:
         for template in (companion(), rendering.jobs())
         for name, policy in linting.role_policies(template, Stage("dev"))
     }
-    written = set(resources("AWS::IAM::RolePolicy"))
+    written = {*resources("AWS::IAM::RolePolicy"), *resources("AWS::IAM::ManagedPolicy")}
     written |= {
         f"{name}-{policy['PolicyName']}"
         for name, role in roles()
