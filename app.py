@@ -10,8 +10,10 @@ from typing import Any
 from chalice.app import AuthRequest, Chalice, CloudWatchEvent, Rate
 
 from chalicelib.api import authorizing
+from chalicelib.api.entry import entry_of
 from chalicelib.api.registering import register
 from chalicelib.bootstrap import access_ports, driving_ports
+from chalicelib.config import read_api
 from chalicelib.core.messages import parse_message
 from chalicelib.core.naming import parse_start
 from chalicelib.services import arrivals, reconciling, steps, ticking, uploading
@@ -131,4 +133,4 @@ def authorize(request: AuthRequest) -> Json:
     return authorizing.authorize(access_ports(), request.token, request.method_arn)
 
 
-register(app, authorize)
+register(app, entry_of(read_api(), authorize))

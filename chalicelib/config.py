@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +25,10 @@ FILE_NAME = ".batch-scheduler.toml"
 LOCAL, AWS, HTTP = "local", "aws", "http"  # the editions
 TOKEN_FILE = "api-token"  # noqa: S105 - of a state directory: the token of its own server
 _HERE = "http://127.0.0.1:8080"  # where `serve` listens
+_ORIGIN = re.compile(
+    r"https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?"
+    r"|http://(?:localhost|127\.0\.0\.1)(?::[0-9]{1,5})?"
+)
 _STAGE = re.compile(r"[a-z][a-z0-9-]{0,19}")
 # Keys of the file, and the variables that they stand for.
 _KEYS = {
@@ -57,6 +62,21 @@ class Stage:
     queues: tuple[str, ...] = ()
 
 
+class Access(StrEnum):
+    """How a stage's HTTP API recognises who asks."""
+
+    TOKEN = "token"  # noqa: S105 - a word
+    IAM = "iam"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """Who may ask a stage's HTTP API, and the pages of which other origin may read its answers."""
+
+    access: Access = Access.TOKEN
+    origin: str = ""  # as browsers write it; empty: of none
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """A server elsewhere, as it was said; what is a file's goes before what is a variable's."""
@@ -65,6 +85,7 @@ class Server:
     token_file: Path | None = None
     token: str = field(default="", repr=False)
     is_of_file: bool = False  # the nearest file has said the URL
+    access: Access = Access.TOKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +167,26 @@ def read_settings(
     return settings
 
 
+def read_api(environment: Mapping[str, str] | None = None) -> Api:
+    """What the environment says of a stage's HTTP API, that of this process for None.
+
+    Raises InvalidInputError.
+    """
+    problems: list[Problem] = []
+    variables = _Variables(os.environ if environment is None else environment, {}, problems)
+    allowed = "https://HOST, as browsers write it: no path, no *"
+    origin = variables.read("BATCH_SCHEDULER_ORIGIN", _origin, allowed, "")
+    api = Api(access=_read_access(variables), origin=origin)
+    if problems:
+        raise InvalidInputError(problems)
+    return api
+
+
+def _read_access(variables: "_Variables") -> Access:
+    allowed = f"{Access.TOKEN} or {Access.IAM}"
+    return variables.read("BATCH_SCHEDULER_ACCESS", _access, allowed, Access.TOKEN)
+
+
 @dataclass(frozen=True, slots=True)
 class _Variables:
     """What is set, and by which option if by one. What is wrong with it goes to `problems`."""
@@ -210,6 +251,8 @@ def _read_server(variables: _Variables, of_file: Mapping[str, str]) -> Server:
         token_file=Path(token_file).absolute() if token_file else None,
         token=token,
         is_of_file=is_of_file,
+        # Never a file's: what lies about must not decide what one's credentials sign.
+        access=_read_access(variables),
     )
 
 
@@ -238,6 +281,14 @@ def _read_file(directory: Path, problems: list[Problem]) -> dict[str, str]:
 
 def _edition(text: str) -> str | None:
     return text if text in (LOCAL, AWS, HTTP) else None
+
+
+def _access(text: str) -> Access | None:
+    return Access(text) if text in list(Access) else None
+
+
+def _origin(text: str) -> str | None:
+    return text if _ORIGIN.fullmatch(text) else None
 
 
 def _stage(text: str) -> str | None:

@@ -29,8 +29,8 @@ class Api:
 
         Raises DeployError.
         """
-        added = additions()
-        for name, definition in added["securityDefinitions"].items():
+        added = additions(stage.api)
+        for name, definition in added.get("securityDefinitions", {}).items():
             self._validate(name, definition["x-amazon-apigateway-authorizer"])
         for kind, response in added["x-amazon-apigateway-gateway-responses"].items():
             self.client.put_gateway_response(restApiId=self.id, responseType=kind, **response)

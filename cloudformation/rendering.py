@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from chalicelib.api.gateway import additions
+from chalicelib.config import Api
 
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATE = PROJECT / "cloudformation" / "template.yaml"
@@ -67,10 +68,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stage, and the parameters of its companion stack that differ from the defaults."""
+    """A stage, the parameters of its companion stack that differ from the defaults, and its API."""
 
     name: str
     parameters: Mapping[str, str] = field(default_factory=dict)
+    api: Api = field(default_factory=Api)
 
     @property
     def stack(self) -> str:
@@ -226,7 +228,7 @@ def merge_template(stage: Stage) -> dict[str, Any]:
     """What `chalice package` can't say: fixed names, where failed events go, what the API adds."""
     limits = {"ThrottlingRateLimit": RATE, "ThrottlingBurstLimit": BURST}
     api = {
-        "DefinitionBody": additions(),
+        "DefinitionBody": additions(stage.api),
         "MethodSettings": [{"HttpMethod": "*", "ResourcePath": "/*", **limits}],
         "Tags": {"BatchSchedulerStage": stage.name},
         "TracingEnabled": True,  # which `chalice deploy` does by itself, for `xray`

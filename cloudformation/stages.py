@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from chalicelib.config import Api, read_api
+from chalicelib.errors import InvalidInputError
 from cloudformation import rendering
 from cloudformation.rendering import CONFIG, PROJECT, Stage
 
@@ -41,7 +43,14 @@ def read_stage(name: str, files: Path = _PARAMETERS, config: Path = CONFIG) -> S
             raise DeployError(
                 f"{parameter} is {named!r}: set {variable} of {name} in .chalice/config.json."
             )
-    return Stage(name, parameters)
+    return Stage(name, parameters, _api(name, environment))
+
+
+def _api(name: str, environment: dict[str, str]) -> Api:
+    try:
+        return read_api(environment)
+    except InvalidInputError as error:
+        raise DeployError(f"Stage {name} in .chalice/config.json: {error}") from error
 
 
 def _parameters(path: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from typer.main import get_command
 
+from chalicelib.api.authorizing import policy
 from chalicelib.api.openapi import description
 from chalicelib.cli.exits import Exit
 from chalicelib.cli.main import app
@@ -36,6 +37,8 @@ MADE = "<!-- Made by `make docs`; change the code it is made from instead. -->\n
 _BLOCK = re.compile(r"(<!-- made: ([a-z ]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 _MEMBER = re.compile(r"^    ([A-Z_]+) = .*?  # (?:noqa: \S+ - )?(.+)$", re.MULTILINE)
 _ORDER = tuple(JobStatus)
+_STAGE_ARN = "arn:aws:execute-api:REGION:ACCOUNT:API_ID/api"  # to be filled in by whoever uses it
+_BY_IAM = (Role.VIEWER, Role.OPERATOR, Role.AUTHOR)
 _AS_BATCH_SAYS = "as AWS Batch says"
 
 
@@ -50,6 +53,9 @@ def pages() -> dict[Path, str]:
         DOCS / "access.md": f"# Who may do what over HTTP\n\n{MADE}\n{_access()}",
         DOCS / "exit-codes.md": f"# Exit codes\n\n{MADE}\n{_exit_codes()}",
     }
+    for role in _BY_IAM:
+        text = json.dumps(policy(role, _STAGE_ARN), indent=2) + "\n"
+        made[DOCS / "iam" / f"{role.word}.json"] = text
     architecture = DOCS / "architecture.md"
     made[architecture] = filled(architecture.read_text(encoding="utf-8"), {"diagram": diagram()})
     proofs = DOCS / "proofs.md"

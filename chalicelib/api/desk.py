@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from chalicelib.api import asking, problems
 from chalicelib.api.answering import Answer, is_behind_api_gateway, sent, text_of
+from chalicelib.api.entry import Entry
 from chalicelib.api.problems import RefusedError
 from chalicelib.api.routes import OF_OPERATION, Route
 from chalicelib.bootstrap import served
@@ -135,30 +136,31 @@ class Resource:
 
         return keep
 
-    def blueprint(self, authorizer: Any) -> Blueprint:
-        """The routes, each behind the authorizer unless the table opens it to everybody."""
+    def blueprint(self, entry: Entry) -> Blueprint:
+        """The routes, each behind the entry unless the table opens it to everybody."""
         made = Blueprint(self._name)
         for operation, handler in self.handlers.items():
-            _add(made, OF_OPERATION[operation], handler, authorizer)
+            _add(made, OF_OPERATION[operation], handler, entry)
         return made
 
 
-def _add(made: Blueprint, route: Route, handler: Callable[..., Answer], authorizer: Any) -> None:
+def _add(made: Blueprint, route: Route, handler: Callable[..., Answer], entry: Entry) -> None:
     def view(**path: str) -> Response:
-        return _respond(made.current_request, route, handler, path)
+        request = made.current_request
+        return _respond(request, lambda: handler(_admit(request, route, path, entry.recognise)))
 
-    options = {} if route.role is None else {"authorizer": authorizer}
+    options: dict[str, Any] = {} if route.role is None else {"authorizer": entry.authorizer}
+    if entry.cors is not None:
+        options["cors"] = entry.cors
     # No content types: what is not taken is told by a problem document of ours.
     name = HANDLER + route.operation
     made.route(route.path, methods=[route.method], name=name, content_types=[], **options)(view)
 
 
-def _respond(
-    request: Request, route: Route, handler: Callable[..., Answer], path: Mapping[str, str]
-) -> Response:
+def _respond(request: Request, handle: Callable[[], Answer]) -> Response:
     """The answer of a handler, or the problem that it met."""
     try:
-        return sent(request, handler(_admit(request, route, path)))
+        return sent(request, handle())
     except Exception as error:  # whatever it is, the caller gets a problem document
         status, document = problems.told(error)
         answer = Answer(
@@ -170,13 +172,18 @@ def _respond(
         return sent(request, answer)
 
 
-def _admit(request: Request, route: Route, path: Mapping[str, str]) -> Desk:
-    """Let in who may: by what the authorizer found out, and by nothing else."""
+def _admit(
+    request: Request,
+    route: Route,
+    path: Mapping[str, str],
+    recognise: Callable[[Request], Principal],
+) -> Desk:
+    """Let in who may."""
     # Gateways differ in whether they decode; nothing that we take has a % in it.
     plain = {name: unquote(value) for name, value in path.items()}
     if route.role is None:
         return Desk(request, _NOBODY, plain)
-    principal = _principal(request)
+    principal = recognise(request)
     desk = Desk(request, principal, plain)
     if is_behind_api_gateway(request):  # elsewhere whoever has recognised the token notes it
         note_use(desk.served.access.tokens, principal, desk.now)
@@ -202,13 +209,6 @@ def _check_new_id(schedule_id: str) -> None:
     """Say of what can be no id why it is none: nobody learns from it what is there."""
     if not re.fullmatch(SCHEDULE_ID, schedule_id):
         raise InvalidInputError.at("schedule_id", "is no id of a schedule", allowed=SCHEDULE_ID)
-
-
-def _principal(request: Request) -> Principal:
-    try:
-        return Principal.of_context(request.context["authorizer"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise RefusedError(HTTPStatus.FORBIDDEN, "Nobody was recognised.") from error
 
 
 def _reply(act: Callable[[Turn], Answer], turn: Turn) -> Reply:

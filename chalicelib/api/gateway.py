@@ -3,62 +3,68 @@
 Functions and constants for the deployment: nothing here runs when a request is served.
 """
 
-import re
+import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
+from chalicelib.api.problems import MEDIA_TYPE
+from chalicelib.config import Access, Api
 from chalicelib.core.tokens import HEADER_PATTERN
-from chalicelib.errors import InvalidInputError
 
 AUTHORIZER = "authorize"  # its name in app.py, and so in the description's securityDefinitions
 
 # Of a TOKEN authorizer: a header that doesn't fit is answered with 401, and no function is called.
 IDENTITY_VALIDATION = HEADER_PATTERN
 
-_ORIGIN = re.compile(
-    r"https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?"
-    r"|http://(?:localhost|127\.0\.0\.1)(?::[0-9]{1,5})?"
-)
-_BEARER = {"gatewayresponse.header.WWW-Authenticate": "'Bearer'"}
+# The gateway's kinds of answers of its own; what is no kind of these is one of the last two.
+_KINDS: Mapping[str, HTTPStatus | None] = {
+    "UNAUTHORIZED": HTTPStatus.UNAUTHORIZED,
+    "ACCESS_DENIED": HTTPStatus.FORBIDDEN,
+    "MISSING_AUTHENTICATION_TOKEN": HTTPStatus.FORBIDDEN,
+    "REQUEST_TOO_LARGE": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "THROTTLED": HTTPStatus.TOO_MANY_REQUESTS,
+    "DEFAULT_4XX": None,
+    "DEFAULT_5XX": None,
+}
+_TOLD = "$context.error.messageString"  # with its quotation marks (Gateway response types)
 
 Json = dict[str, Any]
 
 
-def additions(origin: str = "") -> Json:
-    """What to merge into the Swagger document; `origin` is the one that browsers may ask from.
+def additions(api: Api) -> Json:
+    """What to merge into the Swagger document."""
+    added: Json = {"x-amazon-apigateway-gateway-responses": gateway_responses(api)}
+    if api.access is Access.TOKEN:
+        authorizer = {"identityValidationExpression": IDENTITY_VALIDATION}
+        definition = {"x-amazon-apigateway-authorizer": authorizer}
+        added["securityDefinitions"] = {AUTHORIZER: definition}
+    return added
 
-    Raises InvalidInputError for an origin that is not one exact origin.
+
+def gateway_responses(api: Api) -> Mapping[str, Json]:
+    """What the gateway itself answers with: problem documents, as we do.
+
+    Pages of the stage's origin may read them; without that header no page could.
     """
-    authorizer = {"identityValidationExpression": IDENTITY_VALIDATION}
-    return {
-        "securityDefinitions": {AUTHORIZER: {"x-amazon-apigateway-authorizer": authorizer}},
-        "x-amazon-apigateway-gateway-responses": gateway_responses(origin),
-    }
+    return {kind: _response(kind, status, api) for kind, status in _KINDS.items()}
 
 
-def gateway_responses(origin: str = "") -> Mapping[str, Json]:
-    """What the gateway itself answers with: without these, a browser couldn't read its 401 or 403.
-
-    Empty: no browser of another origin asks, and none may read. Raises InvalidInputError.
-    """
-    readable = _readable_from(origin) if origin else {}
-    return {
-        "UNAUTHORIZED": {"responseParameters": {**readable, **_BEARER}},
-        **{
-            kind: {"responseParameters": readable}
-            for kind in ("DEFAULT_4XX", "DEFAULT_5XX")
-            if readable
-        },
-    }
+def _response(kind: str, status: HTTPStatus | None, api: Api) -> Json:
+    told: Json = {"type": "about:blank"}
+    if status is not None:
+        told |= {"title": status.phrase, "status": status.value}
+    template = f'{json.dumps(told)[:-1]}, "detail": {_TOLD}}}'
+    # Which of the two is taken, the header Accept may decide; without a fit it is JSON.
+    templates = dict.fromkeys(("application/json", MEDIA_TYPE), template)
+    response: Json = {"responseTemplates": templates}
+    headers = _readable_from(api.origin) if api.origin else {}
+    if kind == "UNAUTHORIZED" and api.access is Access.TOKEN:
+        headers["gatewayresponse.header.WWW-Authenticate"] = "'Bearer'"
+    return {**response, "responseParameters": headers} if headers else response
 
 
 def _readable_from(origin: str) -> dict[str, str]:
-    if not _ORIGIN.fullmatch(origin):
-        raise InvalidInputError.at(
-            "origin",
-            f"{origin[:200]!r} is no origin",
-            allowed="https://HOST, as browsers write it: no path, no *",
-        )
     return {
         "gatewayresponse.header.Access-Control-Allow-Origin": f"'{origin}'",
         "gatewayresponse.header.Vary": "'Origin'",

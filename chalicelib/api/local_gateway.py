@@ -15,6 +15,7 @@ from chalice.app import AuthRequest
 from chalice.local import LambdaContext, LambdaEventConverter, LocalChalice, RouteMatcher
 
 from chalicelib.api import problems
+from chalicelib.api.entry import Entry, by_token
 from chalicelib.api.registering import register
 from chalicelib.core.access import Principal
 from chalicelib.errors import SchedulerError
@@ -52,7 +53,7 @@ class Gateway:
     def __init__(self, recognise: Recognise) -> None:
         # Of the kind that keeps each thread's request apart from the others'.
         self._app = LocalChalice(app_name="batch-scheduler", configure_logs=False, env={})
-        register(self._app, self._app.authorizer(ttl_seconds=0)(_never_asked))
+        register(self._app, Entry(self._app.authorizer(ttl_seconds=0)(_never_asked), by_token))
         self._events = LambdaEventConverter(RouteMatcher(list(self._app.routes)))
         self._context = LambdaContext("api", 0)
         self._recognise = recognise

@@ -1,9 +1,8 @@
 """Every blueprint of the HTTP API, with the authorizer before it."""
 
-from typing import Any
-
 from chalice.app import Chalice
 
+from chalicelib.api.entry import Entry
 from chalicelib.api.run_acts import run_acts
 from chalicelib.api.run_views import run_views
 from chalicelib.api.runs import runs
@@ -15,7 +14,7 @@ from chalicelib.api.tokens import tokens
 RESOURCES = (service, schedules, timing, runs, run_views, run_acts, tokens)
 
 
-def register(app: Chalice, authorizer: Any) -> None:
+def register(app: Chalice, entry: Entry) -> None:
     """Add all routes to an app."""
     for resource in RESOURCES:
-        app.register_blueprint(resource.blueprint(authorizer))
+        app.register_blueprint(resource.blueprint(entry))

@@ -5,13 +5,13 @@ from pathlib import Path
 from secrets import token_bytes
 
 from chalicelib.bootstrap.onlooking import Onlooker
-from chalicelib.config import TOKEN_FILE, Settings
+from chalicelib.config import TOKEN_FILE, Access, Settings
 from chalicelib.core.run import RunHeader
 from chalicelib.core.tokens import Token
 from chalicelib.local.clock import SystemClock
 from chalicelib.reading_ports import CalendarReader, ReadingPorts
 from chalicelib.remote.addresses import Address, parse_address
-from chalicelib.remote.bearing import no_token, token_in, token_of_file
+from chalicelib.remote.bearing import Bearer, TokenBearer, no_token, token_in, token_of_file
 from chalicelib.remote.reading import RemoteRuns, RemoteSchedules
 from chalicelib.remote.wire import Wire
 from chalicelib.verbs.asked import RunVerbs, ScheduleVerbs, TimingVerbs, TokenVerbs, Verbs, Views
@@ -25,7 +25,7 @@ class HttpEdition:
     def __init__(self, settings: Settings) -> None:
         """Ask nothing until it is needed. Raises InvalidInputError for a bad address or token."""
         address = parse_address(settings.server.url)
-        self._wire = Wire(address, _token(settings, address), token_bytes)
+        self._wire = Wire(address, _bearer(settings, address), token_bytes)
         self.ports: ReadingPorts = ServerPorts(self._wire)
         self.verbs: Verbs = ServerVerbs(self._wire, self.ports)
 
@@ -112,6 +112,16 @@ class ServerVerbs:
         from chalicelib.remote.tokens import RemoteTokenVerbs
 
         return RemoteTokenVerbs(self._wire)
+
+
+def _bearer(settings: Settings, address: Address) -> Bearer:
+    """What tells the server who asks. Raises InvalidInputError or BackendError."""
+    if settings.server.access is Access.TOKEN:
+        return TokenBearer(_token(settings, address))
+    from chalicelib.aws.clients import session_of
+    from chalicelib.aws.signing import signer_of
+
+    return signer_of(session_of(settings.stage.region, settings.stage.profile), address.host)
 
 
 def _token(settings: Settings, address: Address) -> Token:

@@ -25,7 +25,7 @@ class Exit(IntEnum):
     INVALID = 2  # a document, parameter or option can't be accepted; nothing was changed
     RUN_CANCELLED = 3  # the run that was waited for was CANCELLED
     NOT_FOUND = 4  # no such schedule, run or job, or its details have expired
-    REFUSED = 5  # a status forbids the act, at least for one of the jobs, or a token's role
+    REFUSED = 5  # a status, or a token's role, forbids it for a job at least; not all taken over
     BACKEND = 6  # the store, the host, the disk or the server failed
     DETACHED = 130  # Ctrl-C: no longer waited for; the run goes on
 

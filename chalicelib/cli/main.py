@@ -15,6 +15,7 @@ from chalicelib.cli import (
     authoring,
     drawing,
     granting,
+    importing,
     looking,
     migrating,
     operating,
@@ -80,6 +81,10 @@ _GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., Exit]]]] = {
             "show": timing.show_calendar,
             "delete": timing.delete_calendar,
         },
+    ),
+    "import": (
+        "Take over what another scheduler starts.",
+        {"crontab": importing.crontab},
     ),
     "token": (
         "Give, list and revoke the tokens of the HTTP API.",

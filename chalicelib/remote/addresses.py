@@ -32,6 +32,11 @@ class Address:
         usual = self.port == _PORTS["https" if self.is_secure else "http"]
         return name if usual else f"{name}:{self.port}"
 
+    @property
+    def origin(self) -> str:
+        """What its URLs begin with; the host in it as the header `Host` has it."""
+        return f"{'https' if self.is_secure else 'http'}://{self.shown}"
+
 
 def parse_address(url: str) -> Address:
     """The server that a URL names. Raises InvalidInputError that tells nothing of the URL."""

@@ -1,6 +1,9 @@
-"""The token that a person's program bears: from where it was put, never from a command line."""
+"""What a person's program bears: mostly a token, from where it was put, no command line."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from chalicelib.core.tokens import Token, parse_token
 from chalicelib.errors import InvalidInputError
@@ -8,6 +11,28 @@ from chalicelib.errors import InvalidInputError
 _MOST = 4096  # characters of a file: a token has 65
 HOW = "ask an admin for one: batch-scheduler token create"
 _PLACES = "--token-file, BATCH_SCHEDULER_TOKEN or BATCH_SCHEDULER_TOKEN_FILE"
+
+
+class Bearer(Protocol):
+    """What tells a server who asks."""
+
+    def headers(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Mapping[str, str]:
+        """The headers of a request that is about to be sent, with what tells it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBearer:
+    """Bears a token."""
+
+    token: Token = field(repr=False)
+
+    def headers(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Mapping[str, str]:
+        del method, url, body
+        return {**headers, "Authorization": f"Bearer {self.token.text}"}
 
 
 def token_in(text: str, place: str) -> Token:

@@ -11,15 +11,15 @@ import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
-from chalicelib.core.tokens import Token
 from chalicelib.errors import BackendError
 from chalicelib.remote.addresses import Address
+from chalicelib.remote.bearing import Bearer
 from chalicelib.remote.replies import PROBLEM, Reply, not_understood
 from chalicelib.services.repeating import BUSY
 
@@ -37,7 +37,7 @@ Query = Sequence[tuple[str, str]]
 class _Request:
     method: str
     target: str
-    headers: Mapping[str, str] = field(repr=False)  # the token is in them
+    headers: Mapping[str, str]
     body: bytes | None = None
     again: bool = True  # the same once more does no harm
     acts: bool = False  # a lost answer leaves open what was done
@@ -46,11 +46,11 @@ class _Request:
 class Wire:
     """Speaks with one server for one person. For one thread."""
 
-    def __init__(self, address: Address, token: Token, chance: Callable[[int], bytes]) -> None:
+    def __init__(self, address: Address, bearer: Bearer, chance: Callable[[int], bytes]) -> None:
         """`chance` gives so many bytes that nobody else has."""
         self.host = address.shown
         self._address = address
-        self._token = token
+        self._bearer = bearer
         self._chance = chance
         self._connection: HTTPConnection | None = None
         self._known: dict[str, tuple[str, Any]] = {}  # by target: ETag and value
@@ -141,7 +141,9 @@ class Wire:
     def _exchange(
         self, connection: HTTPConnection, request: _Request
     ) -> tuple[HTTPResponse, bytes]:
-        connection.request(request.method, request.target, request.body, dict(request.headers))
+        url = f"{self._address.origin}{request.target}"
+        headers = self._bearer.headers(request.method, url, request.headers, request.body)
+        connection.request(request.method, request.target, request.body, dict(headers))
         response = connection.getresponse()
         content = response.read(_MOST + 1)
         if len(content) > _MOST:
@@ -174,12 +176,13 @@ class Wire:
             "Accept": "application/json",
             "Accept-Encoding": "gzip",
             "User-Agent": "batch-scheduler",
-            "Authorization": f"Bearer {self._token.text}",
             **more,
         }
 
     def _target(self, path: str, query: Query = ()) -> str:
-        return self._address.prefix + path + (f"?{urlencode(query)}" if query else "")
+        # Not + for a blank: whoever signs and whoever verifies must read the same.
+        asked = urlencode(query, quote_via=quote)
+        return self._address.prefix + path + (f"?{asked}" if asked else "")
 
     def _reply(self, response: HTTPResponse, content: bytes) -> Reply:
         status = response.status

@@ -15,12 +15,11 @@ from chalicelib.core.batch import JobDetail
 from chalicelib.ports import AccessPorts, JobLogs, Ports
 from chalicelib.services.repeating import Requests
 
-
 _KNOWN = 0.1  # s for which who drives is taken to be who drove: every look at a run tells it
 
 
 class Driver:
-    """Who drives the runs of the state directory, for all threads: to look takes turns at a lock."""
+    """Who drives the runs, for all threads: each look takes turns at a lock."""
 
     def __init__(self) -> None:
         self._seen: tuple[float, str | None] | None = None

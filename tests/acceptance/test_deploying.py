@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from chalicelib.api.authorizing import TTL_SECONDS
-from chalicelib.api.gateway import IDENTITY_VALIDATION
+from chalicelib.api.gateway import IDENTITY_VALIDATION, gateway_responses
 from chalicelib.api.routes import ROUTES
+from chalicelib.config import Api
 from cloudformation.rendering import BURST, PROJECT, RATE, Stage, logical_id
 from tests.acceptance.moto_account import Account, account
 from tests.wiring.deployed import BY_CHALICE, functions, statements
@@ -188,7 +189,8 @@ def test_the_gateway_refuses_what_is_no_token_and_knows_whose_the_api_is(
     assert authorizer["identityValidationExpression"] == IDENTITY_VALIDATION
     assert authorizer["authorizerResultTtlInSeconds"] == TTL_SECONDS
     told = client.get_gateway_response(restApiId=api["id"], responseType="UNAUTHORIZED")
-    assert told["responseParameters"] == {"gatewayresponse.header.WWW-Authenticate": "'Bearer'"}
+    expected = gateway_responses(Api())["UNAUTHORIZED"]
+    assert {name: told[name] for name in expected} == expected
 
 
 def test_the_state_machine_has_the_definition_with_the_functions_of_the_stage(

@@ -1,5 +1,6 @@
 """Every schedule of examples/ through the real terminal, engine and host."""
 
+import json
 import os
 import re
 import shutil
@@ -26,6 +27,7 @@ ELSEWHERE = {
 PAPERS = [
     ROOT / "README.md",
     *sorted(p for p in (ROOT / "docs" / "how-to").glob("*.md") if p.name not in ELSEWHERE),
+    *sorted(EXAMPLES.glob("*/README.md")),
 ]
 PROGRAMS = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
@@ -57,13 +59,19 @@ def terminal(
     return Terminal(tmp_path / "state", capsys)
 
 
+def python(script: str, *words: str | Path) -> str:
+    """What a script of the fan-out prints."""
+    command = [sys.executable, EXAMPLES / "fan-out" / script, *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
 def test_three_jobs_say_hello(terminal: Terminal) -> None:
     assert "3 SUCCEEDED" in terminal.type("run", EXAMPLES / "hello.yaml")
     assert terminal.type("logs", "goodbye") == "Goodbye.\n"
 
 
 def test_children_of_an_array_job_do_each_their_part(terminal: Terminal, tmp_path: Path) -> None:
-    terminal.type("run", EXAMPLES / "array.yaml", "--param", f"folder={tmp_path}")
+    terminal.type("run", EXAMPLES / "array" / "array.yaml", "--param", f"folder={tmp_path}")
     assert terminal.type("logs", "sum") == "sum 30\n"
 
 
@@ -97,6 +105,47 @@ def test_a_failure_is_answered_by_the_jobs_that_wait_for_one(terminal: Terminal)
     for count in ("4 SUCCEEDED", "1 FAILED", "1 UPSTREAM_FAILED", "1 PASS"):
         assert count in end
     assert terminal.type("logs", "apologise") == "not today\n"
+
+
+def test_a_fan_out_restarts_only_the_file_that_was_no_text(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(EXAMPLES / "fan-out")
+    monkeypatch.setenv("PATH", PROGRAMS)
+    texts, document = tmp_path / "texts", tmp_path / "fan-out.json"
+    python("make_files.py", texts)
+    document.write_text(python("make_schedule.py", texts))
+    code, end = terminal.try_("run", document)
+    assert (code, "199 SUCCEEDED, 1 FAILED, 1 UPSTREAM_FAILED" in end) == (Exit.RUN_FAILED, True)
+    assert "text-113.txt is no text in UTF-8" in terminal.type("explain")
+    (texts / "text-113.txt").write_text("one two three")
+    assert "201 SUCCEEDED" in terminal.type("restart", "--reason", "delivered again")
+    assert terminal.type("history", "--job", "text-112.txt").count("SUCCEED") == 1
+    total = sum(len(path.read_text().split()) for path in texts.glob("*.txt"))
+    assert terminal.type("logs", "total") == f"{total} words in 200 files\n"
+
+
+def test_a_night_of_business_starts_on_business_days_only(terminal: Terminal) -> None:
+    folder = EXAMPLES / "nightly"
+    terminal.type("calendar", "put", folder / "de-by.yaml")
+    terminal.type("put", folder / "nightly.yaml")
+    said = json.loads(
+        terminal.type("preview", "--from", "2026-12-23", "--to", "2027-01-08", "--json")
+    )
+    days = [each["localTime"][:10] for each in said]
+    assert days == [
+        "2026-12-23", "2026-12-28", "2026-12-29", "2026-12-30", "2027-01-04", "2027-01-05",
+        "2027-01-07",
+    ]  # fmt: skip
+
+
+def test_a_failure_leaves_nothing_lying_about(terminal: Terminal, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    document = EXAMPLES / "clean-up" / "clean-up.yaml"
+    code, end = terminal.try_("run", document, "--param", f"scratch={scratch}")
+    assert (code, "3 SUCCEEDED, 1 FAILED, 1 UPSTREAM_FAILED" in end) == (Exit.RUN_FAILED, True)
+    assert "remove-scratch" in terminal.type("history")
+    assert not scratch.exists()
 
 
 def test_the_demo_repairs_what_failed_and_leaves_nothing_behind(
@@ -135,11 +184,13 @@ def _orders(table: str) -> int:
     return sum(int(line.split()[1]) for line in table.splitlines()[1:])
 
 
-@pytest.mark.parametrize("paper", PAPERS, ids=lambda paper: paper.stem)
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda paper: f"{paper.parent.name}-{paper.stem}")
 def test_what_a_paper_tells_to_type_works_in_that_order(paper: Path, tmp_path: Path) -> None:
     text = paper.read_text(encoding="utf-8")
     shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=shutil.ignore_patterns("work"))
-    for name, document in re.findall(r"^ *```yaml\n *# (\S+)\n(.*?)^ *```", text, _BLOCK):
+    for name, document in re.findall(
+        r"^ *```(?:yaml|crontab)\n *# (\S+)\n(.*?)^ *```", text, _BLOCK
+    ):
         (tmp_path / name).write_text(textwrap.dedent(document), encoding="utf-8")
     lines = re.findall(r"^ *\$ (.+)$", text, re.MULTILINE)
     # A run that is to fail ends with 1; every other code says that the line itself was wrong.

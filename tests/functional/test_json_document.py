@@ -69,9 +69,18 @@ def printed(desk: Desk, directory: Path) -> dict[str, Mapping[str, object]]:
             "Server": dict(server_shape("http://127.0.0.1:8080", "api-token")),
             "Migration": (migration := desk.json("migrate", "--from-files", str(directory))),
             "Migrated item": migration["items"][0],
+            "Imported crontab": (crontab := taken_over(desk, directory)),
+            "Crontab line": crontab["lines"][0],
         }
         | operated()
     )
+
+
+def taken_over(desk: Desk, directory: Path) -> Any:
+    """What `import crontab` prints."""
+    path = directory / "my.crontab"
+    path.write_text("0 2 * * * load\n", encoding="utf-8")
+    return desk.json("import", "crontab", str(path), "--timezone", "UTC")
 
 
 def timed(desk: Desk, directory: Path) -> dict[str, Mapping[str, object]]:
@@ -131,7 +140,7 @@ def test_every_documented_key_is_printed_and_every_printed_key_documented(
 def test_every_verb_is_in_the_table_of_the_document() -> None:
     table = DOCUMENT.read_text(encoding="utf-8").partition("## ")[0]
     cells = "\n".join(re.findall(r"^\| (.*?) \|", table, re.M))
-    named = set(re.findall(r"`((?:(?:token|calendar) )?[a-z]+)[^`]*`", cells))
+    named = set(re.findall(r"`((?:(?:token|calendar|import) )?[a-z]+)[^`]*`", cells))
     assert set(generate.verbs()) == named
 
 

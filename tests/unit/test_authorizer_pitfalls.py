@@ -19,10 +19,10 @@ from chalicelib.api import authorizing
 from chalicelib.api.authorizing import TTL_SECONDS, authorize, policy, stage_of
 from chalicelib.api.gateway import IDENTITY_VALIDATION, additions, gateway_responses
 from chalicelib.api.routes import OF_OPERATION, ROUTES, Route
+from chalicelib.config import Api
 from chalicelib.core.access import Decision, Principal, Role, decide
 from chalicelib.core.granting import TokenWish
 from chalicelib.core.tokens import RANDOM_BYTES, make_token
-from chalicelib.errors import InvalidInputError
 from chalicelib.local.memory_queue import VirtualClock
 from chalicelib.local.memory_tokens import MemoryTokens
 from chalicelib.ports import AccessPorts
@@ -316,8 +316,8 @@ def test_pitfall_08_a_role_that_is_too_low_is_403_before_any_scope_is_looked_at(
 
 
 def test_pitfall_09_a_browser_of_the_one_origin_can_read_the_gateways_own_refusals() -> None:
-    responses = gateway_responses(ORIGIN)
-    assert set(responses) == {"UNAUTHORIZED", "DEFAULT_4XX", "DEFAULT_5XX"}
+    responses = gateway_responses(Api(origin=ORIGIN))
+    assert set(responses) >= {"UNAUTHORIZED", "ACCESS_DENIED", "DEFAULT_4XX", "DEFAULT_5XX"}
     for response in responses.values():
         headers = response["responseParameters"]
         assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == f"'{ORIGIN}'"
@@ -326,24 +326,21 @@ def test_pitfall_09_a_browser_of_the_one_origin_can_read_the_gateways_own_refusa
 
 
 def test_pitfall_09_without_an_origin_no_other_page_can_read_anything() -> None:
-    assert "Access-Control" not in json.dumps(additions())
-    header = "gatewayresponse.header.WWW-Authenticate"
-    assert gateway_responses() == {"UNAUTHORIZED": {"responseParameters": {header: "'Bearer'"}}}
+    assert "Access-Control" not in json.dumps(additions(Api()))
+    told = gateway_responses(Api())["UNAUTHORIZED"]["responseParameters"]
+    assert told == {"gatewayresponse.header.WWW-Authenticate": "'Bearer'"}
 
 
-@pytest.mark.parametrize("origin", [ORIGIN, "http://localhost:8000", "https://a.example:8443"])
-def test_pitfall_09_an_origin_is_a_host_and_perhaps_a_port(origin: str) -> None:
-    assert f"'{origin}'" in json.dumps(gateway_responses(origin))
-
-
-@pytest.mark.parametrize(
-    "origin",
-    ["*", "null", "https://*", "https://a.example/", "http://a.example", "https://a.example' x",
-     "https://a.example,https://b.example", "a.example", "https://A.example", f"{ORIGIN}\n"],
-)  # fmt: skip
-def test_pitfall_09_no_origin_but_an_exact_one_is_taken(origin: str) -> None:
-    with pytest.raises(InvalidInputError, match="is no origin"):
-        gateway_responses(origin)
+@pytest.mark.parametrize("kind", gateway_responses(Api()))
+def test_what_the_gateway_itself_refuses_is_told_by_a_problem_document(kind: str) -> None:
+    templates = gateway_responses(Api())[kind]["responseTemplates"]
+    assert set(templates) == {"application/json", "application/problem+json"}
+    for template in templates.values():
+        told = json.loads(
+            template.replace("$context.error.messageString", '"Too many \\" requests"')
+        )
+        assert (told["type"], told["detail"]) == ("about:blank", 'Too many " requests')
+        assert told.get("status", 400) >= 400
 
 
 # 10: handlers look again, and only at what the authorizer found out
@@ -382,7 +379,7 @@ def test_pitfall_11_every_token_looks_like_one_to_the_gateway() -> None:
     assert world.ask(OF_OPERATION["list_runs"], world.header(Role.VIEWER)) == 200
     # Java's regular expressions have all that is used of it: classes, counts and anchors.
     assert re.fullmatch(r"[\^$\[\]{}0-9A-Za-z_ -]+", IDENTITY_VALIDATION)
-    definition = additions()["securityDefinitions"]["authorize"]
+    definition = additions(Api())["securityDefinitions"]["authorize"]
     assert definition["x-amazon-apigateway-authorizer"] == {
         "identityValidationExpression": IDENTITY_VALIDATION
     }

@@ -14,7 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.config import Machine, Server, Settings, read_settings, this_machine
+from chalicelib.config import (
+    Access,
+    Api,
+    Machine,
+    Server,
+    Settings,
+    read_api,
+    read_settings,
+    this_machine,
+)
 from chalicelib.errors import InvalidInputError
 
 MACHINE = Machine(home=Path("/home/ann"), user="ann", cpus=2, memory_mib=4096)
@@ -249,3 +258,39 @@ def test_the_server_that_a_file_names_gets_no_token_but_its_own(tmp_path: Path) 
 def test_neither_a_token_nor_a_url_is_in_the_repr_of_settings() -> None:
     settings = read(bearing("abs_canary", URL="https://u:canary@example.org"))
     assert "canary" not in repr(settings)
+
+
+def test_an_api_asks_for_tokens_and_is_read_from_no_other_page_unless_it_is_said() -> None:
+    assert read_api({}) == Api(access=Access.TOKEN, origin="")
+    said = ours(ACCESS="iam", ORIGIN="https://console.example.org")
+    assert read_api(said) == Api(access=Access.IAM, origin="https://console.example.org")
+
+
+def test_a_file_does_not_say_that_requests_are_signed(tmp_path: Path) -> None:
+    (tmp_path / ".batch-scheduler.toml").write_text('access = "iam"\n')
+    with pytest.raises(InvalidInputError, match="access"):
+        read(directory=tmp_path)
+    assert read(ours(ACCESS="iam")).server.access is Access.IAM
+
+
+@pytest.mark.parametrize("access", ["IAM", "none", "*"])
+def test_there_is_no_other_way_in(access: str) -> None:
+    with pytest.raises(InvalidInputError, match="BATCH_SCHEDULER_ACCESS"):
+        read_api(ours(ACCESS=access))
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://a.example", "http://localhost:8000", "https://a.example:8443"]
+)
+def test_an_origin_is_a_host_and_perhaps_a_port(origin: str) -> None:
+    assert read_api(ours(ORIGIN=origin)).origin == origin
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["*", "null", "https://*", "https://a.example/", "http://a.example", "https://a.example' x",
+     "https://a.example,https://b.example", "a.example", "https://A.example", "https://a\nb"],
+)  # fmt: skip
+def test_no_origin_but_an_exact_one_is_taken(origin: str) -> None:
+    with pytest.raises(InvalidInputError, match="BATCH_SCHEDULER_ORIGIN"):
+        read_api(ours(ORIGIN=origin))

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.api.gateway import additions
+from chalicelib.config import Api
 from chalicelib.services.repeating import LONGEST
 from cloudformation import rendering
 from cloudformation.rendering import API_HANDLER, Place, Stage
@@ -266,7 +267,7 @@ def test_packaged_functions_have_their_fixed_names_and_dead_letters() -> None:
 
 def test_the_packaged_api_refuses_what_is_no_token_and_says_how_to_ask() -> None:
     api = rendering.merge_template(Stage("prod"))["Resources"]["RestAPI"]["Properties"]
-    assert api["DefinitionBody"] == additions()
+    assert api["DefinitionBody"] == additions(Api())
     assert api["Tags"] == {"BatchSchedulerStage": "prod"}
     [limits] = api["MethodSettings"]
     assert limits["ThrottlingRateLimit"] == rendering.RATE

@@ -8,6 +8,7 @@ from typing import Any
 from chalice.app import AuthRequest, AuthResponse, Chalice
 from chalice.test import Client, HTTPResponse
 
+from chalicelib.api.entry import Entry, by_token
 from chalicelib.api.registering import register
 from chalicelib.bootstrap import offering
 from chalicelib.core.access import Principal, Role
@@ -88,7 +89,7 @@ def believing_app() -> Chalice:
     def believe(request: AuthRequest) -> AuthResponse:
         return AuthResponse(["*"], "somebody", json.loads(request.token))
 
-    register(app, believe)
+    register(app, Entry(believe, by_token))
     return app
 
 

@@ -41,7 +41,7 @@ def test_the_authorizer_stands_before_every_route_but_that_of_health() -> None:
     assert {entry.authorizer.name for entry in entries if entry.authorizer} == {"authorize"}
 
 
-def test_importing_the_app_makes_no_client_and_reads_no_variable() -> None:
+def test_importing_the_app_makes_no_client_and_opens_no_store() -> None:
     code = "import app, sys; sys.exit('boto3' in sys.modules or 'sqlite3' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env={}, check=False).returncode == 0
 

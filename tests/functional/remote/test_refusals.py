@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -404,3 +404,24 @@ def test_control_c_while_the_server_is_at_it_is_no_failure_of_a_run(
         Exit.DETACHED,
         "\nInterrupted; what was begun goes on.\n",
     )
+
+
+def test_a_stage_of_iam_is_asked_with_a_signature_and_no_token(terminal: Terminal) -> None:
+    asked: list[Mapping[str, str]] = []
+
+    def respond(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        asked.append(headers)
+        return 403, [("Content-Type", PROBLEM)], b'{"detail": "User: ann is not authorized"}'
+
+    with listening(respond) as authority:
+        code, _, err = terminal.type_only(
+            *("list", "--edition", "http", "--url", f"http://{authority}"),
+            BATCH_SCHEDULER_ACCESS="iam",
+            AWS_REGION="eu-central-1",
+            AWS_ACCESS_KEY_ID="AKIDEXAMPLE",
+            AWS_SECRET_ACCESS_KEY="not-a-secret",  # noqa: S106 - nobody's
+        )
+    assert (code, "ann is not authorized" in err) == (Exit.REFUSED, True), err
+    [headers] = asked
+    assert headers["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
+    assert "not-a-secret" not in str(headers)
