@@ -1,6 +1,8 @@
 """`uses` and `with`: what documents may say of ready-made kinds of work, and what becomes of it."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -390,3 +392,18 @@ def test_references_are_shown_and_what_may_be_a_secret_is_not() -> None:
     assert first["with"] == redshift
     assert third["with"] == http
     assert second["with"]["arguments"] == {"--password": HIDDEN, "--day": "y"}
+
+
+def test_the_documents_of_the_how_to_are_taken_and_become_commands() -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "use-ready-made-kinds.md"
+    blocks = re.findall(r"```yaml\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    requests = [
+        spec.request
+        for block in blocks
+        for made in [load(parse(block.encode(), "a.yaml"))]
+        for spec in resolve(made, {"day": "2026-11-30"} if made.parameters else {})[0].jobs
+    ]
+    assert [each["uses"] for each in requests] == [
+        "sftp", "glue", "redshift", "lambda", "glue", "glue",
+    ]  # fmt: skip
+    assert requests[-1]["containerOverrides"]["command"][-1] == "--argument=table=items"
