@@ -84,8 +84,8 @@ def statements(kind: str) -> list[Fields]:
     """All that the role of a kind may do, with every parameter given."""
     name, role = role_of(kind)
     policies = [each["PolicyDocument"] for each in role["Properties"].get("Policies", ())]
-    for managed in role["Properties"]["ManagedPolicyArns"]:
-        policies.append(template()["Resources"][managed["Ref"]]["Properties"]["PolicyDocument"])
+    managed = [each["Ref"] for each in role["Properties"]["ManagedPolicyArns"]]
+    policies += [template()["Resources"][each]["Properties"]["PolicyDocument"] for each in managed]
     policies += [
         each["Properties"]["PolicyDocument"]
         for each in resources("AWS::IAM::RolePolicy").values()
