@@ -202,7 +202,7 @@ def _check_placeholders(
                         speller.nearest(name, declared),
                     )
     if with_outputs:
-        jobs = {node.place: node.name for node in nodes}
+        jobs: dict[tuple[str | int, ...], str] = {node.place: node.name for node in nodes}
         yield from check_outputs(with_outputs, _upstream_of_all(nodes), jobs, speller)
 
 

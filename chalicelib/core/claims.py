@@ -7,7 +7,7 @@ to be trusted: not its size, not what kind of values it has, and not that it hol
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
@@ -140,25 +140,26 @@ def _within_bounds(told: Told) -> Told:
 
 
 def _progress(found: object) -> Progress | None:
-    match found:
-        case {"percent": bool()}:
-            return None
-        case {"percent": int() | float() as percent, "at": str(text)} if 0 <= percent <= 100:
-            at = _moment(text)
-        case _:
-            return None
-    said = found.get("text")
-    said = said if isinstance(said, str) and not _CONTROL.search(said) else ""
-    said = HIDDEN if secret_in(said) else said[:MAX_TEXT].strip()
-    return at and Progress(percent=float(percent), text=said, at=at)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+    if not isinstance(found, Mapping):
         return None
-    return moment if moment.tzinfo is not None else None
+    percent, at = found.get("percent"), _moment(found.get("at"))
+    if at is None or not isinstance(percent, int | float) or not 0 <= percent <= 100:
+        return None
+    return Progress(percent=float(percent), text=_said(found.get("text")), at=at)
+
+
+def _said(text: object) -> str:
+    if not isinstance(text, str) or _CONTROL.search(text):
+        return ""
+    return HIDDEN if secret_in(text) else text[:MAX_TEXT].strip()
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else datetime.min
+        return moment.astimezone(UTC) if moment.tzinfo is not None else None
+    except (OverflowError, ValueError):  # there are times that no time in UTC is
+        return None
 
 
 def _bytes(text: str) -> int:

@@ -1,11 +1,11 @@
-"""Outputs of jobs in the texts of others: `${jobs.load.outputs.rows}` is what `load` told as `rows`.
+"""Outputs of jobs in texts of others: `${jobs.load.outputs.rows}` is what `load` told as `rows`.
 
 They are filled last, when a job is handed over, and once: a value that looks like a placeholder
 stays what it is. A value goes where its name stood, as text; no argument ever becomes two.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from chalicelib.core.claims import OUTPUT_NAME
@@ -64,11 +64,13 @@ def _references(value: Any) -> Iterator[Reference]:
 
 
 def fill_outputs(value: Any, values: Values) -> Any:
-    """The value with these outputs in its texts; keys of objects, and all else, stay as they are."""
+    """The value with these outputs in its texts; keys of objects and all else stay as they are."""
     if isinstance(value, str):
         if MARK not in value:
             return value
-        return _REFERENCE.sub(lambda found: values.get(Reference(*found.groups()), found[0]), value)
+        return _REFERENCE.sub(
+            lambda found: values.get(Reference(found[1], found[2]), found[0]), value
+        )
     if isinstance(value, Mapping):
         return {key: fill_outputs(member, values) for key, member in value.items()}
     if isinstance(value, list | tuple):
@@ -78,7 +80,8 @@ def fill_outputs(value: Any, values: Values) -> Any:
 
 def in_shell_text(spec: JobSpec) -> Reference | None:
     """An output in a text that a shell would run: its value would be code."""
-    command = (spec.request.get("containerOverrides") or {}).get("command") or ()
+    overrides: Mapping[str, Any] = spec.request.get("containerOverrides") or {}
+    command: Sequence[str] = overrides.get("command") or ()
     if len(command) < 3 or not (_SHELL.fullmatch(command[0]) and _RUNS_TEXT.fullmatch(command[1])):
         return None
     return next((each for each in spec.reads if str(each) in command[2]), None)

@@ -155,12 +155,8 @@ def _hand_over(
     for name in run.movable:
         if room <= 0:
             return
-        state = run.states[name]
-        delayed = state.not_before is not None and state.not_before > now
-        if delayed or run.specs[name].is_gate or name in put_off:
+        if name in put_off or _is_early(run, name, now):
             continue
-        if run.specs[name].reads and run.unfinished_sources(name):
-            continue  # the queue could wait for them, but not fill in what they tell
         if run.verdict(name) is Verdict.READY:
             yield HandOver(name)
         elif maximum is None:
@@ -171,6 +167,15 @@ def _hand_over(
         else:
             continue
         room -= 1
+
+
+def _is_early(run: Run, name: str, now: datetime) -> bool:
+    """Say whether a job must not go to the queue yet, whatever the queue could wait for."""
+    state, spec = run.states[name], run.specs[name]
+    if state.not_before is not None and state.not_before > now:
+        return True
+    # The queue could wait for those whose outputs it reads, but not fill them in.
+    return spec.is_gate or (bool(spec.reads) and bool(run.unfinished_sources(name)))
 
 
 def _withdrawals(run: Run) -> Iterator[Withdrawal]:

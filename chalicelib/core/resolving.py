@@ -4,8 +4,8 @@ Nothing is left to look up afterwards: defaults and definitions are merged in, p
 """
 
 import re
-from dataclasses import replace
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
