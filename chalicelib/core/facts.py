@@ -54,6 +54,8 @@ def describe_facts(
 def _facts(spec: JobSpec, state: JobState, detail: JobDetail | None) -> Iterator[str]:
     if state.status is JobStatus.FAILED:
         yield from _failure(spec, state)
+    if state.told is not None:
+        yield from (f"its link {name}: {url}" for name, url in state.told.links.items())
     if state.status is JobStatus.RUNNABLE or state.status in STARTED:
         yield from _needs(spec)
     if state.status in STARTED:

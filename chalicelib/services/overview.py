@@ -125,10 +125,15 @@ def nodes_of_run(ports: ReadingPorts, run_id: str) -> list[Node]:
 
 
 def _with_upstream(ports: ReadingPorts, run_id: str, records: Sequence[JobRecord]) -> list[Waiting]:
-    names = {name for record in records for name in record.spec.upstream}
+    names = {name for record in records for name in _awaited(record)}
     upstream = ports.runs.get_jobs(run_id, names) if names else []
     unfinished = {record.spec.name for record in upstream if record.state.status not in FINAL}
     return [
-        Waiting(record, tuple(name for name in record.spec.upstream if name in unfinished))
+        Waiting(record, tuple(name for name in _awaited(record) if name in unfinished))
         for record in records
     ]
+
+
+def _awaited(record: JobRecord) -> Iterable[str]:
+    """What the job waits for, and jobs further up whose outputs it reads."""
+    return dict.fromkeys((*record.spec.upstream, *(each.job for each in record.spec.reads)))
