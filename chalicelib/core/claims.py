@@ -155,8 +155,10 @@ def _said(text: object) -> str:
 
 
 def _moment(text: object) -> datetime | None:
+    if not isinstance(text, str):
+        return None
     try:
-        moment = datetime.fromisoformat(text) if isinstance(text, str) else datetime.min
+        moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC) if moment.tzinfo is not None else None
     except (OverflowError, ValueError):  # there are times that no time in UTC is
         return None

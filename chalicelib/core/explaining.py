@@ -269,7 +269,6 @@ def _in_queue(run: Run, name: str, state: JobState) -> tuple[str, list[str]]:
 def _waiting(run: Run, name: str, state: JobState, around: Circumstances) -> tuple[str, list[str]]:
     unfinished = run.unfinished_upstream(name)
     spec = run.specs[name]
-    sources = run.unfinished_sources(name)
     if state.status is JobStatus.HELD:
         after = f", and waits for {_names(unfinished)}" if unfinished else ""
         return f"is held until somebody releases it ({state.reason}){after}", unfinished
@@ -280,7 +279,11 @@ def _waiting(run: Run, name: str, state: JobState, around: Circumstances) -> tup
     if state.not_before is not None and state.not_before > around.now:
         seconds = (state.not_before - around.now).total_seconds()
         return f"waits {seconds:.0f} s more for its next attempt: {state.reason}", []
-    if sources:
+    return _ready(run, name, around)
+
+
+def _ready(run: Run, name: str, around: Circumstances) -> tuple[str, list[str]]:
+    if sources := run.unfinished_sources(name):
         return f"is ready but for what {_names(sources)} will tell", sources
     if unread := _unread(run, name):
         return f"is ready; what {_names(unread)} told could not be read yet, and is read again", []

@@ -48,14 +48,14 @@ def describe_facts(
     `failed_children` are the indexes of those children of an array job that failed.
     """
     children = _failed_children(failed_children) if failed_children else ()
-    return (*_facts(spec, state, detail), *children)
+    links = state.told.links if state.told else {}
+    linked = (f"its link {name}: {url}" for name, url in links.items())
+    return (*_facts(spec, state, detail), *children, *linked)
 
 
 def _facts(spec: JobSpec, state: JobState, detail: JobDetail | None) -> Iterator[str]:
     if state.status is JobStatus.FAILED:
         yield from _failure(spec, state)
-    if state.told is not None:
-        yield from (f"its link {name}: {url}" for name, url in state.told.links.items())
     if state.status is JobStatus.RUNNABLE or state.status in STARTED:
         yield from _needs(spec)
     if state.status in STARTED:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import signal
-import sysconfig
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +15,9 @@ CLAIMS = "BATCH_SCHEDULER_CLAIMS"  # where `batch-job` keeps what a job tells
 MARKER = "BATCH_SCHEDULER_HOST"
 COMPUTE_ENVIRONMENT = "batch-scheduler-host"
 NOT_FOUND = 127  # what a shell says of a command that it can't start
-_COMMANDS = sysconfig.get_path("scripts")
+_COMMANDS = str(
+    Path(sys.executable).parent
+)  # not by `sysconfig`, which needs `site`: see host_client
 # Python ignores some, whoever started us others, and what is ignored stays so in a new program.
 _IGNORED = tuple(
     each for each in signal.valid_signals() if signal.getsignal(each) is signal.SIG_IGN
