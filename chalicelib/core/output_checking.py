@@ -55,8 +55,6 @@ def _misplaced(path: Path, text: str) -> str:
         return "can't read an output: only a job itself can, which waits for the other"
     if path[2:3] not in _FILLED and path[2:4] not in _IN_OVERRIDES:
         return "can't read an output: this must be known when the run starts"
-    if path[-1] == "name" and isinstance(path[-2], int):
-        return "can't be the name of a variable"
     if path[2:] == ("command",):
         told = written_in(text).references[0]
         return (
