@@ -125,7 +125,8 @@ def test_only_a_job_itself_reads_outputs(fields: dict[str, Any]) -> None:
 
 
 def test_an_output_is_never_code_of_a_shell() -> None:
-    found = problem(job("load"), reader("load", shell=True, command=f"echo {ROWS}"))
+    text = {"shell": True, "command": f"echo {ROWS}"}
+    found = problem(job("load"), reader("load", **text))
     assert found.path == "$.jobList[1].command"
     assert 'give it by `environment`, and write "$ROWS"' in found.reason
 

@@ -60,9 +60,10 @@ def test_a_job_may_wait_in_the_queue_for_others_once_what_it_reads_is_there(
 ) -> None:
     driving.begin(load(), spec("slow", "load", request=REQUEST), report("slow"))
     driving.tell("load", outputs={"rows": "5"})
-    driving.pass_time()
+    driving.queue.advance(1.5)
+    driving.turn()
     assert submitted(driving)["report"] == ["echo", "n=5"]
-    (waiting,) = (each for each in driving.queue.submissions.values() if each.depends_on)
+    waiting = driving.queue.submissions[driving.state("report").job_id]
     assert waiting.depends_on == (driving.state("slow").job_id,)
 
 
