@@ -13,6 +13,7 @@ from chalicelib.aws.batch_logs import BatchLogs
 from chalicelib.aws.batch_queue import BatchQueue
 from chalicelib.aws.clients import ClientFactory, Clients, session_of
 from chalicelib.aws.documents import Documents
+from chalicelib.aws.dynamo_claims import DynamoClaims
 from chalicelib.aws.dynamo_outbox import DynamoOutbox
 from chalicelib.aws.dynamo_requests import DynamoRequests
 from chalicelib.aws.dynamo_runs import DynamoRuns
@@ -128,6 +129,7 @@ def wire(
         uploads=S3Uploads(clients, bucket),
         retention=runs,
         outbox=DynamoOutbox(clients, tables),
+        claims=DynamoClaims(clients, tables),
         webhooks=HttpWebhooks(SsmSecrets(clients, stage.name), clock, transport),
         metrics=LoggedMetrics(stage.name, clock),
         keep=timedelta(days=stage.keep_days) if stage.keep_days else None,

@@ -11,6 +11,8 @@ from chalicelib.core.document import MAX_JOBS
 from chalicelib.core.fields import alike
 from chalicelib.core.graph import describe_cycle, find_cycles
 from chalicelib.core.kind_checking import check_kinds
+from chalicelib.core.output_checking import check_outputs
+from chalicelib.core.outputs import MARK
 from chalicelib.core.parameters import names_in
 from chalicelib.core.wording import Speller, json_path, quoted
 from chalicelib.errors import Problem
@@ -60,7 +62,7 @@ def check_document(document: Fields, speller: Speller) -> Iterator[Problem]:
     yield from _check_work(document, nodes)
     yield from _check_commands(document, nodes)
     yield from check_kinds(document)
-    yield from _check_placeholders(document, speller)
+    yield from _check_placeholders(document, nodes, speller)
 
 
 def _check_count(document: Fields) -> Iterator[Problem]:
@@ -184,10 +186,15 @@ def _check_command(
         yield Problem(path, "is a second command", "", "one command")
 
 
-def _check_placeholders(document: Fields, speller: Speller) -> Iterator[Problem]:
+def _check_placeholders(
+    document: Fields, nodes: Sequence[Node], speller: Speller
+) -> Iterator[Problem]:
     declared = _mapping(document.get("parameters"))
+    with_outputs = []
     for part in _FILLED_PARTS:
         for path, text in _texts((part,), document.get(part)):
+            if MARK in text:
+                with_outputs.append((path, text))
             for name in names_in(text):
                 if name not in declared:
                     yield Problem(
@@ -197,6 +204,17 @@ def _check_placeholders(document: Fields, speller: Speller) -> Iterator[Problem]
                         f"a name under `parameters`; $${{{name}}} for the characters themselves",
                         speller.nearest(name, declared),
                     )
+    if with_outputs:
+        jobs: dict[tuple[str | int, ...], str] = {node.place: node.name for node in nodes}
+        yield from check_outputs(with_outputs, _upstream_of_all(nodes), jobs, speller)
+
+
+def _upstream_of_all(nodes: Sequence[Node]) -> dict[str, list[str]]:
+    """What each job waits for; a finally job without an own one for all that are none."""
+    main = [node.name for node in nodes if not node.is_finally]
+    return {
+        node.name: _upstream(node) or (main if node.is_finally else []) for node in reversed(nodes)
+    }
 
 
 def _texts(

@@ -7,7 +7,7 @@ from chalicelib.core.lifecycle import Act, JobStatus
 from chalicelib.core.run import Change
 from chalicelib.errors import InvalidInputError, NotFoundError
 from chalicelib.services.explanations import explain
-from chalicelib.services.finding import events_of, get_job
+from chalicelib.services.finding import get_job, history_of
 from chalicelib.services.logs import LogRequest, LogSource, log_source, read_log
 from chalicelib.services.overview import nodes_of_run
 from chalicelib.services.shapes import explanation_shape, log_part_shape
@@ -88,9 +88,9 @@ def test_a_job_that_is_not_there_is_not_found() -> None:
     with pytest.raises(NotFoundError, match="has 3 jobs"):
         log_source(made, RUN, "xyz:1")
     with pytest.raises(NotFoundError):
-        events_of(made.ports, RUN, "laod")
-    assert [each.act for each in events_of(made.ports, RUN)] == ["START"]
-    assert events_of(made.ports, RUN, "load") == []
+        history_of(made.ports, RUN, "laod")
+    assert [event.act for event, _ in history_of(made.ports, RUN)] == ["START"]
+    assert history_of(made.ports, RUN, "load") == []
     assert get_job(made.ports, RUN, "load").position == 0
 
 
