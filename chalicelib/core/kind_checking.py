@@ -4,8 +4,10 @@ Works on plain values, as core/checking.py does.
 """
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
+from chalicelib.core.outputs import MARK
 from chalicelib.core.wording import json_path, quoted
 from chalicelib.errors import Problem
 
@@ -16,6 +18,13 @@ _OTHER_WORK: tuple[Place, ...] = (
     ("command",),
     ("containerOverrides", "command"),
     ("jobDefinition",),
+)
+# Fields that are run as code: by a shell of an instance, by a database.
+_CODE: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("ec2", "command"): "the output by another way, such as a file or a parameter of SSM",
+        ("redshift", "sql"): "`:name` in the statements, and the output under `parameters`",
+    }
 )
 
 
@@ -47,6 +56,12 @@ def _check(place: Place, fields: Fields) -> Iterator[Problem]:
             path = json_path((*place, *below))
             allowed = "`uses` alone, or a command or job definition without it"
             yield Problem(path, f"stands beside `uses: {kind}`, which has its own", "", allowed)
+    for (of_kind, name), instead in _CODE.items():
+        text = _at(fields, ("with", name)) if of_kind == kind else None
+        if isinstance(text, str) and MARK in text:
+            path = json_path((*place, "with", name))
+            reason = "would be run as code, and what another job has told with it"
+            yield Problem(path, reason, quoted(text), instead)
 
 
 def _at(value: Any, path: Place) -> Any:

@@ -4,6 +4,7 @@ They are filled last, when a job is handed over, and once: a value that looks li
 stays what it is. A value goes where its name stood, as text; no argument ever becomes two.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -66,16 +67,31 @@ def _references(value: Any) -> Iterator[Reference]:
 def fill_outputs(value: Any, values: Values) -> Any:
     """The value with these outputs in its texts; keys of objects and all else stay as they are."""
     if isinstance(value, str):
-        if MARK not in value:
-            return value
-        return _REFERENCE.sub(
-            lambda found: values.get(Reference(found[1], found[2]), found[0]), value
-        )
+        return _filled(value, values) if MARK in value else value
     if isinstance(value, Mapping):
         return {key: fill_outputs(member, values) for key, member in value.items()}
     if isinstance(value, list | tuple):
         return [fill_outputs(item, values) for item in value]
     return value
+
+
+def _filled(text: str, values: Values) -> str:
+    """The text with its outputs; one that is JSON, by itself or behind its option, stays JSON."""
+    is_json = _is_json(text.partition("=")[2] if text.startswith("--") else text)
+
+    def value(found: re.Match[str]) -> str:
+        told = values.get(Reference(found[1], found[2]), found[0])
+        return json.dumps(told, ensure_ascii=False)[1:-1] if is_json else told
+
+    return _REFERENCE.sub(value, text)
+
+
+def _is_json(text: str) -> bool:
+    """Whether it is an object or a list: then a name of an output stands within quotes there."""
+    try:
+        return text.lstrip()[:1] in ("{", "[") and json.loads(text) is not None
+    except (ValueError, RecursionError):
+        return False
 
 
 def in_shell_text(spec: JobSpec) -> Reference | None:

@@ -35,7 +35,7 @@ _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 def _address(scheme: str) -> AfterValidator:
     allowed = f"{scheme}://HOST[:PORT]/PATH, without a user and a password"
-    return shaped(rf"{scheme}://[^/@\s]+/[^?#]+", allowed, hidden=True)
+    return shaped(rf"{scheme}://[^/@\s]+/[^?#]*", allowed, hidden=True)
 
 
 class Transfer(Kind):

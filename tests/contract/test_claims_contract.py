@@ -34,7 +34,9 @@ RECORD = {
 CLAIM = Claim(
     owner="id-a",
     progress=Progress(percent=40.5, text="loading", at=NOW),
-    told=Told(outputs={"rows": "123", "empty": ""}, links={"report": "https://example.org/a?b=c#d"}),
+    told=Told(
+        outputs={"rows": "123", "empty": ""}, links={"report": "https://example.org/a?b=c#d"}
+    ),
 )
 
 

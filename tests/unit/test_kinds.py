@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from chalicelib.core.kind_document import KINDS
 from chalicelib.core.loading import load
+from chalicelib.core.outputs import fill_outputs
 from chalicelib.core.reading import parse
 from chalicelib.core.resolving import resolve
+from chalicelib.core.schedule import Reference
 from chalicelib.core.secrecy import HIDDEN, shown_document
 from chalicelib.errors import InvalidInputError, Problem
-from tests.builders import document, job, loaded, spec
+from tests.builders import document, job, loaded, schedule, spec
 from tests.unit.test_checking import problem, problems
 
 Fields = dict[str, Any]
@@ -229,6 +231,26 @@ def test_a_command_wins_over_the_kind_of_the_definition_that_it_goes_with() -> N
 
 
 @pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("stepfunctions", {"stateMachine": MACHINE, "inputFile": "p", "outputs": {"a": "b"}}),
+        ("lambda", {"function": "f", "async": True, "payload": []}),
+        ("glue", {"crawler": "landing", "timeout": "60"}),
+        ("ec2", {"action": "run", "tags": {"team": "a"}, "script": "s3://ours/a.sh"}),
+        ("redshift", {"workgroup": "w", "database": "d", "secret": ARN, "sql": "select 1"}),
+        ("sftp", {"action": "wait", "server": "sftp://h/*.csv", "user": "u", "stable": 0}),
+        ("ftp", {"action": "put", "server": "ftp://h/", "here": "a", "passwordFrom": "file:/p"}),
+        ("http", {"url": "http://localhost:8080", "headers": {"Accept": "*/*"}, "print": True}),
+        ("script", {"url": "s3://ours/a/b.zip", "program": "run"}),
+    ],
+)
+def test_fields_that_fit_are_kept_as_they_were_written(kind: str, fields: Fields) -> None:
+    made = loaded(using(kind, with_=fields))
+    (one,) = json.loads(made.text)["jobList"]
+    assert one["with"] == {name: int(v) if name == "timeout" else v for name, v in fields.items()}
+
+
+@pytest.mark.parametrize(
     ("other", "path"),
     [
         ({"command": ["ls"]}, "command"),
@@ -341,6 +363,54 @@ def test_fields_that_do_not_fit_are_refused_before_anything_starts(
     found = wrong(kind, fields)
     assert found.path == f"$.jobList[0].{path}"
     assert reason in found.reason
+
+
+# What other jobs tell
+
+
+def reading(kind: str, **fields: Any) -> list[Fields]:
+    one = {**using(kind, "b", fields), "jobDependencies": ["a"]}
+    return [job("a"), one]
+
+
+@pytest.mark.parametrize("told", ['7", "x": "', "back\\slash", "plain", "é"])
+@pytest.mark.parametrize("kind", ["lambda", "http"])
+def test_what_another_job_tells_can_not_change_the_form_of_a_payload(kind: str, told: str) -> None:
+    payload = {"rows": "n: ${jobs.a.outputs.rows}", "list": ["${jobs.a.outputs.rows}"]}
+    said: dict[str, Fields] = {
+        "lambda": {"function": "f", "payload": payload},
+        "http": {"url": "https://h", "body": payload},
+    }
+    fields = said[kind]
+    made = schedule(*reading(kind, **fields)).jobs[1]
+    filled = fill_outputs(made.request, {Reference("a", "rows"): told})
+    words = filled["containerOverrides"]["command"]
+    (word,) = [each for each in words if each.startswith(("--payload=", "--body="))]
+    assert json.loads(word.partition("=")[2]) == {"rows": f"n: {told}", "list": [told]}
+
+
+def test_what_another_job_tells_is_an_argument_as_it_is() -> None:
+    made = schedule(*reading("glue", job="x", arguments={"n": "${jobs.a.outputs.rows}"})).jobs[1]
+    filled = fill_outputs(made.request, {Reference("a", "rows"): '{"a": "'})
+    assert filled["containerOverrides"]["command"][-1] == '--argument=n={"a": "'
+    no_json = ["{x ${jobs.a.outputs.rows}", "[1, ${jobs.a.outputs.rows}"]
+    assert fill_outputs(no_json, {Reference("a", "rows"): '"'}) == ['{x "', '[1, "']
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "name", "instead"),
+    [
+        ("ec2", {"action": "run", "instances": ["i-1"]}, "command", "the output by another way"),
+        ("redshift", {"cluster": "c", "database": "d"}, "sql", "`:name` in the statements"),
+    ],
+)
+def test_what_another_job_tells_is_never_run_as_code(
+    kind: str, fields: Fields, name: str, instead: str
+) -> None:
+    found = problem(*reading(kind, **fields, **{name: "x ${jobs.a.outputs.rows}"}))
+    assert found.path == f"$.jobList[1].with.{name}"
+    assert "would be run as code" in found.reason
+    assert found.allowed.startswith(instead)
 
 
 # Secrets
