@@ -15,12 +15,15 @@ from chalicelib.core.outputs import fill_outputs
 from chalicelib.core.reading import parse
 from chalicelib.core.resolving import resolve
 from chalicelib.core.schedule import Reference
+from chalicelib.core.schema import schema
 from chalicelib.core.secrecy import HIDDEN, shown_document
 from chalicelib.errors import InvalidInputError, Problem
 from tests.builders import document, job, loaded, schedule, spec
+from tests.json_schema import accepts
 from tests.unit.test_checking import problem, problems
 
 Fields = dict[str, Any]
+SCHEMA = schema()
 GLUE = {"job": "load"}
 SFTP = {"action": "get", "server": "sftp://h/a", "here": "a", "user": "u"}
 MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:load"
@@ -74,6 +77,15 @@ def test_a_script_is_told_by_the_variables_of_fetch_and_run() -> None:
         "BATCH_FILE_S3_VERSION": "v1",
         "BATCH_FILE_SHA256": "aB" * 32,
     }
+
+
+def test_a_variable_of_the_job_does_not_change_what_is_fetched() -> None:
+    own = {"environment": {"BATCH_FILE_S3_URL": "s3://theirs/x", "A": "1"}}
+    found = spec(using("script", with_={"url": "s3://ours/x"}, **own))
+    variables = found.request["containerOverrides"]["environment"]
+    assert {"name": "BATCH_FILE_S3_URL", "value": "s3://ours/x"} in variables
+    assert {"name": "A", "value": "1"} in variables
+    assert len(variables) == 3
 
 
 def test_of_an_archive_the_program_in_it_is_run() -> None:
@@ -221,6 +233,12 @@ def test_a_job_with_work_of_its_own_does_not_use_the_kind_of_the_defaults(own: F
     assert found.get("jobDefinition") == own.get("jobDefinition")
 
 
+def test_a_command_of_a_job_goes_with_the_definition_of_the_defaults() -> None:
+    found = spec(job("a", command=["ls"]), defaults={"jobDefinition": "d:1"}).request
+    overrides = {"command": ["ls"]}
+    assert found == {"jobDefinition": "d:1", "containerOverrides": overrides}
+
+
 def test_a_command_wins_over_the_kind_of_the_definition_that_it_goes_with() -> None:
     definitions = {"load": {"uses": "glue", "with": GLUE}}
     found = spec(job("a", jobDefinition="load", command=["ls"]), jobDefinitions=definitions)
@@ -246,6 +264,7 @@ def test_a_command_wins_over_the_kind_of_the_definition_that_it_goes_with() -> N
 )
 def test_fields_that_fit_are_kept_as_they_were_written(kind: str, fields: Fields) -> None:
     made = loaded(using(kind, with_=fields))
+    assert accepts(document(using(kind, with_=fields)), SCHEMA, SCHEMA)
     (one,) = json.loads(made.text)["jobList"]
     assert one["with"] == {name: int(v) if name == "timeout" else v for name, v in fields.items()}
 
