@@ -3,6 +3,7 @@
 All of an archive is looked at before anything is written.
 """
 
+import errno
 import io
 import os
 import shutil
@@ -48,6 +49,10 @@ def unpack(archive: Path, directory: Path) -> None:
             _check(entries, archive.stat().st_size)
             for entry in entries:
                 _write(zipped, entry, directory)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # zipfile looks for something before the file begins
+            raise
+        raise JobError(Exit.REFUSED, f"the file is no whole zip archive: {error}") from error
     except _DAMAGED as error:
         raise JobError(Exit.REFUSED, f"the file is no whole zip archive: {error}") from error
 
@@ -56,9 +61,13 @@ class _Guarded(io.FileIO):
     """A file that nobody gets much of at once: zipfile reads a table of contents in one go."""
 
     def read(self, size: int | None = -1) -> bytes:
-        if size is None or size < 0 or size > _MAX_DIRECTORY:
+        wanted = size if size is not None and size >= 0 else self._left()
+        if wanted > _MAX_DIRECTORY:
             raise _refused(f"its table of contents is longer than {_MAX_DIRECTORY} bytes")
-        return super().read(size) or b""
+        return super().read(wanted) or b""
+
+    def _left(self) -> int:
+        return os.fstat(self.fileno()).st_size - self.tell()
 
 
 def _check(entries: Sequence[ZipInfo], packed: int) -> None:

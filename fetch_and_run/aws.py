@@ -86,9 +86,9 @@ def beginning(service: str) -> Iterator[None]:
     try:
         yield
     except _NOT_SENT as error:
-        raise AgainError(f"{service} is out of reach: {error}") from error
+        raise AgainError(f"{service} is out of reach: {_in_one_line(error)}") from error
     except _LOST as error:
-        raise InDoubtError(f"no answer of {service}: {error}") from error
+        raise InDoubtError(f"no answer of {service}: {_in_one_line(error)}") from error
     except exceptions.ClientError as error:
         if code_of(error) in _THROTTLES:
             raise AgainError(_words(service, error)) from error
@@ -96,7 +96,8 @@ def beginning(service: str) -> Iterator[None]:
             raise InDoubtError(_words(service, error)) from error
         raise JobError(Exit.NOT_STARTED, _words(service, error)) from error
     except exceptions.BotoCoreError as error:
-        raise JobError(Exit.NOT_STARTED, f"{service} was not asked: {error}") from error
+        reason = f"{service} was not asked: {_in_one_line(error)}"
+        raise JobError(Exit.NOT_STARTED, reason) from error
 
 
 @contextmanager
@@ -138,8 +139,12 @@ def _in_fragment(name: str) -> str:
 
 
 def _words(service: str, error: exceptions.ClientError) -> str:
-    message = " ".join(str(error.response.get("Error", {}).get("Message", "")).split())
-    return f"{service} answered {code_of(error)}: {message}"
+    message = error.response.get("Error", {}).get("Message", "")
+    return f"{service} answered {code_of(error)}: {_in_one_line(message)}"
+
+
+def _in_one_line(told: object) -> str:
+    return " ".join(str(told).split())
 
 
 def _status_of(error: exceptions.ClientError) -> int:

@@ -4,11 +4,13 @@ What may have been begun is looked for by its token, and begun again only when s
 where nobody can know, nothing is begun.
 """
 
+import json
 from datetime import datetime, timedelta
+from hashlib import sha256
 
-from fetch_and_run.course import Course, StoppedError
+from fetch_and_run.course import Course, StoppedError, members_of
 from fetch_and_run.exits import Exit, JobError
-from fetch_and_run.remote_record import STARTING, STEP
+from fetch_and_run.remote_record import STARTING, STEP, WORK
 from fetch_and_run.work import LINK, AgainError, InDoubtError, Remote, Work
 
 
@@ -25,17 +27,31 @@ class Beginning:
         self._work = work
         self._number = number
         self._token = course.token_of(number)
+        asked = json.dumps(work.describe(), sort_keys=True)
+        self._digest = sha256(asked.encode()).hexdigest()[:16]
 
     def begun(self, remote: Remote) -> Remote:
-        """What finds the work: what is on record, what is found by its token, or what is begun."""
+        """What finds the work: what is on record, what is found by its token, or what is begun.
+
+        Raises JobError, CHANGED where what is on record was asked for in other words.
+        """
         if not remote or step_of(remote) != self._number:
             return self._started(remote)
+        self._check_same(remote)
         if STARTING not in remote:
             what = self._work.what
             self._course.say(f"{what}: following what this attempt has begun already", remote)
             return remote
         found = self._sought(datetime.fromisoformat(remote[STARTING]))
         return self._started(self._before(remote)) if found is None else found
+
+    def _check_same(self, remote: Remote) -> None:
+        """An attempt whose script drives two works would take the first one for the second."""
+        if remote.get(WORK, self._digest) != self._digest:
+            members = ", ".join(members_of(remote))
+            reason = f"this attempt has begun other work than {self._work.what} ({members})"
+            remedy = "make two jobs of it, or rerun it where what it runs was changed"
+            raise JobError(Exit.CHANGED, f"{reason}, and drives one: {remedy}")
 
     def _started(self, before: Remote) -> Remote:
         course, what = self._course, self._work.what
@@ -115,11 +131,13 @@ class Beginning:
         return noted
 
     def _of_step(self, remote: Remote) -> Remote:
-        return {**remote, STEP: str(self._number)} if self._number else dict(remote)
+        step = {STEP: str(self._number)} if self._number else {}
+        return {**remote, WORK: self._digest, **step}
 
     def _before(self, remote: Remote) -> Remote:
         """What was on record before the start of this step was asked for."""
         if self._number == 0:
             return {}
-        rest = {name: value for name, value in remote.items() if name not in (STARTING, STEP)}
+        new = (STARTING, STEP, WORK)
+        rest = {name: value for name, value in remote.items() if name not in new}
         return {**rest, STEP: str(self._number - 1)}

@@ -41,7 +41,7 @@ class Cancelling:
     def words(self) -> str:
         """What became of it, as a clause."""
         if self.outcome is not None:
-            return f"was cancelled: {self.outcome.reason}"
+            return f"was cancelled: {' '.join(self.outcome.reason.split())}"
         if self._is_asked:
             return "was cancelled, and was ending yet when last seen"
         return f"could not be cancelled and may go on ({self._refused or self._why})"

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from fetch_and_run.pausing import Pauses
-from fetch_and_run.remote_record import RemoteRecord
+from fetch_and_run.remote_record import WORK, RemoteRecord
 from fetch_and_run.work import LINK, Patience, Remote
 from fetch_and_run.world import World
 
@@ -63,7 +63,7 @@ class Course:
 
     def say(self, line: str, remote: Remote) -> None:
         """Print it with what finds the work by hand."""
-        members = ", ".join(f"{name} {value}" for name, value in remote.items() if name != LINK)
+        members = ", ".join(members_of(remote))
         print(f"{line}: {members}{see(remote)}", file=self.world.out, flush=True)
 
     def warn(self, line: str) -> None:
@@ -71,6 +71,13 @@ class Course:
         if line != self._warned:
             print(f"batch-job: {line}", file=self.world.err, flush=True)
             self._warned = line
+
+
+def members_of(remote: Remote) -> Iterator[str]:
+    """What finds work by hand, in words."""
+    for name, value in remote.items():
+        if name not in (LINK, WORK):
+            yield f"{name} {value}"
 
 
 def see(remote: Remote, logs: str = "") -> str:

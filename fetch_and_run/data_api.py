@@ -17,11 +17,10 @@ from fetch_and_run.world import World
 _KEPT = 600  # seconds that a session waits for its next statement
 _MAX_ROWS = 100  # printed of a result
 _FULL = frozenset({"ActiveStatementsExceededException", "ActiveSessionsExceededException"})
-_OTHER = "the script, or a parameter, is another now than when the attempt began"
 _OVER = frozenset({"ABORTED", "FAILED", "FINISHED"})
 
 # Members of `remote`: of the statement that it is of, and of all before it.
-ID, NUMBER, SESSION, ROWS, SCRIPT = "id", "statement", "session", "rows", "script"
+ID, NUMBER, SESSION, ROWS = "id", "statement", "session", "rows"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +98,7 @@ class Warehousing:
 
 
 class StatementRun:
-    """One statement. It is named after its token, which is its client token as well.
+    """One statement. Its client token is in its name as well.
 
     A client token counts for 8 hours, and statements are listed for 24 (mgmt/data-api).
     """
@@ -116,27 +115,25 @@ class StatementRun:
         return f"statement {self._statement.number} of {len(self._on.script.statements)}"
 
     def start(self, token: str) -> Remote:
-        digest = self._on.script.digest
-        if self._before.get(SCRIPT, digest) != digest:
-            raise JobError(Exit.CHANGED, f"{self.what} is not run: {_OTHER}")
         rows = self._rows_before()
-        request = {**self._request(self._session()), "ClientToken": token}
+        request = self._request(self._session())
         with beginning("the Data API"):
             try:
-                begun = self._on.api.execute_statement(**request, StatementName=token + digest)
+                begun = self._on.api.execute_statement(
+                    **request, ClientToken=token, StatementName=self._name(token)
+                )
             except ClientError as error:
                 if code_of(error) in _FULL:
                     raise AgainError(str(error)) from error
                 raise
-        return self._remote(begun, digest, rows)
+        return self._remote(begun, rows)
 
     def find(self, token: str) -> Remote | None:
         rows = self._rows_before()
+        asked = {"StatementName": self._name(token), "Status": "ALL"}
         with looking("the Data API"):
-            found = self._on.api.list_statements(StatementName=token, Status="ALL")["Statements"]
-        if not found:
-            return None
-        return self._remote(found[0], found[0]["StatementName"].removeprefix(token), rows)
+            found = self._on.api.list_statements(**asked)["Statements"]
+        return self._remote(found[0], rows) if found else None
 
     def look(self, remote: Remote) -> Outcome | None:
         with looking("the Data API"):
@@ -150,9 +147,6 @@ class StatementRun:
         if told.get("HasResultSet"):
             self._print_result(told)
         counted = f"has finished ({_counted(told)})"
-        if remote[SCRIPT] != self._on.script.digest:
-            reason = f"{counted}, and what follows it is not run: {_OTHER}"
-            return Outcome(succeeded=False, reason=reason, code=Exit.CHANGED)
         return Outcome(succeeded=True, reason=counted, outputs={ROWS: str(rows)})
 
     def cancel(self, remote: Remote) -> None:
@@ -169,8 +163,12 @@ class StatementRun:
     def describe(self) -> Mapping[str, object]:
         is_later = self._on.script.is_one_session and self._statement.number > 1
         request = self._request("<session>" if is_later else "")
-        told = {**request, "ClientToken": "<token>", "StatementName": "<token>"}
+        told = {**request, "ClientToken": "<token>", "StatementName": self._name("<token>")}
         return {"service": "redshift-data", "operation": "ExecuteStatement", "parameters": told}
+
+    def _name(self, token: str) -> str:
+        """What it is found by. That the script is in it keeps another from being gone on with."""
+        return f"batch-job-{self._on.script.digest}-{token}"
 
     def _request(self, session: str) -> Mapping[str, object]:
         """What is asked, but for the token. A session has its warehouse and its user already."""
@@ -202,12 +200,11 @@ class StatementRun:
             raise JobError(Exit.NOT_STARTED, reason)
         return str(session)
 
-    def _remote(self, told: Mapping[str, Any], digest: str, rows: int) -> Remote:
+    def _remote(self, told: Mapping[str, Any], rows: int) -> Remote:
         remote = {
             NUMBER: str(self._statement.number),
             ID: told["Id"],
             ROWS: str(rows),
-            SCRIPT: digest,
             LINK: self._on.link,
         }
         return {**remote, SESSION: told["SessionId"]} if told.get("SessionId") else remote

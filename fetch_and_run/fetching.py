@@ -24,8 +24,8 @@ from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.places import Place
 
 MAX_BYTES = 1024**3  # of a script or an archive
-MAX_BREAKS = 6  # of one transfer, which sends at least a byte between two of them or is given up
-_CHUNK = 1024**2
+MAX_BREAKS = 6  # of one transfer
+_CHUNK = 64 * 1024  # what is lost of a transfer that stalls
 _BROKEN_OFF = (HTTPClientError, IncompleteReadError, ResponseStreamingError)
 _GONE_ON = frozenset({"PreconditionFailed", "412", "InvalidRange", "416"})
 

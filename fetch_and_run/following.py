@@ -130,7 +130,8 @@ def _cancelled(course: Course, work: Work, remote: Remote) -> int:
 def _ended(course: Course, work: Work, remote: Remote, outcome: Outcome) -> int:
     if outcome.logs != remote.get(LINK, ""):
         course.record.tell_link(outcome.logs)
-    line = f"{work.what} {outcome.reason}{see(remote, outcome.logs)}"
+    reason = " ".join(outcome.reason.split())  # the last line is one, whatever the service says
+    line = f"{work.what} {reason}{see(remote, outcome.logs)}"
     if not outcome.succeeded:
         print(f"batch-job: {line}", file=course.world.err, flush=True)
         return outcome.code

@@ -12,6 +12,7 @@ from typing import Any, Self
 from fetch_and_run.world import World
 
 _SLICE = 1.0  # s: how late a signal is noticed at the most, while nothing is asked
+_HURRIED = 2.0  # s: the longest pause once a signal came, for then a kill is near
 
 
 class Pauses:
@@ -46,8 +47,10 @@ class Pauses:
         return None if self._at is None else self._at + timedelta(seconds=grace)
 
     def pause(self, seconds: float) -> None:
-        """Sleep so long; a first signal ends it, and those after it don't."""
+        """Sleep so long, less when a signal came before; a first one ends it, later ones don't."""
         before = self.signal
+        if before is not None:
+            seconds = min(seconds, _HURRIED)
         while seconds > 0 and self.signal is before:
             self._world.sleep(min(_SLICE, seconds))
             seconds -= _SLICE

@@ -5,16 +5,18 @@ again by. Who finds STARTING does not know whether the work began.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from fetch_and_run.claims import Claims
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.identity import Identity
 from fetch_and_run.pausing import Pauses
-from fetch_and_run.telling import claim
-from fetch_and_run.work import Remote
+from fetch_and_run.telling import MAX_VALUE, claim
+from fetch_and_run.work import AgainError, Remote
 from fetch_and_run.world import World
 
 STARTING = "startAskedAt"  # a member of `remote`: when a start was asked for last, ISO 8601
+WORK = "work"  # a member of `remote`: the digest of what was asked, for it is adopted only as that
 STEP = "step"  # a member of `remote`: which of several works it is of, from 0; absent for the first
 
 _DELAYS = (5, 15, 60, 120)  # s between tries to tell outputs: work is done that nobody may lose
@@ -61,7 +63,7 @@ class RemoteRecord:
 
     def tell_link(self, link: str) -> None:
         """Add the link to the logs, or leave it: the log has it, too."""
-        if link and self._pauses.signal is None:
+        if 0 < len(link) <= MAX_VALUE and self._pauses.signal is None:
             self._is_told(lambda claims, who: claims.tell_links(who, {"logs": link}))
 
     def tell_outputs(self, outputs: Mapping[str, str]) -> None:
@@ -90,3 +92,13 @@ class RemoteRecord:
             print(f"batch-job: not on record: {error.reason}", file=self._world.err, flush=True)
             return False
         return True
+
+
+def claimed_at(world: World, otherwise: datetime) -> datetime:
+    """When the attempt was claimed: none of its works is older. Raises AgainError."""
+    if world.claims is None or world.who is None:
+        return otherwise
+    try:
+        return world.claims.take(world.who, world.now()).claimed_at
+    except JobError as error:
+        raise AgainError(error.reason) from error

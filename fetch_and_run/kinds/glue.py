@@ -7,7 +7,7 @@ from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.following import add_arguments as add_common_arguments
 from fetch_and_run.following import begin_work
 from fetch_and_run.kinds.glue_crawlers import Crawl
-from fetch_and_run.kinds.glue_jobs import TOKEN, GlueJobRun
+from fetch_and_run.kinds.glue_jobs import OWN_ARGUMENT, GlueJobRun
 from fetch_and_run.world import World
 
 # Members of StartJobRun's request, by the attributes of their options.
@@ -60,8 +60,8 @@ def _by_key(pairs: list[tuple[str, str]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise JobError(Exit.USAGE, "an --argument is there twice; each key has one value")
-    if TOKEN in found:
-        raise JobError(Exit.USAGE, f"{TOKEN} is batch-job's own, to find the run again")
+    if OWN_ARGUMENT in found:
+        raise JobError(Exit.USAGE, f"{OWN_ARGUMENT} is batch-job's own, to find the run again")
     return found
 
 

@@ -65,7 +65,7 @@ class Crawl:
         if crawl["State"] == "COMPLETED":
             print(crawl.get("Summary", ""), file=self._world.out, flush=True)
             return Outcome(succeeded=True, reason=reason, logs=logs)
-        why = " ".join(crawl.get("ErrorMessage", "").split())
+        why = crawl.get("ErrorMessage", "")
         return Outcome(succeeded=False, reason=f"{reason}: {why}" if why else reason, logs=logs)
 
     def cancel(self, remote: Remote) -> None:

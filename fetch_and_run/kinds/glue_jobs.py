@@ -1,7 +1,7 @@
 """A run of a Glue job, found again by an argument of its own: StartJobRun has no client token."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote
@@ -10,10 +10,11 @@ from botocore.exceptions import ClientError
 
 from fetch_and_run.aws import beginning, client, code_of, console, log_page, looking
 from fetch_and_run.exits import Exit, JobError
+from fetch_and_run.remote_record import claimed_at
 from fetch_and_run.work import LINK, AgainError, InDoubtError, Outcome, Remote
 from fetch_and_run.world import World
 
-TOKEN = "--batch-scheduler-token"  # noqa: S105 -- an argument's name, and no secret
+OWN_ARGUMENT = "--batch-scheduler-token"
 
 _SERVICE = "Glue"
 _MOST_PAGES = 10  # of 200 runs, newest first (API_GetJobRuns), to look for a token in
@@ -35,7 +36,7 @@ _ENDED = {
 class GlueJobRun:
     """One run. `settings` are members of StartJobRun's request."""
 
-    settling = 60.0  # no page says how soon GetJobRuns shows a run; seconds, as far as seen
+    settling = 60.0  # no page says how soon GetJobRuns shows a new run
 
     def __init__(
         self, job: str, arguments: Mapping[str, str], settings: Mapping[str, Any], world: World
@@ -44,7 +45,7 @@ class GlueJobRun:
         self._arguments = arguments
         self._settings = settings
         self._world = world
-        self._asked_at: datetime | None = None  # by this process
+        self._made_at = world.now()
         self.what = f"Glue job {job}"
 
     @cached_property
@@ -52,7 +53,6 @@ class GlueJobRun:
         return client(self._world, "glue")
 
     def start(self, token: str) -> Remote:
-        self._asked_at = self._asked_at or self._world.now()
         with beginning(_SERVICE):
             try:
                 return self._remote(self._glue.start_job_run(**self._request(token))["JobRunId"])
@@ -64,24 +64,19 @@ class GlueJobRun:
                 raise
 
     def find(self, token: str) -> Remote | None:
+        since = claimed_at(self._world, self._made_at) - _SKEW
         page: dict[str, str] = {}
         for _ in range(_MOST_PAGES):
             with looking(_SERVICE):
                 found = self._glue.get_job_runs(JobName=self._job, MaxResults=200, **page)
             for run in found["JobRuns"]:
-                if run.get("Arguments", {}).get(TOKEN) == token:
+                if run.get("Arguments", {}).get(OWN_ARGUMENT) == token:
                     return self._remote(run["Id"])
-            if not found.get("NextToken") or self._is_before_any_start(found["JobRuns"]):
+            is_older = any(run["StartedOn"] < since for run in found["JobRuns"])
+            if is_older or not found.get("NextToken"):
                 return None
             page = {"NextToken": found["NextToken"]}
         raise InDoubtError(f"it is not among the newest {_MOST_PAGES * 200} runs of the job")
-
-    def _is_before_any_start(self, page: Sequence[Mapping[str, Any]]) -> bool:
-        """Whether all runs of further pages, which are older, were begun before ours could be."""
-        if self._asked_at is None or not page:
-            return False
-        oldest: datetime = page[-1]["StartedOn"]
-        return oldest < self._asked_at - _SKEW
 
     def look(self, remote: Remote) -> Outcome | None:
         with looking(_SERVICE):
@@ -91,7 +86,7 @@ class GlueJobRun:
             return Outcome(succeeded=True, reason="has succeeded", logs=self._logs(run, "output"))
         if state not in _ENDED:
             return None
-        why = " ".join(run.get("ErrorMessage", "").split())
+        why = run.get("ErrorMessage", "")
         reason = f"{_ENDED[state]}: {why}" if why else _ENDED[state]
         return Outcome(succeeded=False, reason=reason, logs=self._logs(run, "error"))
 
@@ -111,7 +106,7 @@ class GlueJobRun:
         }
 
     def _request(self, token: str) -> dict[str, Any]:
-        arguments = {**self._arguments, TOKEN: token}
+        arguments = {**self._arguments, OWN_ARGUMENT: token}
         return {"JobName": self._job, "Arguments": arguments, **self._settings}
 
     def _remote(self, run: str) -> Remote:

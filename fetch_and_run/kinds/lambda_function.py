@@ -1,7 +1,7 @@
 """Invocations of a Lambda function, which has no name to find one again by, and no way to end one.
 
-A synchronous one is answered when the function has ended, up to 15 minutes later: it is waited for
-in a thread, so that a signal is noticed meanwhile.
+A synchronous one is answered when the function has ended: that is waited for in a thread, so that a
+signal is noticed meanwhile.
 """
 
 import base64
@@ -22,7 +22,7 @@ from fetch_and_run.work import LINK, AgainError, InDoubtError, Outcome, Remote, 
 from fetch_and_run.world import World
 
 _SERVICE = "Lambda"
-_LONGEST = 930.0  # s to wait for an answer; a function may run for 900 (limits of Lambda)
+_LONGEST = 1830.0  # s to wait for an answer; a function may run for 1800 (API_Invoke)
 _ONCE_ONLY = "Lambda can't tell who has invoked a function: look into its log"
 
 
@@ -169,10 +169,9 @@ class WaitedFor:
         return None if self._call.answer is None else self._outcome(self._call.answer)
 
     def cancel(self, _: Remote) -> None:
-        if self._call is not None and isinstance(self._call.error, AgainError):
-            self._is_given_up = True
-            return
-        raise JobError(Exit.UNKNOWN, "Lambda ends no invocation: it runs until it is done")
+        self._is_given_up = True
+        if self._call is None or not isinstance(self._call.error, AgainError):
+            raise JobError(Exit.UNKNOWN, "Lambda ends no invocation: it runs until it is done")
 
     def describe(self) -> Mapping[str, object]:
         return self._invocation.describe("RequestResponse")

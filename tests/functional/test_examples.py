@@ -19,6 +19,7 @@ EXAMPLES = ROOT / "examples"
 # Nothing to type on one machine, or not to a terminal.
 ELSEWHERE = {
     "deploy-on-aws.md",
+    "drive-other-services.md",  # typed by tests/jobs/test_driving_page.py
     "keep-secrets-out.md",
     "query-history-with-athena.md",
     "use-a-server-from-elsewhere.md",  # typed by tests/functional/remote

@@ -112,6 +112,16 @@ class Containers:
 
         self.aws.done = done
 
+    def die_after(self, index: int) -> None:
+        """End the container when the answer to that request has not come."""
+        faults = self.aws.faults
+
+        def fault_of(at: int, service: str, operation: str) -> Fault | None:
+            self._is_dead = self._is_dead or at == index
+            return faults(at, service, operation) if faults is not None else None
+
+        self.aws.faults = fault_of
+
     def _environment(self) -> dict[str, str]:
         return {
             "AWS_REGION": REGION,

@@ -42,12 +42,16 @@ class Run:
 
 @dataclass(slots=True)
 class DataApi:
-    """One Region's, with one cluster and one workgroup."""
+    """One Region's, with one cluster and one workgroup.
+
+    `late` is how many seconds a statement stays unseen by whoever lists.
+    """
 
     clock: Callable[[], datetime]
     does: dict[str, Does] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
     warehouses: frozenset[str] = frozenset({"cluster", "workgroup"})
+    late: float = 0.0
     sessions: dict[str, float] = field(default_factory=dict)  # seconds that each is kept
 
     def service(self) -> Service:
@@ -134,7 +138,7 @@ class DataApi:
             for run in reversed(self.runs)
             if run.request.get("StatementName", "").startswith(prefix)
             and wanted in ("ALL", self._status(run))
-            and self.clock() < run.at + _STATEMENT_LIFE
+            and run.at + timedelta(seconds=self.late) <= self.clock() < run.at + _STATEMENT_LIFE
         ]
         first = int(params.get("NextToken", "0"))
         last = first + (params.get("MaxResults") or 100)

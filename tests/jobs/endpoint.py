@@ -15,6 +15,8 @@ from tests.strict.aws import StrictAws, model_of
 from tests.strict.function_process import WireAnswer
 from tests.strict.wire import answer
 
+# What a service is called in signatures, where botocore calls it something else.
+_SIGNED_FOR = {"states": "stepfunctions"}
 _UNANSWERED = (ReadTimeoutError, ConnectTimeoutError, EndpointConnectionError)
 
 
@@ -75,7 +77,8 @@ class Endpoint:
 
     def _answer(self, request: BaseHTTPRequestHandler, body: bytes) -> WireAnswer:
         # As SigV4 has it: Credential, "=", then key/day/region/service.
-        service = request.headers["authorization"].split("/")[3]
+        signed_for = request.headers["authorization"].split("/")[3]
+        service = _SIGNED_FOR.get(signed_for, signed_for)
         target = request.headers.get("x-amz-target")
         if target is not None:
             return answer(self.aws, service, target.rpartition(".")[2], json.loads(body))

@@ -70,11 +70,13 @@ class Service:
     plan: Mapping[int, Happens] = field(default_factory=dict)
     always: Mapping[str, Happens] = field(default_factory=dict)  # by what is asked for
     asked: list[str] = field(default_factory=list)
+    times: list[tuple[str, datetime]] = field(default_factory=list)  # of what was asked
 
     def request(self, name: str, lost: type[Exception], act: Callable[[], T]) -> T:
         """Do what is asked, or what the plan has for it."""
         happens = self.plan.get(len(self.asked), self.always.get(name))
         self.asked.append(name)
+        self.times.append((name, self.clock()))
         match happens:
             case Happens.THROTTLED:
                 raise AgainError("throttled")

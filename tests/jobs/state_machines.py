@@ -29,7 +29,7 @@ class Execution:
 class StateMachines:
     """One Region's: `nightly`, with an alias, and `quick`, which is an express one.
 
-    `lag` is how long a new execution can't be described: DescribeExecution is eventually consistent.
+    `lag` is how long a new execution can't be described (API_DescribeExecution).
     """
 
     clock: Callable[[], datetime]

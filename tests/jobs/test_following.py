@@ -27,7 +27,7 @@ def test_work_is_begun_put_on_record_and_seen_to_its_end(attempt: Attempt) -> No
     assert ended.last_line == "work has succeeded; see https://console.example/0"
     assert [item.token for item in attempt.service.items] == [WHO.token]
     claim = attempt.claim()
-    assert claim.remote == {"id": "0", "link": "https://console.example/0"}
+    assert claim.remote.items() >= {"id": "0", "link": "https://console.example/0"}.items()
     assert claim.outputs == {"rows": "3"}
     assert claim.links == {"logs": "https://console.example/0"}
 
@@ -131,6 +131,18 @@ def test_a_start_that_surely_was_none_is_made_again(attempt: Attempt) -> None:
     assert attempt.service.asked.count("start") == 2
     assert attempt.service.asked.count("find") > 5
     assert len(attempt.service.items) == 1
+
+
+def test_work_that_goes_on_for_hours_is_cancelled_long_before_the_kill(attempt: Attempt) -> None:
+    attempt.service.lasts = 6 * 3600
+    attempt.service.plan = {60: Happens.TERMINATED_AFTER}  # pauses are half a minute by then
+
+    assert attempt.run().code == TERMINATED
+
+    [item] = attempt.service.items
+    assert item.stopped_at is not None
+    looked = [at for name, at in attempt.service.times if name == "look"]
+    assert (item.stopped_at - max(at for at in looked if at < item.stopped_at)).total_seconds() <= 5
 
 
 @pytest.mark.parametrize("happens", [Happens.UNDONE, Happens.UNHEARD])
@@ -309,6 +321,19 @@ def test_outputs_that_can_not_be_told_are_no_success(attempt: Attempt) -> None:
 
     assert ended.code == Exit.FAILED
     assert "has succeeded, but its outputs are not told" in ended.last_line
+
+
+def test_a_second_work_of_an_attempt_is_not_taken_for_the_first(attempt: Attempt) -> None:
+    attempt.run()
+    attempt.steps = [lambda _: ServiceWork(attempt.service, "another")]
+
+    ended = attempt.run()
+
+    assert ended.code == Exit.CHANGED
+    assert ended.last_line == (
+        "batch-job: this attempt has begun other work than another (id 0), and drives one: "
+        "make two jobs of it, or rerun it where what it runs was changed"
+    )
 
 
 def two_steps(attempt: Attempt) -> list[Remote]:

@@ -7,40 +7,15 @@ from pathlib import Path
 import pytest
 
 from fetch_and_run.exits import Exit
-from tests.jobs.containers import WHO, Containers, DeadError, Ended, containers
-from tests.jobs.data_api import DataApi, Does
+from tests.jobs.data_api import Does
+from tests.jobs.warehouse import TEXTS, THREE, WHERE, Warehouse, warehouse_in
 from tests.strict.answers import Fault
-
-WHERE = ("--cluster", "cluster", "--database", "dev")
-THREE = "delete from t;\ninsert into t select 1;\nupdate t set a = 2 -- all\n;"
-TEXTS = ["delete from t", "insert into t select 1", "update t set a = 2"]
-
-
-class Warehouse:
-    """The Data API, and containers that run statements there."""
-
-    def __init__(self, made: Containers, api: DataApi) -> None:
-        self.containers = made
-        self.api = api
-
-    def run(self, sql: str, *more: str) -> Ended:
-        return self.containers.run("redshift", *WHERE, "--sql", sql, *more)
 
 
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
-    apis: list[DataApi] = []
-
-    def made_api(clock: object) -> DataApi:
-        apis.append(DataApi(clock))  # type: ignore[arg-type]
-        return apis[0]
-
-    with containers(tmp_path, redshift_data=made_api) as made:
-        yield Warehouse(made, apis[0])
-
-
-def calls_of(warehouse: Warehouse) -> int:
-    return len(warehouse.containers.aws.calls)
+    with warehouse_in(tmp_path) as made:
+        yield made
 
 
 def test_statements_run_one_after_the_other_and_tell_the_rows_they_affected(
@@ -131,7 +106,7 @@ def test_what_can_t_be_run_is_refused_before_anything_is(
 
     assert ended.code == code
     assert told in ended.err
-    assert calls_of(warehouse) == 0
+    assert warehouse.calls == 0
 
 
 def test_a_user_is_for_a_cluster_alone(warehouse: Warehouse) -> None:
@@ -170,20 +145,6 @@ def test_a_script_that_needs_no_session_leaves_none_behind(warehouse: Warehouse)
     assert [run.session for run in warehouse.api.runs] == ["", "", ""]
 
 
-def test_a_session_that_has_ended_fails_the_rest_of_its_script(warehouse: Warehouse) -> None:
-    warehouse.containers.die_at(0)
-    with pytest.raises(DeadError):
-        warehouse.run("begin; delete from t; commit")
-    warehouse.containers.aws.done = None
-    warehouse.containers.clock.advance(3600)
-
-    ended = warehouse.run("begin; delete from t; commit")
-
-    assert ended.code == Exit.NOT_STARTED
-    assert "Session is not available" in ended.err
-    assert warehouse.api.ran == ["begin"]
-
-
 def test_a_warehouse_that_refuses_is_told_with_its_words(warehouse: Warehouse) -> None:
     where = ("--cluster", "other", "--database", "dev")
 
@@ -200,7 +161,7 @@ def test_a_dry_run_prints_each_request_and_makes_none(warehouse: Warehouse) -> N
     requests = [json.loads(text)["parameters"] for text in texts]
     assert [request["Sql"] for request in requests] == ["select 1", "select :a"]
     assert requests[1]["Parameters"] == [{"name": "a", "value": "1"}]
-    assert calls_of(warehouse) == 0
+    assert warehouse.calls == 0
 
 
 def test_a_file_of_the_image_is_read(warehouse: Warehouse, tmp_path: Path) -> None:
@@ -233,116 +194,3 @@ def test_a_file_that_is_no_text_is_refused(
 
     assert ended.code == code
     assert told in ended.err
-
-
-# Faults: a script of three statements asks this often where nothing goes wrong.
-
-CLEAN = 3 * 3  # each statement: begun, and looked at twice or so
-FAULTS = [
-    Fault.THROTTLE,
-    Fault.LOST_REPLY,
-    Fault.LOST_ON_THE_WAY,
-    Fault.SERVER_ERROR,
-    Fault.SERVER_ERROR_AFTER,
-]
-
-
-def test_no_statement_is_begun_twice_whatever_becomes_of_any_request(
-    warehouse: Warehouse, tmp_path: Path
-) -> None:
-    for fault in FAULTS:
-        warehouse.containers.fail_all("ExecuteStatement", fault, fault)
-        warehouse.api.runs.clear()
-        warehouse.containers.attempt_again(tmp_path / fault.name)
-
-        ended = warehouse.run(THREE)
-
-        assert ended.code == Exit.OK, ended.err
-        assert warehouse.api.ran == TEXTS
-
-
-@pytest.mark.parametrize("fault", [Fault.THROTTLE, Fault.LOST_REPLY, Fault.SERVER_ERROR])
-def test_a_look_that_fails_is_repeated(warehouse: Warehouse, fault: Fault) -> None:
-    warehouse.containers.fail_all("DescribeStatement", *[fault] * 5)
-
-    assert warehouse.run("delete from t").code == Exit.OK
-    assert warehouse.api.ran == ["delete from t"]
-
-
-def test_a_container_that_dies_at_any_request_leaves_its_work_to_the_next(
-    warehouse: Warehouse, tmp_path: Path
-) -> None:
-    warehouse.api.does = {"delete": Does(rows=3), "insert": Does(rows=40), "update": Does(rows=2)}
-    warehouse.run(THREE)
-    clean = calls_of(warehouse)
-    assert clean >= 6
-    for index in range(clean):
-        warehouse.containers.attempt_again(tmp_path / str(index))
-        warehouse.api.runs.clear()
-        warehouse.containers.die_at(index)
-        with pytest.raises(DeadError):
-            warehouse.run(THREE)
-        warehouse.containers.aws.done = None
-
-        ended = warehouse.run(THREE)
-
-        assert ended.code == Exit.OK, ended.err
-        assert warehouse.api.ran == TEXTS
-        assert warehouse.containers.claim().outputs == {"rows": "45"}
-
-
-def test_sigterm_at_any_request_cancels_the_statement_and_begins_no_other(
-    warehouse: Warehouse, tmp_path: Path
-) -> None:
-    warehouse.run(THREE)
-    clean = calls_of(warehouse)
-    for index in range(clean):
-        warehouse.containers.attempt_again(tmp_path / str(index))
-        warehouse.api.runs.clear()
-        warehouse.containers.terminate_at(index)
-
-        ended = warehouse.run(THREE)
-
-        is_done = warehouse.api.ended == TEXTS
-        assert ended.code == (Exit.OK if is_done else 143), ended.err
-        assert is_done or index < clean - 1
-        assert warehouse.api.ran == TEXTS[: len(warehouse.api.runs)]
-        assert warehouse.api.unended == []
-
-
-def test_a_statement_that_takes_too_long_is_cancelled(warehouse: Warehouse) -> None:
-    warehouse.api.does = {"insert": Does(after=10_000)}
-
-    ended = warehouse.run(THREE, "--timeout", "5m")
-
-    assert ended.code == Exit.TIMED_OUT
-    assert "statement 2 of 3 was cancelled" in ended.err
-    assert warehouse.api.unended == []
-
-
-def test_another_script_in_between_begins_nothing_more(warehouse: Warehouse) -> None:
-    for index in (0, 1, 3):
-        warehouse.api.runs.clear()
-        warehouse.containers.attempt_again(warehouse.containers.directory / str(index))
-        warehouse.containers.die_at(index)
-        with pytest.raises(DeadError):
-            warehouse.run(THREE)
-        warehouse.containers.aws.done = None
-        begun = list(warehouse.api.ran)
-
-        ended = warehouse.run("drop table t; drop table u; drop table v")
-
-        assert ended.code in (Exit.CHANGED, Exit.NOT_STARTED), ended.err
-        assert warehouse.api.ran == begun
-
-
-def test_another_attempt_begins_from_the_first_statement(warehouse: Warehouse) -> None:
-    warehouse.api.does = {"insert": Does(error="no")}
-    warehouse.run(THREE)
-    warehouse.api.does = {}
-
-    second = type(WHO)(run=WHO.run, job=WHO.job, attempt=2, owner="aws-job-2")
-    ended = warehouse.containers.run("redshift", *WHERE, "--sql", THREE, who=second)
-
-    assert ended.code == Exit.OK
-    assert warehouse.api.ran == TEXTS[:2] + TEXTS

@@ -76,7 +76,7 @@ def test_members_of_the_output_become_outputs_of_the_job(account: Account) -> No
 @pytest.mark.parametrize(
     ("output", "said"),
     [
-        ("{}", "gives no output rows: 'load.rows is not in it'"),
+        ("{}", "gives no output rows: load.rows is not in it"),
         (json.dumps({"load": {"rows": "x" * 1025}}), "it has 1025 characters, and may have 1024"),
     ],
 )

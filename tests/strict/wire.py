@@ -62,7 +62,8 @@ def _rest(model: Any, members: Mapping[str, Any]) -> tuple[bytes, dict[str, str]
         place = model.output_shape.members[name].serialization
         if place.get("location") == "header":
             is_time = isinstance(value, datetime)
-            headers[place["name"]] = format_datetime(value, usegmt=True) if is_time else str(value)
+            text = format_datetime(value, usegmt=True) if is_time else str(value)
+            headers[place["name"].lower()] = text
         else:
             body = value.read()
     return body, headers
