@@ -1,7 +1,7 @@
 """What whoever reads claims promises, wherever `batch-job` has put them."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -34,7 +34,9 @@ RECORD = {
 CLAIM = Claim(
     owner="id-a",
     progress=Progress(percent=40.5, text="loading", at=NOW),
-    told=Told(outputs={"rows": "123", "empty": ""}, links={"report": "https://example.org/a?b=c#d"}),
+    told=Told(
+        outputs={"rows": "123", "empty": ""}, links={"report": "https://example.org/a?b=c#d"}
+    ),
 )
 
 
@@ -170,17 +172,3 @@ def test_what_a_job_should_not_have_written_breaks_nothing(
     put(key("other"), RECORD)
     found = claims.read([key(), key("other")])
     assert (found[key()].told, found[key()].progress, found[key("other")]) == (None, None, CLAIM)
-
-
-def spoilt(name: str) -> Callable[[Path], None]:
-    def spoil(path: Path) -> None:
-        contents = {
-            "cut off": b'{"owner": "id-a", "outp',
-            "too deep": b"[" * 100_000,
-            "too large": b'{"owner": "' + b"x" * 2**20 + b'"}',
-            "no text": b"\xff\xfe",
-            "a huge number": b'{"owner": ' + b"9" * 10_000 + b"}",
-        }
-        path.write_bytes(contents[name])
-
-    return spoil
