@@ -47,7 +47,7 @@ SPOILT: dict[str, Callable[[Path], object]] = {
     "a pipe": os.mkfifo,
     "a directory": lambda path: path.mkdir(),
     "a link": lambda path: path.symlink_to(path.with_name("fine.1.json")),
-    "a socket": lambda path: bind(path),
+    "a socket": bind,
     "a device": lambda path: path.symlink_to("/dev/zero"),
 }
 
