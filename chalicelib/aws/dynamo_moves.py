@@ -40,7 +40,7 @@ STATE = (
     "stoppedAt",
     "exitCode",
     "reason",
-    "told",
+    "told",  # only of jobs that have ended: it is not in the index of open ones
 )
 READ = ("run", "jobName", "position", "last", *STATE)  # what a load wants of an item
 

@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any
 
 from chalicelib.core.secrecy import HIDDEN, is_secret_name, secret_in
+from chalicelib.core.wording import counted
 
 MAX_NAMES = 50  # outputs, and links, of one attempt
 MAX_VALUE = 1024  # characters
@@ -91,7 +92,7 @@ def parse_claim(record: object) -> Claim:
         owner=owner if isinstance(owner, str) else "",
         progress=_progress(record.get("progress")),
         told=told if told.outputs or told.links else None,
-        amiss=f"{left_out} of its outputs and links can't be kept" if left_out else "",
+        amiss=f"{counted(left_out, 'value')} can't be kept" if left_out else "",
     )
 
 

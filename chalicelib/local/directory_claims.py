@@ -7,7 +7,7 @@ import json
 import os
 import stat
 from collections.abc import Iterable, Mapping
-from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM
+from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, ENXIO, EPERM
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,7 +17,7 @@ from chalicelib.errors import BackendError
 DIRECTORY = "claims"  # in the state directory
 _LARGEST = 1024 * 1024  # bytes; what may be told fits in a third
 _NONE = frozenset({ENOENT, ENOTDIR, ENAMETOOLONG})
-_STRANGE = frozenset({EACCES, EPERM, ELOOP})  # what no claim of `batch-job` is
+_STRANGE = frozenset({EACCES, EPERM, ELOOP, ENXIO})  # what no claim of `batch-job` is
 # A pipe in a claim's place would be waited for, a link would lead anywhere.
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -56,11 +56,12 @@ class DirectoryClaims:
 def _content(path: str) -> bytes | None:
     """What the file has; None for what is none, or has too much."""
     descriptor = os.open(path, _FLAGS)
-    with os.fdopen(descriptor, "rb") as file:
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode) or about.st_size > _LARGEST:
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return None
-        content = file.read(_LARGEST + 1)
+        content = os.read(descriptor, _LARGEST + 1)
+    finally:
+        os.close(descriptor)
     return content if len(content) <= _LARGEST else None
 
 

@@ -51,11 +51,11 @@ def key_of(run_id: str, job: str, state: JobState) -> AttemptKey:
 
 
 def _told(change: Change, claim: Claim) -> Change:
-    after = change.after
-    if not is_of(claim, after):
+    if is_of(claim, change.after):
+        change = replace(change, after=replace(change.after, told=claim.told))
+    elif claim.owner:
         return change
-    kept = replace(change, after=replace(after, told=claim.told))
-    return _noted(kept, claim.amiss) if claim.amiss else kept
+    return _noted(change, f"of what it told: {claim.amiss}") if claim.amiss else change
 
 
 def is_of(claim: Claim, state: JobState) -> bool:

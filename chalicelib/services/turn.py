@@ -18,7 +18,7 @@ from chalicelib.services import claims, dispatch
 from chalicelib.services.dispatch import IsLate, in_no_hurry
 
 _ASK_AGAIN = timedelta(seconds=1)  # after which the queue is asked anew to end a job
-_READ_AGAIN = timedelta(seconds=10)  # after which claims that could not be read are read anew
+_READ_AGAIN = timedelta(seconds=5)  # after which claims that could not be read are read anew
 AT_ONCE = 1000  # jobs that the queue is asked about between two looks at the time
 
 

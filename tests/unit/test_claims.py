@@ -76,27 +76,25 @@ def test_what_is_no_claim_says_so() -> None:
 def test_an_output_that_batch_job_would_not_take_is_not_kept(name: str, value: object) -> None:
     found = told(outputs={name: value, "fine": "x" * 1024})
     assert found.told == Told(outputs={"fine": "x" * 1024})
-    assert found.amiss == "1 of its outputs and links can't be kept"
+    assert found.amiss == "1 value can't be kept"
 
 
 @pytest.mark.parametrize(
     "url", ["javascript:alert(1)", "ftp://host/a", "https://", "https:///a", "https://a b", "x"]
 )
 def test_a_link_leads_to_the_web_or_to_s3_or_is_not_kept(url: str) -> None:
-    assert told(links={"report": url}) == Claim(
-        owner="id-a", amiss="1 of its outputs and links can't be kept"
-    )
+    assert told(links={"report": url}) == Claim(owner="id-a", amiss="1 value can't be kept")
 
 
 def test_outputs_that_are_no_names_and_values_count_as_one() -> None:
-    assert told(outputs=["rows"]).amiss == "1 of its outputs and links can't be kept"
+    assert told(outputs=["rows"]).amiss == "1 value can't be kept"
 
 
 def test_of_too_many_names_the_first_are_kept() -> None:
     found = told(outputs={f"n{number:03}": "x" for number in range(MAX_NAMES + 5)})
     assert found.told is not None
     assert list(found.told.outputs) == [f"n{number:03}" for number in range(MAX_NAMES)]
-    assert found.amiss == "5 of its outputs and links can't be kept"
+    assert found.amiss == "5 values can't be kept"
 
 
 def test_what_is_too_much_in_all_is_left_out_links_first() -> None:
@@ -107,7 +105,7 @@ def test_what_is_too_much_in_all_is_left_out_links_first() -> None:
     assert found.told.outputs == outputs
     assert list(found.told.links) == sorted(links)[:12]
     assert found.told.size <= MAX_TOLD
-    assert found.amiss == "3 of its outputs and links can't be kept"
+    assert found.amiss == "3 values can't be kept"
 
 
 @pytest.mark.parametrize(

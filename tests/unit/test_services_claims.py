@@ -86,7 +86,15 @@ def test_what_can_not_be_kept_is_said(driving: Driving) -> None:
     driving.pass_time()
     ended = driving.state("a")
     assert (ended.status, ended.told) == (J.SUCCEEDED, None)
-    assert ended.reason == "1 of its outputs and links can't be kept"
+    assert ended.reason == "of what it told: 1 value can't be kept"
+
+
+def test_a_claim_that_is_none_is_said_to_be_none(driving: Driving) -> None:
+    driving.begin(one())
+    driving.claims.put(AttemptKey(run_id=RUN, job="a", attempt=1), ["no", "claim"])
+    driving.pass_time()
+    ended = driving.state("a")
+    assert (ended.status, ended.reason) == (J.SUCCEEDED, "of what it told: it is no claim")
 
 
 @pytest.mark.parametrize(
