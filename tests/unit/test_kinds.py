@@ -80,8 +80,8 @@ def test_a_script_is_told_by_the_variables_of_fetch_and_run() -> None:
 
 
 def test_a_variable_of_the_job_does_not_change_what_is_fetched() -> None:
-    own = {"environment": {"BATCH_FILE_S3_URL": "s3://theirs/x", "A": "1"}}
-    found = spec(using("script", with_={"url": "s3://ours/x"}, **own))
+    environment = {"BATCH_FILE_S3_URL": "s3://theirs/x", "A": "1"}
+    found = spec(using("script", with_={"url": "s3://ours/x"}, environment=environment))
     variables = found.request["containerOverrides"]["environment"]
     assert {"name": "BATCH_FILE_S3_URL", "value": "s3://ours/x"} in variables
     assert {"name": "A", "value": "1"} in variables
