@@ -1,15 +1,15 @@
 """Files of FTP servers, with or without TLS: get, put, and wait for them."""
 
-import ssl
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.references import FORMS, text_at
-from fetch_and_run.transfers.addresses import Address
+from fetch_and_run.transfers.addresses import Address, unprintable
 from fetch_and_run.transfers.command import add_actions, begin_action
 from fetch_and_run.transfers.ftp import Ftp, Login
 from fetch_and_run.transfers.places import Place
+from fetch_and_run.trusting import trusted
 from fetch_and_run.world import World
 
 
@@ -35,17 +35,11 @@ def _add_login(action: ArgumentParser) -> None:
 
 
 def _connected(address: Address, arguments: Namespace, environment: Mapping[str, str]) -> Place:
-    tls = None
     if arguments.ca_from and not arguments.tls:
         raise JobError(Exit.USAGE, "ftp: --ca-from is for --tls")
-    if arguments.tls:
-        trusted = text_at(arguments.ca_from, environment) if arguments.ca_from else None
-        try:
-            tls = ssl.create_default_context(cadata=trusted)
-        except ssl.SSLError as error:
-            raise JobError(
-                Exit.REFUSED, f"what {arguments.ca_from} holds is no certificate"
-            ) from error
+    tls = trusted(arguments.ca_from, environment) if arguments.tls else None
     reference = arguments.password_from
     password = text_at(reference, environment) if reference else ""
+    if unprintable(arguments.user) or unprintable(password):
+        raise JobError(Exit.REFUSED, "ftp: the user or the password has control characters in it")
     return Ftp(address, Login(user=arguments.user, password=password, tls=tls))

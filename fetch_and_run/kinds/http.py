@@ -1,7 +1,6 @@
 """A request of HTTP, and what it has begun."""
 
 import json
-import ssl
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -11,7 +10,8 @@ from typing import TypeVar
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.following import add_arguments as add_following
 from fetch_and_run.following import begin_work
-from fetch_and_run.references import FORMS, text_at
+from fetch_and_run.references import FORMS
+from fetch_and_run.trusting import trusted
 from fetch_and_run.web.headers import header_name, headers_of, names_of, secret_headers
 from fetch_and_run.web.rules import Statuses, condition
 from fetch_and_run.web.urls import checked
@@ -108,15 +108,15 @@ def begin(arguments: Namespace, world: World) -> int:
     """Ask, and follow what that begins."""
     environment = world.environment
     secrets = names_of(arguments.secret_header, arguments.bearer_from)
-    trusted = None
+    certificates = None
     if not arguments.dry_run:
         secrets = secret_headers(arguments.secret_header, arguments.bearer_from, environment)
-        trusted = _trusted(arguments.ca_from, environment)
+        certificates = arguments.ca_from
     wish = _wish(arguments, secrets)
     bounds = Bounds(
         size=arguments.max_bytes, seconds=float(arguments.answer_within), plain=arguments.plain
     )
-    with closing(Wire(bounds, world.now, trusted)) as wire:
+    with closing(Wire(bounds, world.now, trusted(certificates, environment))) as wire:
         return begin_work(HttpWork(wish, wire, world), arguments, world)
 
 
@@ -168,15 +168,6 @@ def _is_json(body: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def _trusted(reference: str | None, environment: Mapping[str, str]) -> ssl.SSLContext | None:
-    if reference is None:
-        return None
-    try:
-        return ssl.create_default_context(cadata=text_at(reference, environment))
-    except ssl.SSLError as error:
-        raise JobError(Exit.REFUSED, f"what {reference} holds is no certificate") from error
 
 
 def _output(text: str) -> tuple[str, str]:

@@ -24,12 +24,12 @@ def begin(arguments: Namespace, world: World) -> int:
 def _add_login(action: ArgumentParser) -> None:
     action.add_argument("--user", required=True, help="who logs in")
     for name, what in (
-        ("password", "the password"),
-        ("key", "the private key"),
-        ("passphrase", "the passphrase of the key"),
-        ("known-hosts", "lines of a known_hosts file"),
+        ("password", "the password is"),
+        ("key", "the private key is"),
+        ("passphrase", "the passphrase of the key is"),
+        ("known-hosts", "its lines of a known_hosts file are"),
     ):
-        action.add_argument(f"--{name}-from", metavar="REF", help=f"where {what} is: {FORMS}")
+        action.add_argument(f"--{name}-from", metavar="REF", help=f"where {what}: {FORMS}")
     action.add_argument(
         "--host-key",
         action="append",

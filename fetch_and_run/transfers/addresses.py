@@ -75,9 +75,10 @@ def is_plain(name: str) -> bool:
         name not in {"", ".", ".."}
         and not {"/", "\\"} & set(name)
         and not unprintable(name)
-        and len(name.encode("utf-8", "surrogateescape")) <= 255
+        and len(name.encode()) <= 255
     )
 
 
 def unprintable(text: str) -> bool:
-    return any(ord(each) < 32 or ord(each) == 127 for each in text)
+    """If it has control characters, or bytes that are no text."""
+    return any(ord(each) < 32 or ord(each) == 127 or 0xD800 <= ord(each) < 0xE000 for each in text)

@@ -79,7 +79,8 @@ def begin_action(arguments: Namespace, world: World, scheme: str, connect: Conne
     address = address_of(arguments.server, scheme)
     if arguments.dry_run:
         # References to secrets are shown; the secrets are nowhere in the arguments.
-        asked = {name: value for name, value in vars(arguments).items() if _is_shown(value)}
+        given = {name: value for name, value in vars(arguments).items() if _is_shown(value)}
+        asked = {"service": scheme, "operation": arguments.action, "parameters": given}
         print(json.dumps(asked, indent=2), file=world.out, flush=True)
         return Exit.OK
     place = connect(address, arguments, world.environment)

@@ -1,6 +1,6 @@
 """An FTP server, as a place; with TLS for commands and files when asked for."""
 
-import ftplib
+import ftplib  # nosec B402
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator
@@ -48,13 +48,19 @@ class Ftp:
                 changed = session.sendcmd(f"MDTM {_of(path)}")
             except ftplib.error_perm:  # not every server knows it; the size is all there is then
                 changed = ""
-        return Seen(int(size.split()[1]), changed)
+        return Seen(self._size(size), changed)
+
+    def _size(self, reply: str) -> int:
+        size = reply.removeprefix("213").strip()
+        if not (size.isascii() and size.isdecimal()):
+            raise JobError(Exit.NOT_FETCHED, f"{self.name} tells no sizes: {reply!r}")
+        return int(size)
 
     def names(self, directory: str) -> list[str]:
         with self._told(directory) as session:
             found = _unless_missing(lambda: session.nlst(_of(directory)))
             session.voidcmd("TYPE I")  # names came as text, and sizes are asked for in bytes
-        return [name.rsplit("/", 1)[-1] for name in found or ()]
+        return [_text(name).rsplit("/", 1)[-1] for name in found or ()]
 
     def read(self, path: str, start: int) -> Iterator[bytes]:
         surplus = 0 if self._restarts else start
@@ -134,10 +140,11 @@ class Ftp:
 
     def _logged_in(self) -> ftplib.FTP:
         login = self._login
-        session = _Reusing(context=login.tls) if login.tls else ftplib.FTP()  # noqa: S321 - asked for
+        session = _Reusing(context=login.tls) if login.tls else ftplib.FTP()  # noqa: S321  # nosec B321
+        session.encoding = "latin-1"  # bytes as they are: a server may say anything
         try:
             session.connect(self._address.host, self._address.port or ftplib.FTP_PORT, ANSWER)
-            session.login(login.user, login.password)
+            session.login(_bytes(login.user), _bytes(login.password))
             if isinstance(session, ftplib.FTP_TLS):
                 session.prot_p()
             session.voidcmd("TYPE I")
@@ -181,9 +188,19 @@ def _unless_missing(ask: Callable[[], T]) -> T | None:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return " ".join(_text(str(error)).split())
+
+
+def _text(words: str) -> str:
+    """What the server said, as text: mostly UTF-8 (RFC 2640), and never to be relied on."""
+    return words.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
 
 
 def _of(path: str) -> str:
     """A path as the server takes it: without `~/` from where one is after logging in."""
-    return path.removeprefix("~/") or "."
+    return _bytes(path.removeprefix("~/") or ".")
+
+
+def _bytes(text: str) -> str:
+    """Text of ours so that its UTF-8 is sent."""
+    return text.encode("utf-8").decode("latin-1")

@@ -38,6 +38,8 @@ class Sftp:
         self.name = address.place
         self._address, self._login = address, login
         self._runner = asyncio.Runner()
+        # A signal may come inside a task of asyncssh: it ends us, and is no news of that task.
+        self._runner.get_loop().set_exception_handler(lambda *_: None)
         self._connection: asyncssh.SSHClientConnection | None = None
         self._client: asyncssh.SFTPClient | None = None
 
@@ -81,7 +83,8 @@ class Sftp:
         try:
             stream = self._ask(path, lambda sftp: sftp.open(_of(path), mode, encoding=None))
         except FileNotFoundError as error:
-            raise JobError(Exit.NOT_FETCHED, f"{self.name}{path} is not there") from error
+            what = "is not there" if mode == "rb" else "has no directory to be in"
+            raise JobError(Exit.NOT_FETCHED, f"{self.name}{path} {what}") from error
         yield stream
         self._ask(path, lambda _: stream.close())
 
@@ -121,8 +124,9 @@ class Sftp:
     async def _asked(self, ask: Callable[[asyncssh.SFTPClient], Awaitable[T]]) -> T:
         async with asyncio.timeout(ANSWER):
             if self._client is None:
-                self._connection = await self._connect()
-                self._client = await self._connection.start_sftp_client()
+                connection = self._connection = await self._connect()
+                # Names are of any bytes; those that are no text are passed over later.
+                self._client = await connection.start_sftp_client(path_errors="surrogateescape")
             return await ask(self._client)
 
     async def _connect(self) -> asyncssh.SSHClientConnection:

@@ -67,14 +67,14 @@ class Wire:
     """Sends requests, each once."""
 
     def __init__(
-        self, bounds: Bounds, now: Callable[[], datetime], trusted: ssl.SSLContext | None
+        self, bounds: Bounds, now: Callable[[], datetime], trusted: ssl.SSLContext
     ) -> None:
         self._bounds = bounds
         self._now = now
         self._pool = urllib3.PoolManager(
             retries=False,
             timeout=urllib3.Timeout(connect=CONNECT, read=bounds.seconds),
-            ssl_context=trusted or ssl.create_default_context(),
+            ssl_context=trusted,
         )
 
     def close(self) -> None:

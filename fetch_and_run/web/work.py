@@ -228,8 +228,7 @@ class HttpWork:
     def describe(self) -> Mapping[str, object]:
         wish, request = self._wish, self._wish.request
         body = None if request.body is None else request.body.decode("utf-8", "replace")
-        return {
-            "method": request.method,
+        parameters = {
             "url": request.url,
             "headers": {**request.headers, **dict.fromkeys(request.secrets, "(by reference)")},
             "body": body,
@@ -241,6 +240,7 @@ class HttpWork:
             "cancel": wish.cancel and f"{wish.cancel_method} {wish.cancel}",
             "outputs": dict(wish.outputs),
         }
+        return {"service": "http", "operation": request.method, "parameters": parameters}
 
     # Time and words
 

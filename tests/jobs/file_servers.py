@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import os
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +34,7 @@ class Traffic:
     moved: int = 0
     is_dead: bool = False  # whoever asks for bytes is cut off
     refused: set[str] = field(default_factory=set)  # commands of FTP that the server has not
+    says: dict[str, str] = field(default_factory=dict)  # what it answers to commands instead
     asked: list[str] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)  # how somebody logged in with success
     lost_renames: int = 0  # how many of the next are done, and not answered
@@ -39,6 +42,14 @@ class Traffic:
     stalls_after: int | None = None  # bytes; nothing comes then before `go_on`
     stalled: Event = field(default_factory=Event)
     go_on: Event = field(default_factory=Event)
+
+    signal_at: int = 0  # with which request this process gets SIGTERM
+    requests: int = 0
+
+    def count_request(self) -> None:
+        self.requests += 1
+        if self.requests == self.signal_at:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def is_cut(self, size: int) -> bool:
         self.moved += size
@@ -105,21 +116,32 @@ class _CuttingSftp(asyncssh.SFTPServer):
 
     def stat(self, path: bytes) -> Any:
         self._traffic.looked.set()
+        self._traffic.count_request()
         return super().stat(path)
 
+    def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
+        self._traffic.count_request()
+        return super().open(path, pflags, attrs)
+
     def read(self, file_obj: object, offset: int, size: int) -> bytes:
+        self._traffic.count_request()
         content = super().read(file_obj, offset, size)
         assert isinstance(content, bytes)
         self._count(len(content))
         return content
 
     def write(self, file_obj: object, offset: int, data: bytes) -> int:
-        self._count(len(data))
+        self._traffic.count_request()
+        if self._traffic.is_cut(len(data)):
+            # Of several requests that were on their way, the last one was done, and this one not.
+            super().write(file_obj, offset + len(data) - 1, b"\0")
+            self._cut()
         written = super().write(file_obj, offset, data)
         assert isinstance(written, int)
         return written
 
     def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
+        self._traffic.count_request()
         super().posix_rename(oldpath, newpath)
         if self._traffic.lost_renames:
             self._traffic.lost_renames -= 1
@@ -127,8 +149,11 @@ class _CuttingSftp(asyncssh.SFTPServer):
 
     def _count(self, size: int) -> None:
         if self._traffic.is_cut(size):
-            self.connection.abort()
-            raise asyncssh.SFTPConnectionLost("cut")
+            self._cut()
+
+    def _cut(self) -> None:
+        self.connection.abort()
+        raise asyncssh.SFTPConnectionLost("cut")
 
 
 @contextmanager
@@ -156,6 +181,7 @@ def sftp_server(root: Path) -> Iterator[FileServer]:
             HOST_KEY.export_public_key().decode().strip(),
         )
     finally:
+        traffic.go_on.set()
         run(_all_closed(listener))
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
@@ -221,9 +247,12 @@ def _ftp_of(root: Path, traffic: Traffic) -> type[FTPHandler]:
 
         def pre_process_command(self, line: str, cmd: str, arg: str) -> None:
             traffic.asked.append(line)
+            traffic.count_request()
             if cmd == "SIZE":
                 traffic.looked.set()
-            if cmd in traffic.refused:
+            if cmd in traffic.says:
+                self.respond(traffic.says[cmd])
+            elif cmd in traffic.refused:
                 self.respond(f"502 {cmd} is not implemented.")
             else:
                 super().pre_process_command(line, cmd, arg)
@@ -254,6 +283,7 @@ def ftp_server(root: Path) -> Iterator[FileServer]:
             {"FTP_PASSWORD": PASSWORD},
         )
     finally:
+        traffic.go_on.set()
         over.set()
         thread.join()
         server.close_all()

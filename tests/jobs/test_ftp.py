@@ -66,6 +66,22 @@ def test_a_server_without_sizes_is_no_server_to_work_with(
     assert "502 SIZE is not implemented" in jobs.err
 
 
+def test_a_size_that_is_no_number_is_none(server: FileServer, jobs: Jobs, tmp_path: Path) -> None:
+    server.traffic.says = {"SIZE": "213 many"}
+    argv = ["ftp", "get", server.address("sales.csv"), f"{tmp_path}/got", *server.login]
+    assert jobs.run(argv) == Exit.NOT_FETCHED
+    assert "tells no sizes: '213 many'" in jobs.err
+
+
+def test_a_password_with_a_line_end_in_it_breaks_no_command(
+    server: FileServer, jobs: Jobs, tmp_path: Path
+) -> None:
+    jobs.environment = {"FTP_PASSWORD": "hunter2\r\nDELE sales.csv"}
+    argv = ["ftp", "get", server.address("sales.csv"), f"{tmp_path}/got", *server.login]
+    assert jobs.run(argv) == Exit.REFUSED
+    assert "hunter2" not in jobs.err
+
+
 def test_no_password_goes_to_a_server_without_tls_when_tls_is_asked_for(
     server: FileServer, jobs: Jobs, tmp_path: Path
 ) -> None:

@@ -126,7 +126,7 @@ def test_accepted_work_is_followed_where_it_leads_to_its_end(server: Receiver, j
     assert jobs.run(argv) == Exit.OK
     assert asked(server) == ["POST /loads", *["GET /loads/7"] * 6]
     assert {each.headers["Authorization"] for each in server.received} == {f"Bearer {CANARY}"}
-    assert jobs.claim().remote == {"url": server.url("/loads/7")}
+    assert jobs.claim().remote["url"] == server.url("/loads/7")
     assert jobs.claim().outputs == {"status": "200", "rows": "5"}
     assert sum(jobs.slept) > 100
 
@@ -202,6 +202,25 @@ def test_sigterm_cancels_what_was_begun(server: Receiver, jobs: Jobs) -> None:
     assert asked(server).count("DELETE /loads/7") == 1
 
 
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_sigterm_with_any_request_cancels_what_was_begun_and_begins_nothing_again(
+    server: Receiver, jobs: Jobs, number: int
+) -> None:
+    def then(handler: Handler) -> None:
+        if len(server.received) == number:
+            os.kill(os.getpid(), signal.SIGTERM)
+        if handler.command == "POST":
+            return says(202, {}, Location="/loads/7")(handler)
+        gone = any(each.path.startswith("DELETE") for each in server.received)
+        return status(404 if gone and handler.command == "GET" else 202)(handler)
+
+    server.answers = [then] * 20
+    argv = ["http", server.url("/loads"), "--body", "{}", "--cancel-url", "poll"]
+    assert jobs.run(argv) == 128 + signal.SIGTERM
+    assert asked(server).count("POST /loads") == 1
+    assert asked(server).count("DELETE /loads/7") == 1
+
+
 def test_sigterm_without_a_way_to_cancel_is_not_said_to_have_ended_it(
     server: Receiver, jobs: Jobs
 ) -> None:
@@ -230,8 +249,12 @@ def test_a_redirect_on_the_same_host_is_followed(server: Receiver, jobs: Jobs) -
     server.answers = [status(302, Location="/new"), status(200)]
     assert jobs.run(["http", server.url("/x"), "--bearer-from", "env:API_TOKEN"]) == Exit.OK
     assert asked(server) == ["GET /x", "GET /new"]
+
+
+def test_redirects_without_end_are_given_up(server: Receiver, jobs: Jobs) -> None:
     server.answers = [status(302, Location="/x")] * 9
-    assert jobs.run(["http", server.url("/x")]) == Exit.OK  # what is on record was answered
+    assert jobs.run(["http", server.url("/x")]) == Exit.REFUSED
+    assert "leads on and on" in jobs.err
 
 
 def test_an_answer_without_end_is_not_read_to_it(server: Receiver, jobs: Jobs) -> None:
@@ -285,5 +308,5 @@ def test_a_dry_run_shows_the_request_without_its_secrets(jobs: Jobs) -> None:
     argv = ["http", "https://example.com/x", "--body", "{}", "--bearer-from", "env:NOT_SET"]
     assert jobs.run([*argv, "--until", "a.b=c", "--dry-run"]) == Exit.OK
     shown = json.loads(jobs.out)
-    assert shown["headers"]["Authorization"] == "(by reference)"
-    assert (shown["method"], shown["until"]) == ("POST", ["a.b=c"])
+    assert shown["parameters"]["headers"]["Authorization"] == "(by reference)"
+    assert (shown["operation"], shown["parameters"]["until"]) == ("POST", ["a.b=c"])

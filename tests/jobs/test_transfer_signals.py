@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import count, takewhile
 from pathlib import Path
 
 import pytest
 
 from tests.jobs.file_servers import FileServer, ftp_server, sftp_server, some_bytes
+from tests.jobs.transfer_world import jobs_in
 
 MIB = 1_048_576
 SALES = some_bytes(3 * MIB)
@@ -66,6 +68,42 @@ def test_sigterm_in_the_middle_ends_it_and_the_next_process_goes_on(
     assert (process.returncode, err) == (0, "")
     assert (here / "sales.csv").read_bytes() == SALES
     assert [each.name for each in here.iterdir()] == ["sales.csv"]
+
+
+@pytest.fixture
+def harmless() -> Iterator[None]:
+    """A signal that comes too late for batch-job does not end the tests."""
+    former = signal.signal(signal.SIGTERM, lambda *_: None)
+    yield
+    signal.signal(signal.SIGTERM, former)
+
+
+@pytest.mark.usefixtures("harmless")
+@pytest.mark.parametrize("action", ["get", "put"])
+def test_sigterm_with_any_request_leaves_all_of_a_file_or_none_under_its_name(
+    server: FileServer, tmp_path: Path, action: str
+) -> None:
+    jobs = jobs_in(tmp_path, server.environment)
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "out.csv").write_bytes(b"a,b")
+    (server.root / "in.csv").write_bytes(b"a,b")
+    codes: list[int] = []
+    for number in takewhile(lambda _: 0 not in codes, count(1)):
+        target = (here if action == "get" else server.root) / f"{number}.csv"
+        ends = {
+            "get": (server.address("in.csv"), str(target)),
+            "put": (str(here / "out.csv"), server.address(target.name)),
+        }
+        argv = [server.scheme, action, *ends[action], *server.login]
+        server.traffic.requests, server.traffic.signal_at = 0, number
+        codes.append(jobs.run(argv))
+        assert (target.read_bytes() if target.exists() else b"a,b") == b"a,b"
+        server.traffic.signal_at = 0
+        assert jobs.run(argv) == 0
+        assert not list(target.parent.glob("*.part"))
+    assert codes == [143] * (len(codes) - 1) + [0]
+    assert len(codes) > 5
 
 
 def test_sigint_while_it_waits_ends_it(server: FileServer, tmp_path: Path) -> None:

@@ -155,6 +155,30 @@ def test_a_file_that_changes_while_it_is_read_is_no_file(
     assert names_in(here) == []
 
 
+def test_a_file_that_is_replaced_while_it_is_read_is_no_file_even_of_the_same_size(
+    server: FileServer, jobs: Jobs, here: Path
+) -> None:
+    def replace_it() -> None:
+        (server.root / "sales.csv").write_bytes(SALES[::-1])
+        os.utime(server.root / "sales.csv", (1_700_000_000, 1_700_000_000))
+
+    (server.root / "sales.csv").write_bytes(SALES)
+    server.traffic.cuts = [2 * MIB]
+    jobs.on_sleep = [replace_it]
+    assert jobs.run(get(server, "sales.csv", here)) == Exit.CHANGED
+    assert names_in(here) == []
+
+
+def test_whoever_gets_on_between_two_cuts_has_all_his_retries_again(
+    server: FileServer, jobs: Jobs, here: Path
+) -> None:
+    (server.root / "long.csv").write_bytes(SALES * 2)
+    server.traffic.cuts = [2 * MIB, 4 * MIB, 6 * MIB]
+    assert jobs.run(get(server, "long.csv", here, "--retries", "1")) == Exit.OK
+    assert server.traffic.cuts == []
+    assert (here / "long.csv").read_bytes() == SALES * 2
+
+
 def test_a_wrong_checksum_leaves_nothing_here(server: FileServer, jobs: Jobs, here: Path) -> None:
     (server.root / "sales.csv").write_bytes(b"one byte is wrong")
     assert jobs.run(get(server, "sales.csv", here, "--sha256", SUM)) == Exit.CHANGED
@@ -219,8 +243,9 @@ def test_a_dry_run_asks_nothing_and_tells_no_secret(
 ) -> None:
     assert jobs.run(get(server, "sales.csv", here, "--dry-run")) == Exit.OK
     shown = json.loads(jobs.out)
-    assert (shown["action"], shown["server"]) == ("get", server.address("sales.csv"))
-    assert not set(server.environment.values()) & set(map(str, shown.values()))
+    assert (shown["service"], shown["operation"]) == (server.scheme, "get")
+    assert shown["parameters"]["server"] == server.address("sales.csv")
+    assert not set(server.environment.values()) & set(map(str, shown["parameters"].values()))
     assert not list((here.parent / "claims").rglob("*.json"))
 
 
@@ -255,6 +280,30 @@ def test_a_pattern_waits_for_all_that_match_and_not_for_parts(
     assert (told["file"], told["files"]) == ("sales-1", "3")
     assert jobs.run(wait(server, "sales-2%20?.csv", "--stable", "0")) == Exit.OK
     assert jobs.claim().outputs["address"] == server.address("sales-2%20b.csv")
+
+
+def test_names_of_any_bytes_harm_nobody_and_names_of_any_language_are_found(
+    server: FileServer, jobs: Jobs, here: Path
+) -> None:
+    for name in (b"x-\xff\xfe", b"x-a\nb", b"x-a\\b", "x-grün 売上.csv".encode()):
+        Path(os.fsdecode(os.fsencode(server.root) + b"/" + name)).write_text("a")
+    assert jobs.run(wait(server, "x-*", "--stable", "0")) == Exit.OK
+    told = jobs.claim().outputs
+    assert (told["file"], told["files"]) == ("x-grün 売上.csv", "1")
+    argv = get(server, "", here)
+    argv[2] = told["address"]
+    assert jobs.run(argv) == Exit.OK
+    assert names_in(here) == ["x-grün 売上.csv"]
+
+
+def test_a_directory_that_is_not_there_is_not_made(
+    server: FileServer, jobs: Jobs, here: Path
+) -> None:
+    (here / "out.csv").write_text("a")
+    assert jobs.run(put(server, here / "out.csv", "none/out.csv")) == Exit.NOT_FETCHED
+    assert server.has() == set()
+    (server.root / "a.csv").write_text("a")
+    assert jobs.run(get(server, "a.csv", here / "none" / "a.csv")) == Exit.NOT_FETCHED
 
 
 def test_waiting_ends_with_its_time(server: FileServer, jobs: Jobs) -> None:

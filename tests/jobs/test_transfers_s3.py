@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from moto import mock_aws
 
@@ -24,10 +25,19 @@ ACCOUNT = {
 }
 
 
-@pytest.fixture
-def s3() -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
     with mock_aws():
-        yield session_of(ACCOUNT)
+        yield boto3.client("s3", region_name="us-east-1")
+
+
+@pytest.fixture
+def s3(client: Any) -> Iterator[Any]:
+    client.create_bucket(Bucket="lake")
+    yield client
+    for key in keys(client):
+        client.delete_object(Bucket="lake", Key=key)
+    client.delete_bucket(Bucket="lake")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A web server on 127.0.0.1 that answers any request as it is told, in order."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
@@ -20,11 +21,16 @@ def _keep_and_answer(handler: Handler) -> None:
 
 
 @contextmanager
-def web_server() -> Iterator[Receiver]:
+def web_server(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     receiver = Receiver()
     answering = {f"do_{method}": _keep_and_answer for method in METHODS}
     kind = type("Own", (Handler,), {"receiver": receiver, **answering})
     server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    if tls:
+        # A handshake belongs to its connection's thread, not to the one that accepts.
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     server.block_on_close = True
     server.daemon_threads = False
     receiver.port = server.server_port
