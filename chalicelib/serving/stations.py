@@ -15,7 +15,6 @@ from chalicelib.core.batch import JobDetail
 from chalicelib.ports import AccessPorts, JobLogs, Ports
 from chalicelib.services.repeating import Requests
 
-
 _KNOWN = 0.1  # s for which who drives is taken to be who drove: every look at a run tells it
 
 
