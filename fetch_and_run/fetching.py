@@ -145,6 +145,8 @@ def _write(body: Any, file: BinaryIO, size: int) -> None:
     try:
         while chunk := body.read(min(_CHUNK, size - file.tell()) or 1):
             file.write(chunk)
+        if file.tell() < size:
+            raise IncompleteReadError(actual_bytes=file.tell(), expected_bytes=size)
     except FlexibleChecksumError as error:
         raise JobError(Exit.CHANGED, f"{error}; it was not run") from error
     finally:
