@@ -20,7 +20,7 @@ Change = Callable[[Claim], Claim]
 
 
 class DirectoryClaims:
-    """`<directory>/<run>/<job>.<attempt>[:<index>].json`; a name never has a colon once it is quoted.
+    """`<directory>/<run>/<job>.<attempt>[:<index>].json`: a name has no colon once it is quoted.
 
     A run's directory is locked while one of its claims is changed. Who only reads needs no lock: a
     file is replaced by a whole one.
