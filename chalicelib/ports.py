@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from chalicelib.claim_ports import Claims, NoClaims
 from chalicelib.core.batch import JobDetail, Outcome, QueueLimits, Submission
 from chalicelib.core.granting import TokenRecord
 from chalicelib.core.lifecycle import JobStatus, RunStatus
@@ -279,6 +280,7 @@ class Ports:
     directory: str = ""  # where jobs of runs work that nobody starts from a directory of his own
     drivers: Drivers = field(default_factory=WatchingDrivers)
     outbox: Outbox = field(default_factory=NoOutbox)
+    claims: Claims = field(default_factory=NoClaims)
     where: tuple[str, ...] = ()  # the options by which a command means what is driven here
 
 

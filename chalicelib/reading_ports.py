@@ -6,6 +6,7 @@ The ports keep these promises, and so does a server elsewhere: who asks for no m
 from collections.abc import Iterable
 from typing import Protocol
 
+from chalicelib.claim_ports import Claims
 from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.run import Event, RunHeader
 from chalicelib.ports import Clock, JobRecord, StoredSchedule
@@ -75,6 +76,9 @@ class ReadingPorts(Protocol):
 
     @property
     def calendars(self) -> CalendarReader: ...
+
+    @property
+    def claims(self) -> Claims: ...
 
     @property
     def clock(self) -> Clock: ...

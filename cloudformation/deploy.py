@@ -97,6 +97,7 @@ class Deployer:
         chalice("delete", "--stage", name)
         # Chalice knows only what was deployed from this directory.
         remove_functions(self.session, self.stage, say)
+        self.stacks.delete(self.stage.jobs_stack)
         self.stacks.delete(self.stage.state_stack)
         self.stacks.delete(self.stage.stack)
         say(f"Deleted: functions and stacks; {lost}.")
@@ -108,6 +109,7 @@ class Deployer:
         return [
             self._wanted(self.stage.stack, rendering.companion()),
             self._wanted(self.stage.state_stack, rendering.state()),
+            self._wanted(self.stage.jobs_stack, rendering.jobs()),
         ]
 
     def _functions(self) -> Wanted:
@@ -184,14 +186,17 @@ def package(stage: Stage, target: Path) -> None:
         _write_json(merge, rendering.merge_template(stage))
         chalice("package", "--stage", stage.name, "--merge-template", str(merge), str(target))
     rewrite_zip(target / "deployment.zip")
-    first, second = rendering.companion(), rendering.state()
-    (target / "companion.json").write_text(rendering.body(first), "utf-8")
-    (target / "state.json").write_text(rendering.body(second), "utf-8")
-    _write_json(target / "parameters.json", rendering.parameters(stage, first))
-    _write_json(target / "state-parameters.json", rendering.parameters(stage, second))
+    for template, name, parameters in (
+        (rendering.companion(), "companion", "parameters"),
+        (rendering.state(), "state", "state-parameters"),
+        (rendering.jobs(), "jobs", "jobs-parameters"),
+    ):
+        (target / f"{name}.json").write_text(rendering.body(template), "utf-8")
+        _write_json(target / f"{parameters}.json", rendering.parameters(stage, template))
     say(
-        f"In {target}: companion.json with parameters.json and state.json with"
-        " state-parameters.json first, then sam.json with deployment.zip"
+        f"In {target}: companion.json with parameters.json, state.json with"
+        " state-parameters.json and jobs.json with jobs-parameters.json first, then sam.json with"
+        " deployment.zip"
     )
 
 

@@ -15,6 +15,7 @@ from chalicelib.config import Api
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATE = PROJECT / "cloudformation" / "template.yaml"
 STATE_TEMPLATE = PROJECT / "cloudformation" / "state.yaml"
+JOBS_TEMPLATE = PROJECT / "cloudformation" / "jobs.yaml"
 FUNCTIONS_TEMPLATE = PROJECT / "cloudformation" / "functions.yaml"
 POLICIES = PROJECT / ".chalice" / "policies"
 CONFIG = PROJECT / ".chalice" / "config.json"
@@ -80,6 +81,10 @@ class Stage:
     @property
     def state_stack(self) -> str:
         return f"{self.stack}-state"
+
+    @property
+    def jobs_stack(self) -> str:
+        return f"{self.stack}-jobs"
 
     @property
     def functions_stack(self) -> str:
@@ -168,9 +173,14 @@ def state() -> dict[str, Any]:
     return load(STATE_TEMPLATE)
 
 
+def jobs() -> dict[str, Any]:
+    """What the ready-made kinds of work run as."""
+    return load(JOBS_TEMPLATE)
+
+
 def resources() -> dict[str, dict[str, Any]]:
     """All that is there before the functions, by logical id."""
-    return {**companion()["Resources"], **state()["Resources"]}
+    return {**companion()["Resources"], **state()["Resources"], **jobs()["Resources"]}
 
 
 def body(template: Mapping[str, Any]) -> str:

@@ -85,7 +85,12 @@ def _check(parameters: dict[str, str]) -> None:
 @cache
 def _known() -> dict[str, Any]:
     """The parameters of all templates; what several have is the same in each."""
-    templates = (rendering.FUNCTIONS_TEMPLATE, rendering.STATE_TEMPLATE, rendering.TEMPLATE)
+    templates = (
+        rendering.FUNCTIONS_TEMPLATE,
+        rendering.JOBS_TEMPLATE,
+        rendering.STATE_TEMPLATE,
+        rendering.TEMPLATE,
+    )
     return {
         name: parameter
         for path in templates

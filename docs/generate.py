@@ -112,6 +112,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 _INTRO = """A schedule is one JSON or YAML document. This page lists its fields; the same as JSON
 Schema, for editors, is [schedule.schema.json](schedule.schema.json) or `batch-scheduler schema`.
 `${name}` in a text is replaced by a parameter of the run, `$${` stands for the two characters `${`.
+`${jobs.NAME.outputs.OUTPUT}` is [what another job told](how-to/pass-values-between-jobs.md).
 """
 
 

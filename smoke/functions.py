@@ -134,16 +134,15 @@ def reaches_topic(trial: Trial) -> Steps:
 @check("iam-claims-only")
 def claims_only(trial: Trial) -> Steps:
     yield
-    asked = {
-        "a claim": ("PutItem", "#claim#smoke"),
-        "a job's item": ("PutItem", "daily/2026-11-24T00:00:00.000000Z"),
-        "no key": ("PutItem", ""),
-        "a claim's change": ("UpdateItem", "#claim#smoke"),
-        "a claim's reading": ("GetItem", "#claim#smoke"),
-    }
-    seen = {what: _may(trial, action, key) for what, (action, key) in asked.items()}
-    allowed = [what for what, decision in seen.items() if decision == "allowed"]
-    return judged(f"allowed: {', '.join(allowed) or 'nothing'}", holds=allowed == ["a claim"])
+    keys = {"a claim": "#claim#smoke", "a job": "daily/2026-11-24T00:00:00.000000Z", "no key": ""}
+    allowed = [
+        f"{action} of {what}"
+        for what, key in keys.items()
+        for action in ("PutItem", "UpdateItem", "GetItem", "DeleteItem")
+        if _may(trial, action, key) == "allowed"
+    ]
+    expected = [f"{action} of a claim" for action in ("PutItem", "UpdateItem", "GetItem")]
+    return judged(f"allowed: {', '.join(allowed) or 'nothing'}", holds=allowed == expected)
 
 
 def _may(trial: Trial, action: str, key: str) -> str:

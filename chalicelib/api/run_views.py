@@ -19,7 +19,8 @@ from chalicelib.core.selecting import parse_statuses
 from chalicelib.core.timeline import timeline
 from chalicelib.errors import InvalidInputError, NotFoundError
 from chalicelib.services import explanations
-from chalicelib.services.finding import events_of, get_job
+from chalicelib.services.claims import progress_of
+from chalicelib.services.finding import get_job, history_of
 from chalicelib.services.listing import list_jobs as list_some
 from chalicelib.services.logs import LogRequest, read_log
 from chalicelib.services.overview import nodes_of_run
@@ -42,8 +43,11 @@ def list_jobs(desk: Desk) -> Answer:
     asked, run_id = desk.query(JobsQuery), desk.run.run_id
     which = asked.job, _statuses(asked.status)
     page = list_some(desk.ports, run_id, which, asked.limit, cursors.number(asked.cursor))
+    progress = progress_of(desk.ports, run_id, page.items)
     found = [
-        whole_job_shape(record) if asked.whole else job_shape(record.spec, record.state)
+        whole_job_shape(record, progress.get(record.spec.name))
+        if asked.whole
+        else job_shape(record.spec, record.state, progress.get(record.spec.name))
         for record in page.items
     ]
     return Answer(
@@ -58,11 +62,14 @@ def list_events(desk: Desk) -> Answer:
     if asked.own and asked.job:
         raise InvalidInputError.at("?own", "can't be asked for together with a job")
     if asked.own:
-        found = desk.ports.runs.events(run_id, job="", after=asked.after)
+        own = desk.ports.runs.events(run_id, job="", after=asked.after)
+        shapes = [event_shape(event) for event in islice(own, asked.limit)]
+        more = len(own) > asked.limit
     else:
-        found = events_of(desk.ports, run_id, asked.job, asked.after)
-    told = [event_shape(event) for event in islice(found, asked.limit)]
-    return Answer(body={"runId": run_id, "events": told, "more": len(found) > asked.limit})
+        found = history_of(desk.ports, run_id, asked.job, asked.after)
+        shapes = [event_shape(*each) for each in islice(found, asked.limit)]
+        more = len(found) > asked.limit
+    return Answer(body={"runId": run_id, "events": shapes, "more": more})
 
 
 @run_views.handles("get_timeline")

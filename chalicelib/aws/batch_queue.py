@@ -20,12 +20,15 @@ from chalicelib.core.guarding import (
     OWN_VARIABLES,
     Allowed,
     has_revision,
+    is_ready_made,
     lacking,
     objection,
+    with_definition,
 )
 from chalicelib.errors import BackendError, InvalidInputError, Problem
 
 _BATCH = "Batch"
+_TO_MAKE = "a stage whose parameters say what such jobs may use (how-to: deploy on AWS)"
 _DESCRIBED = 100  # ids of one DescribeJobs (API_DescribeJobs)
 _LIMITS = QueueLimits(
     max_dependencies=20,  # service_limits
@@ -104,16 +107,19 @@ class BatchQueue:
         A definition that is changed while a run goes on must not change the run. Raises
         InvalidInputError for names that have no ACTIVE revision.
         """
+        requests = [with_definition(request, self._allowed) for request in requests]
         names = {str(request.get("jobDefinition", "")) for request in requests}
         floating = sorted(name for name in names if name and not has_revision(name))
         pinned = {name: self._newest(name) for name in floating}
         unknown = [name for name, revision in pinned.items() if not revision]
         if unknown:
-            reason = "there is no ACTIVE job definition of that name"
-            raise InvalidInputError(
-                [Problem("$.jobDefinition", reason, found=name) for name in unknown]
-            )
+            raise InvalidInputError([self._unknown(name) for name in unknown])
         return [_pinned(request, pinned) for request in requests]
+
+    def _unknown(self, name: str) -> Problem:
+        reason = "there is no ACTIVE job definition of that name"
+        allowed = _TO_MAKE if is_ready_made(name, self._allowed) else ""
+        return Problem("$.jobDefinition", reason, name, allowed)
 
     def _newest(self, name: str) -> int:
         """The highest ACTIVE revision, 0 for none; AWS documents no order."""

@@ -100,13 +100,18 @@ def state_values(state: JobState) -> Record:
     record = encode_state(state)
     if "reason" in record:
         record["reason"] = short(record["reason"])
+    if "told" in record:
+        record["told"] = to_json(record["told"])
     return record | {"jobStatus": str(state.status), "version": state.version}
 
 
 def state_of(values: Mapping[str, Any]) -> JobState:
     """Raises InvalidInputError, naming the job, for a status that a person misspelt."""
+    record = {**values, "jobStatus": str(values.get("jobStatus", ""))}
+    if "told" in record:
+        record["told"] = from_json(record["told"])
     try:
-        return decode_state({**values, "jobStatus": str(values.get("jobStatus", ""))})
+        return decode_state(record)
     except InvalidInputError as error:
         place = f"{values['run']}: job {values['jobName']!r}, attribute jobStatus"
         [problem] = error.problems

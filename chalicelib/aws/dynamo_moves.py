@@ -20,8 +20,9 @@ from chalicelib.ports import RunChange
 from chalicelib.store_words import event_of_run, job_moved
 
 # Events that stay in a job's own item; then they move to a page. With reasons of 1,024 bytes 100
-# items stay below 4 MB, the size of a transaction (API_TransactWriteItems).
+# items stay below 3 MB of the 4 MB that a transaction may have (API_TransactWriteItems).
 MANY_EVENTS = 24
+_MOST_TOLD = 768 * 1024  # bytes of what the jobs of one transaction have told
 
 STATE = (
     "jobStatus",
@@ -39,6 +40,7 @@ STATE = (
     "stoppedAt",
     "exitCode",
     "reason",
+    "told",  # only of jobs that have ended: it is not in the index of open ones
 )
 READ = ("run", "jobName", "position", "last", *STATE)  # what a load wants of an item
 
@@ -57,6 +59,19 @@ class Move:
     @property
     def reached(self) -> JobStatus:
         return JobStatus(self.state["jobStatus"])
+
+
+def parts_of(moves: Sequence[Move], most: int) -> list[Sequence[Move]]:
+    """The moves, in order, in parts that one transaction each can take; at least one part."""
+    parts: list[Sequence[Move]] = []
+    first = told = 0
+    for index, move in enumerate(moves):
+        size = len(move.state.get("told", ""))
+        if index - first == most or (index > first and told + size > _MOST_TOLD):
+            parts.append(moves[first:index])
+            first, told = index, 0
+        told += size
+    return [*parts, moves[first:]]
 
 
 def moves_of(run_id: str, changes: Iterable[Change], sequence: int) -> tuple[list[Move], int]:

@@ -23,7 +23,7 @@ from chalicelib.aws.dynamo_calls import (
 )
 from chalicelib.aws.dynamo_headers import PENDING, STANDS_STILL, Headers, StoredHeader, key_of
 from chalicelib.aws.dynamo_items import FIRST_JOB, event_text, from_json
-from chalicelib.aws.dynamo_moves import Move, run_write, settled_write, stands
+from chalicelib.aws.dynamo_moves import Move, parts_of, run_write, settled_write, stands
 from chalicelib.core.lifecycle import JobStatus
 from chalicelib.core.records import Record, decode_time, encode_time
 from chalicelib.core.run import Event, RunHeader
@@ -142,12 +142,10 @@ class Orders:
     def _carry_out(self, key: Key, run_id: str, text: str, committed: str) -> None:
         moves, events, last = _of_text(text)
         own = [run_write(self._tables.jobs, run_id, events, last)] if events else []
-        writes = [settled_write(self._tables.jobs, run_id, move) for move in moves]
-        size = MAX_ACTIONS - 1
-        for first in range(0, len(writes), size):
-            chunk = writes[first : first + size]
+        for number, part in enumerate(parts_of(moves, MAX_ACTIONS - 1)):
+            chunk = [settled_write(self._tables.jobs, run_id, move) for move in part]
             try:
-                self._calls.transact([*own, *chunk] if not first else chunk)
+                self._calls.transact(chunk if number else [*own, *chunk])
             except ConditionFailedError:
                 # A chunk is written whole: one job past its beginning says that all are.
                 continue

@@ -21,6 +21,7 @@ from chalicelib.aws.dynamo_moves import (
     mend,
     moves_of,
     own_events,
+    parts_of,
 )
 from chalicelib.aws.dynamo_orders import BigOrder, Orders
 from chalicelib.aws.dynamo_reading import Reading
@@ -109,9 +110,7 @@ class Recording:
         self, before: RunHeader, known: Remembered, moves: Sequence[Move], own: Sequence[Event]
     ) -> None:
         guard = self._guard(before)
-        size = MAX_ACTIONS - 1 - bool(own)
-        chunks = [moves[first : first + size] for first in range(0, len(moves), size)] or [()]
-        *earlier, latest = chunks
+        *earlier, latest = parts_of(moves, MAX_ACTIONS - 1 - bool(own))
         for chunk in earlier:
             self._transact(before, guard, chunk, ())
         board, sequence = _moved_on(before, known, moves, own)
@@ -139,7 +138,7 @@ class Recording:
         board, sequence = _moved_on(before, known, moves, order.events)
         self.sealing.unseal(before, known.sealed)
         item = header_item(order.after, board, known.counts(board), sequence, known.specs_key)
-        if len(moves) <= MAX_ACTIONS - 1 - bool(order.events):
+        if len(parts_of(moves, MAX_ACTIONS - 1 - bool(order.events))) == 1:
             guard = self._guard(before, item)
             self._transact(before, guard, moves, order.events)
         else:

@@ -40,3 +40,8 @@ def bucket_of(stage: str, account: str, region: str) -> str:
 def archive_of(stage: str, account: str, region: str) -> str:
     """Where ended runs are kept for analysis."""
     return f"batch-scheduler-archive-{stage}-{account}-{region}"
+
+
+def ready_made_of(stage: str) -> str:
+    """What the names of the ready-made job definitions begin with; the kind of work follows."""
+    return f"batch-scheduler-{stage}-"

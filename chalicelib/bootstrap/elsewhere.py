@@ -12,7 +12,7 @@ from chalicelib.local.clock import SystemClock
 from chalicelib.reading_ports import CalendarReader, ReadingPorts
 from chalicelib.remote.addresses import Address, parse_address
 from chalicelib.remote.bearing import Bearer, TokenBearer, no_token, token_in, token_of_file
-from chalicelib.remote.reading import RemoteRuns, RemoteSchedules
+from chalicelib.remote.reading import RemoteClaims, RemoteRuns, RemoteSchedules
 from chalicelib.remote.wire import Wire
 from chalicelib.verbs.asked import RunVerbs, ScheduleVerbs, TimingVerbs, TokenVerbs, Verbs, Views
 
@@ -67,6 +67,7 @@ class ServerPorts:
         self._wire = wire
         self.runs = RemoteRuns(wire)
         self.schedules = RemoteSchedules(wire)
+        self.claims = RemoteClaims(wire)
         self.clock = SystemClock()
 
     @cached_property

@@ -13,6 +13,7 @@ from chalicelib.aws.batch_logs import BatchLogs
 from chalicelib.aws.batch_queue import BatchQueue
 from chalicelib.aws.clients import ClientFactory, Clients, session_of
 from chalicelib.aws.documents import Documents
+from chalicelib.aws.dynamo_claims import DynamoClaims
 from chalicelib.aws.dynamo_outbox import DynamoOutbox
 from chalicelib.aws.dynamo_requests import DynamoRequests
 from chalicelib.aws.dynamo_runs import DynamoRuns
@@ -22,7 +23,7 @@ from chalicelib.aws.dynamo_triggers import DynamoTriggers
 from chalicelib.aws.dynamo_wakes import DynamoWakes
 from chalicelib.aws.executions import StepFunctionsExecutions
 from chalicelib.aws.metrics import LoggedMetrics
-from chalicelib.aws.names import Tables, archive_of, bucket_of
+from chalicelib.aws.names import Tables, archive_of, bucket_of, ready_made_of
 from chalicelib.aws.notices import SnsNotices
 from chalicelib.aws.old_tables import OldTables
 from chalicelib.aws.parameters import SsmSecrets
@@ -107,7 +108,9 @@ def wire(
         remaining=lambda: _TO_SUBMIT,
         chance=timing.chance,
     )
-    allowed = Allowed(definitions=stage.definitions, queues=stage.queues)
+    allowed = Allowed(
+        definitions=stage.definitions, queues=stage.queues, ready_made=ready_made_of(stage.name)
+    )
     archive = stage.archive_bucket or archive_of(stage.name, where.account, where.region)
     runs = DynamoRuns(clients, tables, documents, clock)
     triggers = DynamoTriggers(clients, tables)
@@ -126,6 +129,7 @@ def wire(
         uploads=S3Uploads(clients, bucket),
         retention=runs,
         outbox=DynamoOutbox(clients, tables),
+        claims=DynamoClaims(clients, tables),
         webhooks=HttpWebhooks(SsmSecrets(clients, stage.name), clock, transport),
         metrics=LoggedMetrics(stage.name, clock),
         keep=timedelta(days=stage.keep_days) if stage.keep_days else None,

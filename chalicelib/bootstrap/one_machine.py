@@ -18,6 +18,7 @@ from chalicelib.core.batch import JobDetail
 from chalicelib.core.run import RunHeader
 from chalicelib.errors import BackendError, InvalidInputError
 from chalicelib.local.clock import SystemClock
+from chalicelib.local.directory_claims import DirectoryClaims
 from chalicelib.local.host_client import HostClient
 from chalicelib.local.host_logs import HostLogs
 from chalicelib.local.host_peek import peek
@@ -61,6 +62,7 @@ class LocalEdition:
             triggers=self._store,
             calendars=self._store,
             outbox=self._store.outbox,
+            claims=DirectoryClaims(settings.state),
             directory=self.directory,
             where=("--state", str(settings.state)),
         )

@@ -54,12 +54,9 @@ def history(
     job: Annotated[str, typer.Option("--job", metavar="JOB", help="Of this job only.")] = "",
 ) -> Exit:
     """Show everything that happened in a run, the oldest first: who, what and why."""
-    from chalicelib.cli.run_pages import print_events
-    from chalicelib.services.finding import events_of
-    from chalicelib.services.shapes import event_shape
+    from chalicelib.cli.run_pages import show_history
 
-    events = events_of(session.edition.ports, session.find_run(run).run_id, job)
-    session.answer([event_shape(event) for event in events], lambda: print_events(session, events))
+    show_history(session, session.find_run(run).run_id, job)
     return Exit.DONE
 
 

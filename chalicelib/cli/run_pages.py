@@ -9,14 +9,18 @@ from chalicelib.cli.tables import (
     duration_text,
     moment_text,
     one_line,
+    print_line,
     print_table,
     seconds_of,
 )
+from chalicelib.core.claims import Told
 from chalicelib.core.facts import telling
 from chalicelib.core.lifecycle import BROKEN, FINAL, RunStatus
 from chalicelib.core.run import Event, RunHeader
 from chalicelib.core.wording import Speller
 from chalicelib.errors import InvalidInputError
+from chalicelib.services.finding import history_of
+from chalicelib.services.shapes import event_shape
 
 
 def parse_run_status(text: str) -> RunStatus | None:
@@ -59,7 +63,29 @@ def print_runs(session: Session, headers: Sequence[RunHeader]) -> None:
     print_table(session.console, columns, rows)
 
 
-def print_events(session: Session, events: Sequence[Event]) -> None:
+def show_history(session: Session, run_id: str, job: str) -> None:
+    """Answer `history`; of one job with what its last attempt told. Raises NotFoundError."""
+    found = history_of(session.edition.ports, run_id, job)
+
+    def show() -> None:
+        _print_events(session, [event for event, _ in found])
+        for event, told in found:
+            if told is not None:
+                _print_told(session, event, told)
+
+    session.answer([event_shape(*each) for each in found], show)
+
+
+def _print_told(session: Session, event: Event, told: Told) -> None:
+    rows = [("output", name, one_line(value)) for name, value in told.outputs.items()]
+    rows += [("link", name, one_line(value)) for name, value in told.links.items()]
+    columns = (Column("KIND"), Column("NAME", folds=True), Column("VALUE", folds=True))
+    print_line(session.console, "")
+    print_line(session.console, f"Attempt {event.attempt} told", "bold")
+    print_table(session.console, columns, rows)
+
+
+def _print_events(session: Session, events: Sequence[Event]) -> None:
     columns = (
         Column("TIME (UTC)"),
         Column("JOB", folds=True),

@@ -1,6 +1,7 @@
 """Where a run stands, on a page for somebody who was just woken up."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,10 @@ from chalicelib.core.secrecy import hidden_values
 from chalicelib.core.wording import counted
 from chalicelib.errors import ExpiredError
 from chalicelib.ports import JobRecord
+from chalicelib.services.claims import progress_of
 from chalicelib.services.finding import counts_of
 from chalicelib.services.overview import FAILED, WAITING, Overview, Waiting, overview
+from chalicelib.services.shape_types import JobShape
 from chalicelib.services.shapes import job_shape, run_shape
 
 if TYPE_CHECKING:
@@ -47,10 +50,12 @@ def show_status(session: Session, header: RunHeader, *, every: bool) -> None:
         return
     now, holder = session.now(), None if seen.driver_failure else _driver_of(session, header)
     jobs = session.edition.ports.runs.find_jobs(header.run_id) if every else None
+    if jobs is not None:
+        seen = replace(seen, progress=progress_of(session.edition.ports, header.run_id, jobs))
     if session.as_json:
         shape = {**_shape(seen, now, holder), "possible": advice_shape(session, _advice(seen))}
         if jobs is not None:
-            shape["jobs"] = [job_shape(record.spec, record.state) for record in jobs]
+            shape["jobs"] = [_job_shape(seen, record) for record in jobs]
         session.write_json(shape)
         return
     _print_head(session, seen, now, holder)
@@ -59,7 +64,7 @@ def show_status(session: Session, header: RunHeader, *, every: bool) -> None:
         _print_running(session.console, seen, now)
         _print_waiting(session.console, seen, now)
     else:
-        _print_all(session.console, jobs, now)
+        _print_all(session.console, jobs, seen, now)
     print_advice(session, _advice(seen))
 
 
@@ -147,7 +152,7 @@ def _print_running(console: "Console", seen: Overview, now: datetime) -> None:
     rows = [
         (record.spec.name, record.state.status,
          duration_text(seconds_of(record.state.started_at, now)),
-         str(record.state.attempt), one_line(telling(record.state.reason)))
+         str(record.state.attempt), _note(seen, record))
         for record in seen.running
     ]  # fmt: skip
     columns = (Column("JOB", folds=True), Column("STATUS", is_status=True),
@@ -182,7 +187,9 @@ def _print_part(
         print_line(console, f"  … and {total - len(rows)} more; --all shows every job")
 
 
-def _print_all(console: "Console", jobs: Sequence[JobRecord], now: datetime) -> None:
+def _print_all(
+    console: "Console", jobs: Sequence[JobRecord], seen: Overview, now: datetime
+) -> None:
     columns = (Column("JOB", folds=True), Column("STATUS", is_status=True),
                Column("TOOK", right=True), Column("EXIT", right=True),
                Column("ATTEMPT", right=True), Column("REASON", folds=True))  # fmt: skip
@@ -192,9 +199,20 @@ def _print_all(console: "Console", jobs: Sequence[JobRecord], now: datetime) -> 
         end = state.stopped_at or (now if state.status in STARTED else None)
         took = duration_text(seconds_of(state.started_at, end))
         rows.append((record.spec.name, state.status, took, _code(record),
-                     str(state.attempt or "-"), one_line(telling(state.reason))))  # fmt: skip
+                     str(state.attempt or "-"), _note(seen, record)))  # fmt: skip
     print_line(console, "")
     print_table(console, columns, rows)
+
+
+def _note(seen: Overview, record: JobRecord) -> str:
+    """How far a job is that runs, and what else there is to say of it."""
+    progress = seen.progress.get(record.spec.name)
+    notes = (progress.words if progress else "", telling(record.state.reason))
+    return one_line("; ".join(filter(None, notes)))
+
+
+def _job_shape(seen: Overview, record: JobRecord) -> JobShape:
+    return job_shape(record.spec, record.state, seen.progress.get(record.spec.name))
 
 
 def _code(record: JobRecord) -> str:
@@ -255,11 +273,11 @@ def _shape(seen: Overview, now: datetime, holder: str | None) -> dict[str, Any]:
         "run": run_shape(seen.header),
         "seconds": None if (seconds := seen.seconds(now)) is None else round(seconds, 3),
         "drivenBy": holder,
-        "failed": [job_shape(record.spec, record.state) for record in seen.failed],
-        "running": [job_shape(record.spec, record.state) for record in seen.running],
+        "failed": [_job_shape(seen, record) for record in seen.failed],
+        "running": [_job_shape(seen, record) for record in seen.running],
         "waiting": [
             {
-                **job_shape(each.record.spec, each.record.state),
+                **_job_shape(seen, each.record),
                 "waitsFor": waits_for(each, seen.header, now),
             }
             for each in seen.waiting

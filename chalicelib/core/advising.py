@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from chalicelib.core.lifecycle import FINAL, SATISFIED, Act, JobStatus, RunStatus, possible_acts
@@ -91,6 +91,17 @@ def advise_run(header: RunHeader) -> list[Advice]:
     if count:
         advice.append(Advice(("restart", run), f"run again what failed: {jobs}"))
     return [*advice, Advice(("cancel", run), "end it")]
+
+
+def advise_untold(header: RunHeader, sources: Iterable[str]) -> list[Advice]:
+    """What can be done where a job could not run without outputs of these."""
+    if header.cancelling and header.status is RunStatus.RUNNING:
+        return []
+    effect = "so that it tells what is missing, and everything downstream of it"
+    return [
+        Advice(words_about(name, ("rerun", "--downstream")), effect, name, header.run_id)
+        for name in sources
+    ]
 
 
 def advise_job(header: RunHeader, name: str, status: JobStatus) -> list[Advice]:

@@ -10,6 +10,9 @@ from typing import Any
 from chalicelib.core.document import MAX_JOBS
 from chalicelib.core.fields import alike
 from chalicelib.core.graph import describe_cycle, find_cycles
+from chalicelib.core.kind_checking import check_kinds
+from chalicelib.core.output_checking import check_outputs
+from chalicelib.core.outputs import MARK
 from chalicelib.core.parameters import names_in
 from chalicelib.core.wording import Speller, json_path, quoted
 from chalicelib.errors import Problem
@@ -18,7 +21,8 @@ Fields = Mapping[str, Any]
 
 # Names of jobs are what restarts and operators go by; they are the same in every run.
 _NEVER_FILLED = frozenset({"jobName", "jobDependencies", "jobStatus", "jobId"})
-_FILLED_PARTS = ("jobList", "finally", "defaults", "jobDefinitions")
+_JOB_PARTS = ("jobList", "finally")
+_FILLED_PARTS = (*_JOB_PARTS, "defaults", "jobDefinitions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ def check_document(document: Fields, speller: Speller) -> Iterator[Problem]:
     yield from _check_cycles(nodes)
     yield from _check_work(document, nodes)
     yield from _check_commands(document, nodes)
-    yield from _check_placeholders(document, speller)
+    yield from check_kinds(document)
+    yield from _check_placeholders(document, nodes, speller)
 
 
 def _check_count(document: Fields) -> Iterator[Problem]:
@@ -139,7 +144,7 @@ def _check_work(document: Fields, nodes: Sequence[Node]) -> Iterator[Problem]:
             yield Problem(
                 node.path(),
                 f"job {quoted(node.name)} has nothing to do",
-                allowed="a command, a jobDefinition, hold: true or jobStatus: PASS",
+                allowed="a command, a jobDefinition, uses, hold: true or jobStatus: PASS",
             )
 
 
@@ -150,7 +155,7 @@ def is_passed(job: Fields) -> bool:
 
 def _has_work(fields: Fields) -> bool:
     overrides = _mapping(fields.get("containerOverrides"))
-    said = (fields.get("jobDefinition"), fields.get("command"), overrides.get("command"))
+    said = (*map(fields.get, ("jobDefinition", "command", "uses")), overrides.get("command"))
     return any(work is not None for work in said)
 
 
@@ -181,10 +186,15 @@ def _check_command(
         yield Problem(path, "is a second command", "", "one command")
 
 
-def _check_placeholders(document: Fields, speller: Speller) -> Iterator[Problem]:
+def _check_placeholders(
+    document: Fields, nodes: Sequence[Node], speller: Speller
+) -> Iterator[Problem]:
     declared = _mapping(document.get("parameters"))
+    with_outputs = []
     for part in _FILLED_PARTS:
         for path, text in _texts((part,), document.get(part)):
+            if MARK in text:
+                with_outputs.append((path, text))
             for name in names_in(text):
                 if name not in declared:
                     yield Problem(
@@ -194,6 +204,17 @@ def _check_placeholders(document: Fields, speller: Speller) -> Iterator[Problem]
                         f"a name under `parameters`; $${{{name}}} for the characters themselves",
                         speller.nearest(name, declared),
                     )
+    if with_outputs:
+        jobs: dict[tuple[str | int, ...], str] = {node.place: node.name for node in nodes}
+        yield from check_outputs(with_outputs, _upstream_of_all(nodes), jobs, speller)
+
+
+def _upstream_of_all(nodes: Sequence[Node]) -> dict[str, list[str]]:
+    """What each job waits for; a finally job without an own one for all that are none."""
+    main = [node.name for node in nodes if not node.is_finally]
+    return {
+        node.name: _upstream(node) or (main if node.is_finally else []) for node in reversed(nodes)
+    }
 
 
 def _texts(
@@ -207,8 +228,9 @@ def _texts(
         for index, item in enumerate(value):
             yield from _texts((*path, index), item)
     elif isinstance(value, Mapping):
+        is_job = len(path) == 2 and path[0] in _JOB_PARTS
         for key, member in value.items():
-            if key not in _NEVER_FILLED:
+            if not (is_job and key in _NEVER_FILLED):
                 yield from _texts((*path, key), member)
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from chalicelib.core.fields import SCHEDULE_ID, WHOLE, Scalar
-from chalicelib.core.job_document import Job, JobDefaults, JobDefinition, Model, Tags
+from chalicelib.core.job_document import Job, JobDefaults, JobDefinition, Tags
+from chalicelib.core.model import Model
 from chalicelib.core.notice_document import NotifyRule
 from chalicelib.core.timing.trigger_document import TriggerDocument
 

@@ -13,6 +13,7 @@ from chalicelib.core.batch import JobDetail
 from chalicelib.core.facts import describe_facts, telling
 from chalicelib.core.graph import closure
 from chalicelib.core.lifecycle import BROKEN, FINAL, LIVE, STARTED, JobStatus, RunStatus
+from chalicelib.core.outputs import missing
 from chalicelib.core.planning import stopping
 from chalicelib.core.readiness import Verdict
 from chalicelib.core.run import Intent, JobState, Run
@@ -209,7 +210,7 @@ def _final(run: Run, name: str, state: JobState) -> tuple[str, list[str]]:
                 return f"never ran: {told}", []
             return f"never ran, because of {_names(blamed)}", blamed
         case JobStatus.FAILED:
-            sentence = _failure(run, name, state)
+            return _failure(run, name, state), untold(run, name)
         case JobStatus.NOTFOUND:
             sentence = (
                 f"may or may not have run: {told}; find out, then mark it succeeded or failed, "
@@ -224,6 +225,21 @@ def _final(run: Run, name: str, state: JobState) -> tuple[str, list[str]]:
         case _:
             sentence = "succeeded" + (f": {told}" if told else "")
     return sentence, []
+
+
+def untold(run: Run, name: str) -> list[str]:
+    """The jobs without whose outputs `name` was never handed over."""
+    state = run.states[name]
+    if state.status is not JobStatus.FAILED or state.job_id:
+        return []
+    return list(dict.fromkeys(each.job for each in missing(run.specs[name], run.states)))
+
+
+def _unread(run: Run, name: str) -> list[str]:
+    """The jobs that may have told what `name` reads, and were not asked when they ended."""
+    lacking = dict.fromkeys(each.job for each in missing(run.specs[name], run.states))
+    ended = {job: run.states[job] for job in lacking}
+    return [job for job, at in ended.items() if at.told is None and at.reason and at.job_id]
 
 
 def _failure(run: Run, name: str, state: JobState) -> str:
@@ -263,6 +279,14 @@ def _waiting(run: Run, name: str, state: JobState, around: Circumstances) -> tup
     if state.not_before is not None and state.not_before > around.now:
         seconds = (state.not_before - around.now).total_seconds()
         return f"waits {seconds:.0f} s more for its next attempt: {state.reason}", []
+    return _ready(run, name, around)
+
+
+def _ready(run: Run, name: str, around: Circumstances) -> tuple[str, list[str]]:
+    if sources := run.unfinished_sources(name):
+        return f"is ready but for what {_names(sources)} will tell", sources
+    if unread := _unread(run, name):
+        return f"is ready; what {_names(unread)} told could not be read yet, and is read again", []
     maximum = run.header.policy.max_concurrency
     if maximum is not None and run.occupied >= maximum:
         busy = [*run.live.values(), *run.reserved]

@@ -48,7 +48,9 @@ def describe_facts(
     `failed_children` are the indexes of those children of an array job that failed.
     """
     children = _failed_children(failed_children) if failed_children else ()
-    return (*_facts(spec, state, detail), *children)
+    links = state.told.links if state.told else {}
+    linked = (f"its link {name}: {url}" for name, url in links.items())
+    return (*_facts(spec, state, detail), *children, *linked)
 
 
 def _facts(spec: JobSpec, state: JobState, detail: JobDetail | None) -> Iterator[str]:

@@ -36,12 +36,15 @@ _NAME_REFUSED = frozenset("/*?[,")  # the terminal takes lists and globs of name
 SCHEDULE_ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"
 
 
-def complaint(reason: str, allowed: str = "", suggestion: str = "") -> PydanticCustomError:
+def complaint(
+    reason: str, allowed: str = "", suggestion: str = "", *, hidden: bool = False
+) -> PydanticCustomError:
     """The error of a validator of ours.
 
-    `allowed` says what would have been accepted, `suggestion` what was probably meant.
+    `allowed` says what would have been accepted, `suggestion` what was probably meant. What was
+    found is not told where it may be a secret: `hidden`.
     """
-    facts = {"reason": reason, "allowed": allowed, "suggestion": suggestion}
+    facts = {"reason": reason, "allowed": allowed, "suggestion": suggestion, "hidden": hidden}
     return PydanticCustomError("refused", "{reason}", facts)
 
 
@@ -220,12 +223,13 @@ RuleName = Annotated[
 TEXT_FORM, LIST_FORM, MAPPING_FORM = "#text", "#list", "#mapping"
 
 
-def _command_form(value: Any) -> str:
+def text_or_list(value: Any) -> str:
+    """The form that a value is in, for a field that takes both."""
     return LIST_FORM if isinstance(value, list | tuple) else TEXT_FORM
 
 
 Command = Annotated[
     Annotated[str, Field(min_length=1), Tag(TEXT_FORM)]
     | Annotated[list[Text], Field(min_length=1), Tag(LIST_FORM)],
-    Discriminator(_command_form),
+    Discriminator(text_or_list),
 ]

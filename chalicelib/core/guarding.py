@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chalicelib.core.kind_document import KINDS
+
 MEMBERS = frozenset(
     {
         "arrayProperties",
@@ -32,7 +34,7 @@ OWN_VARIABLES = frozenset({"BATCH_SCHEDULER_RUN", "BATCH_SCHEDULER_JOB", "BATCH_
 """Who a job is: set by the engine alone, because a job claims its attempt by them."""
 
 MAX_TAGS = 47  # of a document: SubmitJob takes 50 (API_SubmitJob), and three are the engine's
-_KEPT_NAMES = frozenset({"PATH", "BASH_ENV"})
+_KEPT_NAMES = frozenset({"PATH", "BASH_ENV", "BATCH_FILE_ALLOWED"})
 _KEPT_PREFIXES = ("AWS_", "ECS_", "LD_", "PYTHON", "BATCH_SCHEDULER_", "BASH_FUNC_")
 _KEPT_TAG_PREFIX = "batch-scheduler:"
 
@@ -43,15 +45,32 @@ class Allowed:
 
     An entry is a name or an ARN, of one revision or of all; with `*` at its end it is what names
     begin with. `most` has the largest amount of a resource requirement (`VCPU`, `MEMORY`, `GPU`).
+    `ready_made` is what the names of the kinds' own definitions begin with: they may always be
+    named, and are there only if whoever deployed has said what they may use.
     """
 
     definitions: tuple[str, ...] = ()
     queues: tuple[str, ...] = ()
     most: Mapping[str, float] = field(default_factory=dict)
+    ready_made: str = ""
+
+
+def with_definition(request: Mapping[str, Any], allowed: Allowed) -> Mapping[str, Any]:
+    """The request with the definition of the kind that it uses in the place of the kind."""
+    if "uses" not in request:
+        return request
+    named = {"jobDefinition": f"{allowed.ready_made}{request['uses']}"}
+    return without_kind(request) | named
+
+
+def without_kind(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The request where a command is enough."""
+    return {key: value for key, value in request.items() if key != "uses"}
 
 
 def lacking(request: Mapping[str, Any], allowed: Allowed) -> str:
     """What a document's request needs besides, or instead, to be run; empty for nothing."""
+    request = with_definition(request, allowed)
     needs = []
     if not request.get("jobDefinition"):
         needs.append("a registered jobDefinition")
@@ -81,7 +100,7 @@ def _objections(request: Mapping[str, Any], allowed: Allowed, own: frozenset[str
     yield from _without("a request", request.keys() - MEMBERS)
     yield from _without("containerOverrides", overrides.keys() - CONTAINER_MEMBERS)
     definition, queue = request.get("jobDefinition", ""), request.get("jobQueue", "")
-    if not _matches(definition, allowed.definitions):
+    if not (is_ready_made(definition, allowed) or _matches(definition, allowed.definitions)):
         yield f"a jobDefinition that is allowed here, and {definition!r} is not"
     if not _matches(queue, allowed.queues):
         yield f"a jobQueue that is allowed here, and {queue!r} is not"
@@ -149,6 +168,12 @@ def _matches(name: str, entries: tuple[str, ...]) -> bool:
         name.startswith(entry[:-1]) if entry.endswith("*") else entry in (name, family)
         for entry in entries
     )
+
+
+def is_ready_made(definition: str, allowed: Allowed) -> bool:
+    """Say whether this is the own definition of a kind."""
+    family = without_revision(definition)
+    return bool(allowed.ready_made) and family in {f"{allowed.ready_made}{k}" for k in KINDS}
 
 
 def without_revision(definition: str) -> str:

@@ -2,8 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
-from pydantic.alias_generators import to_camel
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from chalicelib.core.fields import (
     DECIMAL,
@@ -20,23 +19,13 @@ from chalicelib.core.fields import (
     ResourceType,
     RuleName,
     Text,
+    complaint,
 )
+from chalicelib.core.kind_document import KindName, With, of_kind
+from chalicelib.core.model import Model
 
 # Bounds are those of API_SubmitJob unless a comment says otherwise.
 _REASON_GLOB = r"^[^*]*\*?$"
-
-
-class Model(BaseModel):
-    """What all parts of a document share: unknown fields are refused, nothing changes."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        defer_build=True,
-        extra="forbid",
-        alias_generator=to_camel,
-        allow_inf_nan=False,
-        field_title_generator=lambda name, _: name.replace("_", " ").capitalize(),
-    )
 
 
 class NamedValue(Model):
@@ -160,6 +149,13 @@ class ContainerOverrides(Resources):
 class Work(Model):
     """What a definition and a job both may say."""
 
+    uses: KindName | None = Field(
+        None,
+        description="A ready-made kind of work, in the place of a command and a job definition.",
+    )
+    with_: With | None = Field(
+        None, alias="with", description="What the kind of work named by `uses` is told."
+    )
     command: Command | None = Field(
         None, description="The argument vector; one string only with `shell: true`."
     )
@@ -176,6 +172,16 @@ class Work(Model):
         None, description="Attempts that the queue makes by itself."
     )
     timeout: Timeout | None = Field(None, description="How long one attempt may run.")
+
+    @field_validator("with_", mode="before")
+    @classmethod
+    def _of_its_kind(cls, value: Any, info: ValidationInfo) -> Any:
+        if "uses" not in info.data:  # which is told already
+            return None
+        kind = info.data["uses"]
+        if kind is None:
+            raise complaint("is only for a job with `uses`", "`uses` beside it")
+        return of_kind(kind, value)
 
 
 class JobDefinition(Work, Resources):

@@ -9,11 +9,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.core.kinds import work_of
+
 Fields = Mapping[str, Any]
 
 SHELL = ("/bin/sh", "-c")
 
 _REFERENCE = re.compile(r"Ref::([A-Za-z0-9_-]+)")
+_WORK = frozenset(
+    {"jobDefinition", "command", "uses"}
+)  # what is run: one of them, or the first two
 _MERGED = ("environment", "resources", "parameters", "tags")
 _PASSED_ON = {
     "jobDefinition": "jobDefinition",
@@ -41,6 +46,8 @@ def layer(fields: Fields) -> dict[str, Any]:
     command = _argument_vector(fields.get("command") or overrides.get("command"))
     merged = {"environment": environment, "resources": resources, "command": command}
     written.update({key: value for key, value in merged.items() if value})
+    if "uses" in fields:
+        written["uses"] = work_of(fields["uses"], fields.get("with", {}))
     return written
 
 
@@ -58,7 +65,19 @@ def merge(*layers: Fields) -> dict[str, Any]:
 
 def has_work(fields: Fields) -> bool:
     """Whether there is anything to run."""
-    return "jobDefinition" in fields or "command" in fields
+    return not _WORK.isdisjoint(fields)
+
+
+def beneath(fields: Fields, layer_below: Fields) -> Fields:
+    """The layer below these fields without the work that they replace.
+
+    Who says what runs has said otherwise. A command goes with a job definition of another layer;
+    a ready-made kind of work has its own.
+    """
+    if not has_work(fields):
+        return layer_below
+    replaced = _WORK if "uses" in fields else {"command", "uses"}
+    return {key: value for key, value in layer_below.items() if key not in replaced}
 
 
 def request_of(fields: Fields) -> dict[str, Any]:
@@ -67,11 +86,16 @@ def request_of(fields: Fields) -> dict[str, Any]:
         return {}
     request = {name: fields[key] for key, name in _PASSED_ON.items() if key in fields}
     overrides: dict[str, Any] = {}
-    if "command" in fields:
-        overrides["command"] = _substitute(fields["command"], fields.get("parameters", {}))
-    if "environment" in fields:
+    command, environment = fields.get("command"), fields.get("environment", {})
+    if "uses" in fields and command is None:
+        work = fields["uses"]
+        request["uses"] = work.kind
+        command, environment = work.command, {**environment, **work.environment}
+    if command:
+        overrides["command"] = _substitute(command, fields.get("parameters", {}))
+    if environment:
         overrides["environment"] = [
-            {"name": name, "value": value} for name, value in fields["environment"].items()
+            {"name": name, "value": value} for name, value in environment.items()
         ]
     if "resources" in fields:
         overrides["resourceRequirements"] = [

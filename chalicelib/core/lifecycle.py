@@ -48,7 +48,7 @@ class Act(StrEnum):
 
     RESERVE = "RESERVE"  # write the intent to submit
     ACCEPT = "ACCEPT"  # the queue gave a job id, now or found again after a crash
-    REFUSE = "REFUSE"  # the queue will never take this request
+    REFUSE = "REFUSE"  # the queue will never take the request, or an output in it is missing
     LOOK_UP = "LOOK_UP"  # a look-up of a reservation found nothing yet
     UNRESERVE = "UNRESERVE"  # the fence passed and the queue knows nothing of the request
     OBSERVE = "OBSERVE"  # the queue says where the job stands
@@ -129,6 +129,7 @@ TRANSITIONS: Mapping[JobStatus, _Row] = MappingProxyType(
     {
         _J.WAITING: {
             Act.RESERVE: _to(_J.RESERVED),
+            Act.REFUSE: _to(_J.FAILED),
             Act.DOOM: _to(_J.UPSTREAM_FAILED),
             Act.SKIP: _to(_J.SKIPPED),
             Act.OPEN: _to(_J.PASS),

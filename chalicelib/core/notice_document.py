@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from chalicelib.core.fields import complaint
-from chalicelib.core.job_document import Model
+from chalicelib.core.model import Model
 from chalicelib.core.notice_rules import USUAL, Format, Means, NoticeRule, Occasion, Receiver
 
 _LONGEST_URL = 2048

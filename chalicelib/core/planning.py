@@ -5,7 +5,7 @@ Doing a plan twice does nothing twice, because each part is conditional on what 
 dry run is a plan that is printed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -50,14 +50,19 @@ class Plan:
     wake_at: datetime | None = None
 
 
-def plan(run: Run, now: datetime, limits: QueueLimits) -> Plan:
-    """Decide. The same run, time and limits give the same plan."""
+def plan(
+    run: Run, now: datetime, limits: QueueLimits, put_off: Collection[str] = frozenset()
+) -> Plan:
+    """Decide. The same run, time and limits give the same plan.
+
+    Jobs that are `put_off` are not handed over.
+    """
     changes = tuple(_changes(run, now))
     if changes:
         # What they lead to is seen by the next call: one fact at a time.
         return Plan(changes=changes)
     return Plan(
-        hand_over=tuple(_hand_over(run, now, limits)),
+        hand_over=tuple(_hand_over(run, now, limits, put_off)),
         withdraw=tuple(_withdrawals(run)),
         outcome=outcome(run) if run.is_settled else None,
         wake_at=_wake_at(run, now),
@@ -140,7 +145,9 @@ def _expire(run: Run, now: datetime, reason: str) -> Iterator[Change]:
             yield Change(name, Act.TERMINATE, state, after, now)
 
 
-def _hand_over(run: Run, now: datetime, limits: QueueLimits) -> Iterator[HandOver]:
+def _hand_over(
+    run: Run, now: datetime, limits: QueueLimits, put_off: Collection[str]
+) -> Iterator[HandOver]:
     room = limits.max_submissions
     maximum = run.header.policy.max_concurrency
     if maximum is not None:
@@ -148,9 +155,7 @@ def _hand_over(run: Run, now: datetime, limits: QueueLimits) -> Iterator[HandOve
     for name in run.movable:
         if room <= 0:
             return
-        state = run.states[name]
-        delayed = state.not_before is not None and state.not_before > now
-        if delayed or run.specs[name].is_gate:
+        if name in put_off or _is_early(run, name, now):
             continue
         if run.verdict(name) is Verdict.READY:
             yield HandOver(name)
@@ -162,6 +167,15 @@ def _hand_over(run: Run, now: datetime, limits: QueueLimits) -> Iterator[HandOve
         else:
             continue
         room -= 1
+
+
+def _is_early(run: Run, name: str, now: datetime) -> bool:
+    """Say whether a job must not go to the queue yet, whatever the queue could wait for."""
+    state, spec = run.states[name], run.specs[name]
+    if state.not_before is not None and state.not_before > now:
+        return True
+    # The queue could wait for those whose outputs it reads, but not fill them in.
+    return spec.is_gate or (bool(spec.reads) and bool(run.unfinished_sources(name)))
 
 
 def _withdrawals(run: Run) -> Iterator[Withdrawal]:

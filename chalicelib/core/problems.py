@@ -10,11 +10,12 @@ from pydantic_core import ErrorDetails
 
 from chalicelib.core.document import ScheduleDocument
 from chalicelib.core.fields import LIST_FORM, MAPPING_FORM, TEXT_FORM
+from chalicelib.core.kind_document import MARKED
 from chalicelib.core.wording import Speller, json_path, shown
 from chalicelib.errors import Problem
 
 # What pydantic puts into a location besides keys and indexes of the document.
-_MARKS = frozenset({LIST_FORM, MAPPING_FORM, TEXT_FORM, "[key]"})
+_MARKS = frozenset({LIST_FORM, MAPPING_FORM, TEXT_FORM, "[key]", *MARKED})
 
 _WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -62,7 +63,8 @@ def _describe(detail: ErrorDetails, speller: Speller, model: type[BaseModel]) ->
     if kind == "string_too_short" and facts["min_length"] == 1:
         kind = "string_empty"
     reason, allowed = _WORDS.get(kind, (detail["msg"], ""))
-    found = "" if kind == "missing" or _is_secret(detail) else shown(detail["input"])
+    is_hidden = kind == "missing" or _is_secret(detail) or facts.get("hidden", False)
+    found = "" if is_hidden else shown(detail["input"])
     suggestion = str(facts.get("suggestion", ""))
     if kind == "extra_forbidden":
         fields = fields_at(location[:-1], model)
@@ -94,6 +96,9 @@ def fields_at(
     """The names of the fields that the object at a location may have."""
     is_key = False  # the next part is a key of the user's, not a field of ours
     for part in location:
+        if isinstance(part, str) and part in MARKED:
+            model, is_key = MARKED[part], False
+            continue
         if is_key or isinstance(part, int) or part in _MARKS:
             is_key = False
             continue

@@ -10,10 +10,18 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any
 
+from chalicelib.core.claims import Told
 from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.notice_rules import decode_rules, encode_rules
 from chalicelib.core.run import Change, Event, Intent, JobState, RunHeader
-from chalicelib.core.schedule import JobSpec, OnFailure, Policy, RetryPolicy, TriggerRule
+from chalicelib.core.schedule import (
+    JobSpec,
+    OnFailure,
+    Policy,
+    Reference,
+    RetryPolicy,
+    TriggerRule,
+)
 from chalicelib.errors import InvalidInputError
 
 Record = dict[str, Any]
@@ -121,8 +129,14 @@ _SPEC = _members(
         "runnable_timeout": ("runnableTimeout", int, int),
         "description": ("description", str, str),
         "request": ("request", dict, dict),
+        "reads": (
+            "reads",
+            lambda reads: list(map(list, reads)),
+            lambda pairs: tuple(Reference(*pair) for pair in pairs),
+        ),
     },
 )
+_TOLD = _members(Told, {"outputs": ("outputs", dict, dict), "links": ("links", dict, dict)})
 _STATE = _members(
     JobState,
     {
@@ -141,6 +155,7 @@ _STATE = _members(
         "stopped_at": ("stoppedAt", encode_time, decode_time),
         "exit_code": ("exitCode", int, int),
         "reason": ("reason", str, str),
+        "told": ("told", partial(_encode, _TOLD), partial(_decode, _TOLD, Told)),
     },
 )
 _HEADER = _members(
@@ -188,6 +203,15 @@ def encode_spec(spec: JobSpec) -> Record:
 def decode_spec(record: Mapping[str, Any]) -> JobSpec:
     spec: JobSpec = _decode(_SPEC, JobSpec, record)
     return spec
+
+
+def encode_told(told: Told) -> Record:
+    return _encode(_TOLD, told)
+
+
+def decode_told(record: Mapping[str, Any]) -> Told:
+    told: Told = _decode(_TOLD, Told, record)
+    return told
 
 
 def encode_state(state: JobState) -> Record:

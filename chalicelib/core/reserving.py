@@ -48,14 +48,34 @@ def reserve(run: Run, hand_over: HandOver, now: datetime) -> Change:
     return Change(hand_over.job, Act.RESERVE, before, after, now)
 
 
-def submission(run: Run, hand_over: HandOver) -> Submission:
-    """What a reserved job is handed over as."""
+def refuse(run: Run, job: str, reason: str, now: datetime) -> Change:
+    """The end of a job that is never handed over: what is to be filled into it is not there."""
+    before = run.states[job]
+    after = replace(
+        before,
+        version=before.version + 1,
+        status=JobStatus.FAILED,
+        queue_name="",
+        job_id="",
+        not_before=None,
+        started_at=None,
+        stopped_at=now,
+        exit_code=None,
+        reason=reason,
+    )
+    return Change(job, Act.REFUSE, before, after, now)
+
+
+def submission(
+    run: Run, hand_over: HandOver, request: Mapping[str, Any] | None = None
+) -> Submission:
+    """What a reserved job is handed over as; `request` is its own with outputs filled in."""
     name = hand_over.job
     state = run.states[name]
     identity = identity_of(run.header.run_id, name, state.attempt)
     return Submission(
         job_name=state.queue_name,
-        request=identified(run.specs[name].request, identity),
+        request=identified(request or run.specs[name].request, identity),
         depends_on=hand_over.depends_on,
         tags=tags_of(identity),
         working_directory=run.header.working_directory,

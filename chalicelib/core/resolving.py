@@ -5,11 +5,14 @@ Nothing is left to look up afterwards: defaults and definitions are merged in, p
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from chalicelib.core.document import ScheduleDocument
-from chalicelib.core.layering import has_work, layer, merge, request_of
+from chalicelib.core.kinds import faults_of, strange_variables
+from chalicelib.core.layering import beneath, layer, merge, request_of
+from chalicelib.core.outputs import MARK, in_shell_text, references_in
 from chalicelib.core.parameters import Value, check, fill
 from chalicelib.core.schedule import (
     JobSpec,
@@ -38,7 +41,7 @@ class _Jobs(NamedTuple):
 
     specs: tuple[JobSpec, ...]
     faults: Sequence[Problem]
-    oversized: Sequence[Problem]
+    unsendable: Sequence[Problem]  # whatever the placeholders are filled with
 
 
 def resolve(
@@ -51,11 +54,13 @@ def resolve(
     """
     values = check(document.parameters, given)
     if "${" in document.text:
-        found = _jobs_of(document.schedule_id, _filled(_fields_of(document), values))
+        fields = _fields_of(document)
+        found = _jobs_of(document, _filled(fields, values), fields)
+        _check_clear(found.specs, values)
     else:
         found = _unfilled(document)
-    if found.faults or found.oversized:
-        raise InvalidInputError([*found.faults, *found.oversized])
+    if found.faults or found.unsendable:
+        raise InvalidInputError([*found.faults, *found.unsendable])
     schedule = Schedule(
         schedule_id=document.schedule_id,
         name=document.schedule_name or "",
@@ -73,21 +78,61 @@ def resolve(
 
 def check_unfilled(document: ScheduleDocument) -> None:
     """Refuse jobs that no run could hand over. Raises InvalidInputError with each of them."""
-    oversized = _unfilled(document).oversized
-    if oversized:
-        raise InvalidInputError(oversized)
+    unsendable = _unfilled(document).unsendable
+    if unsendable:
+        raise InvalidInputError(unsendable)
 
 
 # `run` checks a document to store it and then starts it: 80 ms each time with 10,000 jobs.
 @lru_cache(maxsize=1)
 def _unfilled(document: ScheduleDocument) -> _Jobs:
     """The jobs with their placeholders as they are."""
-    return _jobs_of(document.schedule_id, _fields_of(document))
+    fields = _fields_of(document)
+    return _jobs_of(document, fields, fields)
 
 
-def _jobs_of(schedule_id: str, fields: Fields) -> _Jobs:
+def _jobs_of(document: ScheduleDocument, fields: Fields, written: Fields) -> _Jobs:
+    """The jobs of these fields; `written` are the same before anything was filled in."""
     specs, faults = _resolve_jobs(fields)
-    return _Jobs(tuple(specs), faults, list(check_sizes(schedule_id, specs)))
+    unsendable = list(check_sizes(document.schedule_id, specs))
+    if MARK in document.text:
+        specs = _with_reads(specs, written)
+        unsendable += _check_shells(specs)
+    return _Jobs(tuple(specs), faults, unsendable)
+
+
+def _with_reads(specs: Sequence[JobSpec], written: Fields) -> list[JobSpec]:
+    """The jobs with the outputs that they read: none that a parameter's value seems to name."""
+    jobs = (job for part in ("jobList", "finally") for job in written.get(part, ()))
+    reads = map(references_in, jobs)
+    pairs = zip(specs, reads, strict=True)
+    return [replace(spec, reads=found) if found else spec for spec, found in pairs]
+
+
+def _check_shells(specs: Sequence[JobSpec]) -> Iterator[Problem]:
+    positions = {False: 0, True: 0}
+    for spec in specs:
+        position = positions[spec.is_finally]
+        positions[spec.is_finally] += 1
+        reference = in_shell_text(spec)
+        if reference is not None:
+            yield Problem(
+                json_path(("finally" if spec.is_finally else "jobList", position, "command")),
+                f"job {quoted(spec.name)}: a shell would run what another job has told",
+                quoted(str(reference)),
+                f'"${reference.output.upper()}", and the output by `environment`',
+            )
+
+
+def _check_clear(specs: Sequence[JobSpec], values: Mapping[str, Value]) -> None:
+    """Refuse values that, once they are filled in, could be taken for outputs."""
+    if not any(spec.reads for spec in specs):
+        return
+    unclear = [name for name, value in values.items() if MARK in str(value)]
+    if unclear:
+        reason = "looks like an output of a job, and jobs of this schedule read outputs"
+        paths = (json_path(("parameters", name)) for name in unclear)
+        raise InvalidInputError([Problem(path, reason) for path in paths])
 
 
 def _fields_of(document: ScheduleDocument) -> dict[str, Any]:
@@ -115,20 +160,24 @@ def _resolve_jobs(fields: Fields) -> tuple[list[JobSpec], list[Problem]]:
         name: layer(definition) for name, definition in fields.get("jobDefinitions", {}).items()
     }
     specs: list[JobSpec] = []
-    problems: list[Problem] = []
+    problems = [*_shared_faults(fields)]
     for part in ("jobList", "finally"):
         for index, job in enumerate(fields.get(part, ())):
             request = _request(layer(job), default_layer, definitions)
             specs.append(_spec(job, defaults, request, is_finally=part == "finally"))
             problems.extend(_faults((part, index), job["jobName"], request))
+            problems.extend(faults_of((part, index), job))
     return specs, problems
 
 
+def _shared_faults(fields: Fields) -> Iterator[Problem]:
+    yield from faults_of(("defaults",), fields.get("defaults", {}))
+    for name, definition in fields.get("jobDefinitions", {}).items():
+        yield from faults_of(("jobDefinitions", name), definition)
+
+
 def _request(job: Fields, defaults: Fields, definitions: Mapping[str, Fields]) -> dict[str, Any]:
-    if has_work(job) and "command" in defaults:
-        # A job that says what it runs has said otherwise.
-        defaults = {key: value for key, value in defaults.items() if key != "command"}
-    merged = merge(defaults, job)
+    merged = merge(beneath(job, defaults), job)
     definition = definitions.get(merged.get("jobDefinition", ""))
     if definition is not None:
         merged = merge(definition, merged)
@@ -172,6 +221,7 @@ def _faults(place: tuple[str, int], name: str, request: Fields) -> Iterator[Prob
         if key in request and not request[key].strip():
             path = json_path((*place, key))
             yield Problem(path, f"job {quoted(name)}: is empty", shown(request[key]))
+    yield from strange_variables(place, name, request)
     for requirement in request.get("containerOverrides", {}).get("resourceRequirements", ()):
         pattern, allowed = _AMOUNT[requirement["type"]]
         if not pattern.fullmatch(requirement["value"].strip()):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from chalicelib.core.claims import Told
 from chalicelib.core.lifecycle import (
     FINAL,
     LIVE,
@@ -57,6 +58,7 @@ class JobState:
     stopped_at: datetime | None = None
     exit_code: int | None = None
     reason: str = ""
+    told: Told | None = None  # what the last attempt told, once it has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,11 @@ class Run:
     def unfinished_upstream(self, name: str) -> list[str]:
         """The upstream jobs of `name` that are not final, in the document's order."""
         return [up for up in self.upstream[name] if self.states[up].status not in FINAL]
+
+    def unfinished_sources(self, name: str) -> list[str]:
+        """The jobs that are not final of which `name` reads outputs, each once."""
+        sources = dict.fromkeys(each.job for each in self.specs[name].reads)
+        return [job for job in sources if self.states[job].status not in FINAL]
 
     @property
     def versions(self) -> tuple[int, list[int]]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.core.notice_rules import NoticeRule
 
@@ -44,12 +44,22 @@ class RetryPolicy:
         return min(self.delay_seconds * self.backoff**exponent, self.max_delay_seconds)
 
 
+class Reference(NamedTuple):
+    """An output of another job that stands in a job's texts; see core.outputs."""
+
+    job: str
+    output: str
+
+    def __str__(self) -> str:
+        return f"${{jobs.{self.job}.outputs.{self.output}}}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
     """A job as a run will do it: parameters filled, defaults and definitions merged.
 
     `request` holds the members of SubmitJob in its JSON spelling except jobName and dependsOn;
-    empty for a gate that runs nothing.
+    empty for a gate that runs nothing. `reads` are the outputs that are still to be filled into it.
     """
 
     name: str
@@ -62,6 +72,7 @@ class JobSpec:
     runnable_timeout: int | None = None  # s
     description: str = ""
     request: Mapping[str, Any] = field(default_factory=dict)
+    reads: tuple[Reference, ...] = ()
 
     @property
     def is_gate(self) -> bool:

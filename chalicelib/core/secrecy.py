@@ -34,6 +34,7 @@ _SECRET_WORDS = frozenset(
     | {"credentials", "apikey", "privatekey"}
 )
 _SECRET_PAIRS = frozenset({("api", "key"), ("private", "key"), ("access", "key")})
+_REFERENCES = frozenset({"secretHeaders"})  # say where values are, of whatever name
 _INSTEAD = "a reference: `secrets` of the job definition, a file, a program that fetches it"
 
 
@@ -113,6 +114,12 @@ def _hidden(value: Any) -> Any:
 def _hidden_member(key: str, member: Any) -> Any:
     """Environments are mappings of names to values, parameters of names to what has a default."""
     match member:
+        case Mapping() if key == "with":
+            # Fields of ours hold references; what is below them has names of the document's own.
+            return {
+                name: value if name in _REFERENCES else _hidden(value)
+                for name, value in member.items()
+            }
         case {"default": _} if is_secret_name(key):
             return {**member, "default": HIDDEN}
         case str() | int() | float() if is_secret_name(key):

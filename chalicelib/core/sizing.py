@@ -37,6 +37,11 @@ def check_sizes(schedule_id: str, specs: Iterable[JobSpec]) -> Iterator[Problem]
             )
 
 
+def is_too_large(schedule_id: str, spec: JobSpec) -> bool:
+    """Say whether the job, with everything filled into it, is more than a SubmitJob may be."""
+    return len(json.dumps(_largest(schedule_id, spec))) > MAX_PAYLOAD
+
+
 def _size(schedule_id: str, spec: JobSpec) -> int:
     """Bytes of the job's SubmitJob as it is sent; 0 when it is not known or small by far."""
     text = json.dumps(spec.request)

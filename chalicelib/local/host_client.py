@@ -21,6 +21,7 @@ from chalicelib.core.batch import (
     Submission,
     Unanswered,
 )
+from chalicelib.core.guarding import without_kind
 from chalicelib.core.lifecycle import FINAL
 from chalicelib.errors import BackendError
 from chalicelib.local.batch_records import detail_of
@@ -81,8 +82,8 @@ class HostClient:
         return lacks_command(request)
 
     def pin(self, requests: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Names of definitions mean nothing here: a command is in the request."""
-        return list(requests)
+        """Names of definitions and kinds mean nothing here: a command is in the request."""
+        return [without_kind(each) if "uses" in each else each for each in requests]
 
     def submit(self, submissions: Sequence[Submission]) -> list[Outcome]:
         try:

@@ -3,15 +3,21 @@
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from chalicelib.local.batch_records import QueuedJob
+from chalicelib.local.directory_claims import DIRECTORY
 from chalicelib.local.host_slates import Slates
 
+CLAIMS = "BATCH_SCHEDULER_CLAIMS"  # where `batch-job` keeps what a job tells
 MARKER = "BATCH_SCHEDULER_HOST"
 COMPUTE_ENVIRONMENT = "batch-scheduler-host"
 NOT_FOUND = 127  # what a shell says of a command that it can't start
+_COMMANDS = str(
+    Path(sys.executable).parent
+)  # not by `sysconfig`, which needs `site`: see host_client
 # Python ignores some, whoever started us others, and what is ignored stays so in a new program.
 _IGNORED = tuple(
     each for each in signal.valid_signals() if signal.getsignal(each) is signal.SIG_IGN
@@ -28,6 +34,7 @@ class Processes:
             **environment,
             MARKER: marker,
             "AWS_BATCH_CE_NAME": COMPUTE_ENVIRONMENT,
+            CLAIMS: f"directory:{state_dir.absolute() / DIRECTORY}",
         }
         self._nothing = os.open(os.devnull, os.O_RDONLY)  # what jobs read
         self._directory = ""
@@ -98,12 +105,14 @@ class Processes:
         environment = {
             **self._environment,
             **job.request.environment,
+            CLAIMS: self._environment[CLAIMS],
             "AWS_BATCH_JOB_ID": job.job_id,
             "AWS_BATCH_JOB_ATTEMPT": str(job.attempt),
             "AWS_BATCH_JQ_NAME": job.request.job_queue,
         }
         if job.index >= 0:
             environment["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.index)
+        environment["PATH"] = _with_commands(environment.get("PATH", ""))
         return environment
 
     def _enter(self, directory: str) -> None:
@@ -137,6 +146,12 @@ class Processes:
         if program is None or not os.access(program, os.X_OK):
             program = self._programs[key] = _look_up(name, path)
         return program
+
+
+def _with_commands(path: str) -> str:
+    """The path, `batch-job` of this installation on it: behind all that is there already."""
+    directories = path.split(":")
+    return path if _COMMANDS in directories else ":".join(filter(None, (path, _COMMANDS)))
 
 
 def _signal(group: int, number: signal.Signals) -> None:

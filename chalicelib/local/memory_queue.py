@@ -15,6 +15,7 @@ from chalicelib.core.batch import (
     Refused,
     Submission,
 )
+from chalicelib.core.guarding import without_kind
 from chalicelib.errors import BackendError
 from chalicelib.local.batch_listing import listed, parse_list, selects
 from chalicelib.local.batch_records import ENDED, QueuedJob, detail_of, shown
@@ -103,8 +104,8 @@ class MemoryQueue:
         return lacks_command(request)
 
     def pin(self, requests: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Names of definitions mean nothing here: a command is in the request."""
-        return list(requests)
+        """Names of definitions and kinds mean nothing here: a command is in the request."""
+        return [without_kind(each) if "uses" in each else each for each in requests]
 
     def submit(self, submissions: Sequence[Submission]) -> list[Outcome]:
         self._catch_up()

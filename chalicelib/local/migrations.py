@@ -208,7 +208,12 @@ CREATE INDEX outbox_by_end ON outbox (closed_at) WHERE closed_at IS NOT NULL;
 CREATE INDEX outbox_by_group ON outbox (kin);
 """
 
-STEPS = (_VERSION_1, _TRIGGERS, _TOKENS, _DELETIONS, _REQUESTS, _NOTICES)
+# What a job told, as JSON; most tell nothing.
+_TOLD = """
+ALTER TABLE jobs ADD COLUMN told TEXT;
+"""
+
+STEPS = (_VERSION_1, _TRIGGERS, _TOKENS, _DELETIONS, _REQUESTS, _NOTICES, _TOLD)
 LATEST = len(STEPS)
 
 

@@ -12,7 +12,9 @@ from chalicelib.core.records import (
     decode_job_status,
     decode_spec,
     decode_time,
+    decode_told,
     encode_time,
+    encode_told,
     is_event,
 )
 from chalicelib.core.run import Change, Event, Intent, JobState, RunHeader
@@ -59,6 +61,7 @@ def _state_values(state: JobState) -> Row:
         state.stopped_at and encode_time(state.stopped_at),
         state.exit_code,
         storable(state.reason),
+        state.told and to_json(encode_told(state.told)),
     )
 
 
@@ -92,7 +95,8 @@ def header_of(row: Row) -> RunHeader:
 def state_of(values: Sequence[Any]) -> JobState:
     """From the columns in the order of JobState's fields."""
     status, version, attempt, failures, queue_name, job_id, intent, lookups, *rest = values
-    reserved_at, not_before, runnable_since, started_at, stopped_at, exit_code, reason = rest
+    reserved_at, not_before, runnable_since, started_at, stopped_at, exit_code, *rest = rest
+    reason, told = rest
     return JobState(
         status=_STATUSES.get(status) or decode_job_status(status),
         version=version,
@@ -109,6 +113,7 @@ def state_of(values: Sequence[Any]) -> JobState:
         stopped_at=_optional_time(stopped_at),
         exit_code=exit_code,
         reason=reason,
+        told=None if told is None else decode_told(from_json(told)),
     )
 
 

@@ -41,24 +41,24 @@ VALUES (?, ?, ?, ?, ?, ?, ?)
 _INSERT_SPEC = "INSERT INTO specs VALUES (?, ?, ?)"
 _INSERT_JOB = """
 INSERT INTO jobs (status, version, attempt, failures, queue_name, job_id, intent, lookups,
-    reserved_at, not_before, runnable_since, started_at, stopped_at, exit_code, reason,
+    reserved_at, not_before, runnable_since, started_at, stopped_at, exit_code, reason, told,
     run, name, position)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _UPDATE_JOB = """
 UPDATE jobs SET status = ?, version = ?, attempt = ?, failures = ?, queue_name = ?, job_id = ?,
     intent = ?, lookups = ?, reserved_at = ?, not_before = ?, runnable_since = ?, started_at = ?,
-    stopped_at = ?, exit_code = ?, reason = ?
+    stopped_at = ?, exit_code = ?, reason = ?, told = ?
 WHERE run = ? AND name = ? AND version = ?
 """
 _STATES = """
 SELECT name, status, version, attempt, failures, queue_name, job_id, intent, lookups, reserved_at,
-    not_before, runnable_since, started_at, stopped_at, exit_code, reason
+    not_before, runnable_since, started_at, stopped_at, exit_code, reason, told
 FROM jobs WHERE run = ?
 """
 _RECORDS = """
 SELECT position, spec, status, version, attempt, failures, queue_name, job_id, intent, lookups,
-    reserved_at, not_before, runnable_since, started_at, stopped_at, exit_code, reason
+    reserved_at, not_before, runnable_since, started_at, stopped_at, exit_code, reason, told
 FROM (
     SELECT jobs.* FROM runs CROSS JOIN jobs USING (run) WHERE run_id = :run_id
 """

@@ -11,6 +11,7 @@ from typing import Any
 
 from chalicelib.core.access import Role
 from chalicelib.core.advising import Advice
+from chalicelib.core.claims import Claim, Progress, Told
 from chalicelib.core.explaining import Cause
 from chalicelib.core.granting import TokenRecord
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
@@ -77,8 +78,24 @@ def record_of(shape: Shape) -> JobRecord:
         stopped_at=moment(shape["stoppedAt"]),
         exit_code=shape["exitCode"],
         reason=shape["reason"] or "",
+        told=_told_of(shape),
     )
     return JobRecord(spec=spec, state=state, position=int(shape["position"]))
+
+
+def _told_of(shape: Shape) -> Told | None:
+    """What a job told; None for nothing, and from a server that knows of none of it."""
+    outputs, links = dict(shape.get("outputs", {})), dict(shape.get("links", {}))
+    return Told(outputs=outputs, links=links) if outputs or links else None
+
+
+def claim_of(shape: Shape) -> Claim:
+    """What is told of the claim of a job that runs."""
+    found = shape.get("progress")
+    progress = found and Progress(
+        percent=float(found["percent"]), text=found["text"] or "", at=parse_start(found["at"])
+    )
+    return Claim(owner=shape["jobId"] or "", progress=progress, told=_told_of(shape))
 
 
 def event_of(shape: Shape) -> Event:

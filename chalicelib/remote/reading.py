@@ -1,16 +1,17 @@
 """The reading ports, by routes of a server."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from chalicelib.core.claims import AttemptKey, Claim
 from chalicelib.core.fields import SCHEDULE_ID
 from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.run import Event, RunHeader
 from chalicelib.ports import JobRecord, StoredSchedule
-from chalicelib.remote.decoding import event_of, header_of, record_of, schedule_of
+from chalicelib.remote.decoding import claim_of, event_of, header_of, record_of, schedule_of
 from chalicelib.remote.wire import Query, Wire
 from chalicelib.store_words import no_run, no_schedule
 
@@ -102,6 +103,29 @@ class RemoteRuns:
         return _pages(self._wire, path, whole, _Wanted("jobs", limit, record_of, _WHOLE_PAGE))
 
 
+class RemoteClaims:
+    """claim_ports.Claims, as far as a server tells of them: of the attempts that run now."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def read(self, attempts: Iterable[AttemptKey]) -> Mapping[AttemptKey, Claim]:
+        by_run: dict[str, dict[tuple[str, int], AttemptKey]] = {}
+        for key in attempts:
+            by_run.setdefault(key.run_id, {})[key.job, key.attempt] = key
+        found = {}
+        for run_id, keys in by_run.items():
+            for name, attempt, claim in self._claims(run_id, {job for job, _ in keys}):
+                if (name, attempt) in keys:
+                    found[keys[name, attempt]] = claim
+        return found
+
+    def _claims(self, run_id: str, names: Iterable[str]) -> Iterator[tuple[str, int, Claim]]:
+        path, wanted = f"{run_path(run_id)}/jobs", _Wanted("jobs", _ALL, _claim_of)
+        for part in _parts(sorted(names)):
+            yield from _pages(self._wire, path, [("job", name) for name in part], wanted)
+
+
 class RemoteSchedules:
     """reading_ports.ScheduleReader."""
 
@@ -148,6 +172,10 @@ def _pages(wire: Wire, path: str, query: Query, wanted: _Wanted) -> list[Any]:
             break
         cursor = str(following)
     return found[: wanted.limit]
+
+
+def _claim_of(shape: Any) -> tuple[str, int, Claim]:
+    return str(shape["jobName"]), int(shape["attempt"]), claim_of(shape)
 
 
 def _parts(names: Sequence[str]) -> Iterator[list[str]]:

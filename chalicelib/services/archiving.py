@@ -13,8 +13,9 @@ from chalicelib.driving_ports import DrivingPorts
 from chalicelib.errors import ConflictError
 from chalicelib.services.shapes import event_shape, job_shape, run_shape
 
-# Where the archive is, and how long the details stay, is no part of what is archived.
-_ON_SEAL = ("archive", "detailsUntil")
+# Where the archive is, and how long the details stay, is no part of what is archived; nor is how
+# far jobs are.
+_LEFT_OUT = ("archive", "detailsUntil", "progress")
 
 
 def put_away(ports: DrivingPorts, header: RunHeader) -> str:
@@ -57,8 +58,7 @@ def lines(ports: DrivingPorts, header: RunHeader) -> Iterator[str]:
     """
     if ports.runs.get_header(header.run_id).revision != header.revision:
         raise ConflictError(f"Run {header.run_id} has moved on.", event="archive")
-    shape = {key: value for key, value in run_shape(header).items() if key not in _ON_SEAL}
-    yield _line("run", header, shape)
+    yield _line("run", header, run_shape(header))
     for record in ports.runs.find_jobs(header.run_id):
         yield _line("job", header, job_shape(record.spec, record.state))
     for event in ports.runs.events(header.run_id):
@@ -66,4 +66,5 @@ def lines(ports: DrivingPorts, header: RunHeader) -> Iterator[str]:
 
 
 def _line(kind: str, header: RunHeader, shape: Mapping[str, object]) -> str:
-    return json.dumps({"kind": kind, "runId": header.run_id, **shape}, ensure_ascii=False)
+    kept = {key: value for key, value in shape.items() if key not in _LEFT_OUT}
+    return json.dumps({"kind": kind, "runId": header.run_id, **kept}, ensure_ascii=False)

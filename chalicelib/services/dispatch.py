@@ -9,6 +9,7 @@ from chalicelib.core.planning import HandOver, Withdrawal
 from chalicelib.core.run import Change, Intent, Run
 from chalicelib.errors import BackendError
 from chalicelib.ports import Ports
+from chalicelib.services.filling import prepare
 
 logger = logging.getLogger(__name__)
 
@@ -27,17 +28,25 @@ def commit(ports: Ports, run: Run, changes: Sequence[Change]) -> None:
         run.apply(changes)
 
 
-def hand_over(ports: Ports, run: Run, jobs: Sequence[HandOver]) -> None:
-    """Submit the jobs, each at most once.
+def hand_over(ports: Ports, run: Run, jobs: Sequence[HandOver]) -> tuple[str, ...]:
+    """Submit the jobs, each at most once; give those that must wait for what others have told.
 
     A job whose reply was lost stays RESERVED until `recover` has looked for it. Raises
     ConflictError, and submits nothing, if an operator or another driver moved the run meanwhile.
     """
-    commit(ports, run, [reserving.reserve(run, job, ports.clock()) for job in jobs])
-    outcomes = ports.queue.submit([reserving.submission(run, job) for job in jobs])
-    answered = zip(jobs, outcomes, strict=True)
+    prepared = prepare(ports, run, jobs)
+    now, ready = ports.clock(), prepared.ready
+    refused = [reserving.refuse(run, *why, now) for why in prepared.refused.items()]
+    commit(ports, run, [*refused, *(reserving.reserve(run, job, now) for job in ready)])
+    if not ready:
+        return prepared.put_off
+    outcomes = ports.queue.submit(
+        [reserving.submission(run, job, prepared.requests.get(job.job)) for job in ready]
+    )
+    answered = zip(ready, outcomes, strict=True)
     changes = [_answer(ports, run, job.job, outcome) for job, outcome in answered]
     commit(ports, run, [change for change in changes if change is not None])
+    return prepared.put_off
 
 
 def _answer(ports: Ports, run: Run, job: str, outcome: Outcome) -> Change | None:

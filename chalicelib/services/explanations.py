@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from chalicelib.core.advising import Advice, advise_job, advise_run, words_about
+from chalicelib.core.advising import Advice, advise_job, advise_run, advise_untold, words_about
 from chalicelib.core.batch import MAX_ATTEMPT_LOG_LINES, JobDetail
-from chalicelib.core.explaining import Cause, Circumstances, explain_job, explain_run
+from chalicelib.core.explaining import Cause, Circumstances, explain_job, explain_run, untold
 from chalicelib.core.lifecycle import JobStatus
 from chalicelib.core.run import Run, RunHeader
 from chalicelib.services.logs import newest_attempt
@@ -95,6 +95,8 @@ def _advice(run: Run, name: str, told: list[str], logs: Iterable[str]) -> list[A
     # What upstream has stopped is helped upstream.
     is_stopped = bool(roots) and bool(name)
     advice = [] if is_stopped else own
+    untold_of = dict.fromkeys(source for job in told for source in untold(run, job))
+    advice = [*advise_untold(header, untold_of), *advice]
     for job in roots[:_ADVISED]:
         each = advise_job(header, job, run.states[job].status)
         advice += each if len(roots) == 1 else each[:1]

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
-from chalicelib.core.lifecycle import JobStatus
-from chalicelib.core.run import Event, RunHeader
+from chalicelib.core.claims import Told
+from chalicelib.core.lifecycle import Act, JobStatus
+from chalicelib.core.run import Event, JobState, RunHeader
 from chalicelib.core.selecting import is_glob, match
 from chalicelib.core.wording import Speller, counted
 from chalicelib.errors import ConflictError, ExpiredError, NotFoundError
 from chalicelib.ports import JobRecord
 from chalicelib.reading_ports import ReadingPorts
+from chalicelib.services.claims import TELLING
 
 _RECENT = 50  # runs looked through for a job that was named without its run
 
@@ -70,11 +72,21 @@ def get_job(ports: ReadingPorts, run_id: str, name: str) -> JobRecord:
     raise NotFoundError("job", name, f"Run {run_id} has {counted(len(names), 'job')}.{meant}")
 
 
-def events_of(ports: ReadingPorts, run_id: str, job: str = "", after: int = 0) -> list[Event]:
-    """The history, of one job if it is named. Raises NotFoundError for a job the run has not."""
-    if job:
-        get_job(ports, run_id, job)
-    return ports.runs.events(run_id, job=job or None, after=after)
+def history_of(
+    ports: ReadingPorts, run_id: str, job: str = "", after: int = 0
+) -> list[tuple[Event, Told | None]]:
+    """The history, of one job if it is named: then with what its last attempt told at its end.
+
+    Raises NotFoundError for a job the run has not.
+    """
+    state = get_job(ports, run_id, job).state if job else JobState()
+    events = ports.runs.events(run_id, job=job or None, after=after)
+    return [(event, _told_at(event, state)) for event in events]
+
+
+def _told_at(event: Event, state: JobState) -> Told | None:
+    is_end = event.act == Act.OBSERVE and event.after in TELLING
+    return state.told if is_end and event.attempt == state.attempt else None
 
 
 def _no_runs() -> NotFoundError:

@@ -1,8 +1,9 @@
 """Lists page by page, of what somebody may see."""
 
+from bisect import bisect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Generic, TypeVar
 
 from chalicelib.core.access import Principal
@@ -15,6 +16,8 @@ _LOOKS = (
     20  # pages of a store looked through for one of ours: the rest of somebody else's comes next
 )
 _AT_LEAST = 100  # of a page of a store of which not everything is to be seen
+
+_MOST_TOLD = 512 * 1024  # bytes of what the jobs of one page told: a function answers with 6 MB
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -112,7 +115,10 @@ def list_jobs(
 
 def _cut(records: list[JobRecord], limit: int) -> Page[JobRecord, int]:
     page = records[:limit]
-    return Page(page, page[-1].position if len(records) > limit else None)
+    told = list(accumulate(record.state.told.size if record.state.told else 0 for record in page))
+    if told and told[-1] > _MOST_TOLD:
+        page = page[: max(1, bisect(told, _MOST_TOLD))]
+    return Page(page, page[-1].position if len(records) > len(page) else None)
 
 
 def _prefix(who: Principal) -> str:

@@ -1,14 +1,16 @@
 """Where a run stands, read without loading it: what failed, what runs, what waits for what."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from chalicelib.core.claims import Progress
 from chalicelib.core.drawing import Node, nodes_of
 from chalicelib.core.lifecycle import FINAL, SATISFIED, STARTED, Act, JobStatus, RunStatus
 from chalicelib.core.run import DRIVER_FAILED, Event, RunHeader
 from chalicelib.ports import JobRecord
 from chalicelib.reading_ports import ReadingPorts
+from chalicelib.services.claims import progress_of
 
 FAILED = (JobStatus.FAILED, JobStatus.NOTFOUND)
 # In the order in which they are worth knowing: the first need a person.
@@ -50,6 +52,7 @@ class Overview:
     running: tuple[JobRecord, ...]
     waiting: tuple[Waiting, ...]
     driver_failure: Event | None = None
+    progress: Mapping[str, Progress] = field(default_factory=dict)  # of those that run, by name
 
     def seconds(self, now: datetime) -> float | None:
         """Seconds from the beginning of the generation to its end, or until now."""
@@ -109,6 +112,7 @@ def overview(ports: ReadingPorts, header: RunHeader, limit: int) -> Overview:
         driver_failure=driver_failure(ports, header),
         failed=tuple(failed),
         running=tuple(running),
+        progress=progress_of(ports, run_id, running),
         waiting=tuple(_with_upstream(ports, run_id, waiting)),
     )
 
@@ -121,10 +125,15 @@ def nodes_of_run(ports: ReadingPorts, run_id: str) -> list[Node]:
 
 
 def _with_upstream(ports: ReadingPorts, run_id: str, records: Sequence[JobRecord]) -> list[Waiting]:
-    names = {name for record in records for name in record.spec.upstream}
+    names = {name for record in records for name in _awaited(record)}
     upstream = ports.runs.get_jobs(run_id, names) if names else []
     unfinished = {record.spec.name for record in upstream if record.state.status not in FINAL}
     return [
-        Waiting(record, tuple(name for name in record.spec.upstream if name in unfinished))
+        Waiting(record, tuple(name for name in _awaited(record) if name in unfinished))
         for record in records
     ]
+
+
+def _awaited(record: JobRecord) -> Iterable[str]:
+    """What the job waits for, and jobs further up whose outputs it reads."""
+    return dict.fromkeys((*record.spec.upstream, *(each.job for each in record.spec.reads)))

@@ -61,6 +61,14 @@ class ShownRunShape(RunShape):
     drivenBy: str | None
 
 
+class ProgressShape(TypedDict):
+    """How far a job says that it is."""
+
+    percent: float
+    text: str | None
+    at: str
+
+
 class JobShape(TypedDict):
     """One job of a run."""
 
@@ -74,6 +82,9 @@ class JobShape(TypedDict):
     seconds: float | None
     exitCode: int | None
     reason: str | None
+    outputs: dict[str, str]
+    links: dict[str, str]
+    progress: ProgressShape | None
 
 
 class WholeJobShape(JobShape):
@@ -103,6 +114,8 @@ class EventShape(TypedDict):
     exitCode: int | None
     actor: str
     reason: str | None
+    outputs: dict[str, str]
+    links: dict[str, str]
 
 
 class ScheduleShape(TypedDict):

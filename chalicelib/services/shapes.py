@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from chalicelib.core.advising import Advice, command
+from chalicelib.core.claims import Progress, Told
 from chalicelib.core.drawing import Measures, Node, layers
 from chalicelib.core.explaining import Cause
 from chalicelib.core.granting import TokenRecord
@@ -33,6 +34,7 @@ from chalicelib.services.shape_types import (
     LogPartShape,
     LogShape,
     OperationShape,
+    ProgressShape,
     RefusedJobShape,
     RestartShape,
     RunShape,
@@ -73,7 +75,13 @@ def run_shape(header: RunHeader) -> RunShape:
     }
 
 
-def job_shape(spec: JobSpec, state: JobState) -> JobShape:
+def progress_shape(progress: Progress) -> ProgressShape:
+    """How far a job says that it is."""
+    at = start_text(progress.at)
+    return {"percent": progress.percent, "text": progress.text or None, "at": at}
+
+
+def job_shape(spec: JobSpec, state: JobState, progress: Progress | None = None) -> JobShape:
     """One job of a run."""
     return {
         "jobName": spec.name,
@@ -86,14 +94,17 @@ def job_shape(spec: JobSpec, state: JobState) -> JobShape:
         "seconds": seconds_between(state.started_at, state.stopped_at),
         "exitCode": state.exit_code,
         "reason": state.reason or None,
+        "outputs": dict(state.told.outputs) if state.told else {},
+        "links": dict(state.told.links) if state.told else {},
+        "progress": None if progress is None else progress_shape(progress),
     }
 
 
-def whole_job_shape(record: JobRecord) -> WholeJobShape:
+def whole_job_shape(record: JobRecord, progress: Progress | None = None) -> WholeJobShape:
     """One job of a run with what it froze, and with what is asked of it."""
     spec, state = record.spec, record.state
     return {
-        **job_shape(spec, state),
+        **job_shape(spec, state, progress),
         "position": record.position,
         "triggerRule": spec.trigger_rule.value,
         "isFinally": spec.is_finally,
@@ -105,7 +116,7 @@ def whole_job_shape(record: JobRecord) -> WholeJobShape:
     }
 
 
-def event_shape(event: Event) -> EventShape:
+def event_shape(event: Event, told: Told | None = None) -> EventShape:
     """One line of history; `jobName` is null for the run itself."""
     return {
         "sequence": event.sequence,
@@ -119,6 +130,8 @@ def event_shape(event: Event) -> EventShape:
         "exitCode": event.exit_code,
         "actor": event.actor,
         "reason": event.reason or None,
+        "outputs": dict(told.outputs) if told else {},
+        "links": dict(told.links) if told else {},
     }
 
 

@@ -14,10 +14,11 @@ from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.run import Intent, Run
 from chalicelib.errors import ConflictError
 from chalicelib.ports import Ports, RunChange
-from chalicelib.services import dispatch
+from chalicelib.services import claims, dispatch
 from chalicelib.services.dispatch import IsLate, in_no_hurry
 
 _ASK_AGAIN = timedelta(seconds=1)  # after which the queue is asked anew to end a job
+_READ_AGAIN = timedelta(seconds=5)  # after which claims that could not be read are read anew
 AT_ONCE = 1000  # jobs that the queue is asked about between two looks at the time
 
 
@@ -66,7 +67,7 @@ def poll(
     if not asked:
         return
     folded = folding.fold(run, details, ports.clock())
-    dispatch.commit(ports, run, folded.changes)
+    dispatch.commit(ports, run, claims.with_told(ports, run, folded.changes))
     driven.undecided = folded.undecided
     if len(details) < len(asked):
         described = {detail.job_id for detail in details}
@@ -106,11 +107,15 @@ def advance(ports: Ports, driven: Driven, is_late: IsLate = in_no_hurry) -> bool
     False when the driver's time ran out before: what is left is done by the next turn.
     """
     run = driven.run
+    put_off: set[str] = set()  # what they read can't be had now
     while run.header.status is RunStatus.RUNNING:
         if is_late():
             return False
-        plan = planning.plan(run, ports.clock(), ports.queue.limits)
+        plan = planning.plan(run, ports.clock(), ports.queue.limits, put_off)
         driven.wake_at = plan.wake_at
+        if put_off:
+            again = ports.clock() + _READ_AGAIN
+            driven.wake_at = min(again, plan.wake_at or again)
         if plan.changes:
             dispatch.commit(ports, run, plan.changes)
             continue
@@ -120,7 +125,7 @@ def advance(ports: Ports, driven: Driven, is_late: IsLate = in_no_hurry) -> bool
             _end(ports, run, plan.outcome)
         if not plan.hand_over:
             break
-        dispatch.hand_over(ports, run, plan.hand_over)
+        put_off.update(dispatch.hand_over(ports, run, plan.hand_over))
     return True
 
 

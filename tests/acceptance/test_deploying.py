@@ -119,6 +119,7 @@ def test_all_stacks_are_complete(deployed: Checkout) -> None:
     assert statuses(deployed) == {
         "batch-scheduler-dev": "CREATE_COMPLETE",
         "batch-scheduler-dev-functions": "CREATE_COMPLETE",
+        "batch-scheduler-dev-jobs": "CREATE_COMPLETE",
         "batch-scheduler-dev-state": "CREATE_COMPLETE",
     }
 
@@ -267,10 +268,13 @@ def test_an_interrupted_deploy_is_gone_on_with(tmp_path: Path) -> None:
         where.client("iam").create_role(  # as a deploy leaves it that ended between two calls
             RoleName="batch-scheduler-dev-notify", AssumeRolePolicyDocument=json.dumps(role)
         )
-        name_the_network(where)
+        parameters = {**network(where), **KINDS}
+        path = where.directory / "cloudformation" / "parameters" / "dev.json"
+        path.write_text(json.dumps(parameters))
         run(where, "deploy")
         assert len(deployed_functions(where)) == len(functions())
         assert len(where.client("ec2").describe_vpcs()["Vpcs"]) == 1
+        check_kinds(where)
         # From another checkout, where Chalice has written down nothing.
         shutil.rmtree(where.directory / ".chalice" / "deployed")
         run(where, "destroy", "--data", typed="dev\n")
@@ -282,22 +286,48 @@ def test_an_interrupted_deploy_is_gone_on_with(tmp_path: Path) -> None:
         assert not where.client("s3").list_buckets()["Buckets"]
 
 
-def name_the_network(where: Checkout) -> None:
+def network(where: Checkout) -> dict[str, str]:
     """Have the jobs in the VPC that the account has already."""
     ec2 = where.client("ec2")
     vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
     only = [{"Name": "vpc-id", "Values": [vpc]}]
     subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets(Filters=only)["Subnets"]]
     groups = [g["GroupId"] for g in ec2.describe_security_groups(Filters=only)["SecurityGroups"]]
-    parameters = {
+    return {
         "VpcId": vpc,
         "SubnetIds": ",".join(subnets),
         "SecurityGroupIds": ",".join(groups),
         "Ec2": "true",
         "Ec2InstanceTypes": "m5.large,m5.xlarge",
     }
-    path = where.directory / "cloudformation" / "parameters" / "dev.json"
-    path.write_text(json.dumps(parameters))
+
+
+OURS = "eu-central-1:123456789012"
+KINDS = {  # ready-made kinds of work, and what they may use
+    "BatchJobImage": f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/jobs@sha256:{'0' * 64}",
+    "GlueArns": f"arn:aws:glue:{OURS}:job/load,arn:aws:glue:{OURS}:crawler/landing",
+    "RedshiftArns": f"arn:aws:redshift:{OURS}:cluster:warehouse",
+    "ScriptArns": "arn:aws:s3:::ours/jobs/*,arn:aws:s3:::ours/load.sh",
+    "SftpSecret": f"arn:aws:secretsmanager:{OURS}:secret:partner-a1b2c3",
+    "HttpSecret": "none",
+    "TransferArns": "arn:aws:s3:::ours/received/*",
+}
+
+
+def check_kinds(where: Checkout) -> None:
+    """What was asked for is there, and no other kind."""
+    found = where.client("batch").describe_job_definitions()["jobDefinitions"]
+    by_name = {each["jobDefinitionName"]: each["containerProperties"] for each in found}
+    kinds = ("glue", "redshift", "script", "sftp", "http")
+    own = {f"batch-scheduler-dev-{kind}" for kind in kinds}
+    assert set(by_name) == {*own, "batch-scheduler-dev-shell", "batch-scheduler-dev-shell-ec2"}
+    variables = by_name["batch-scheduler-dev-script"]["environment"]
+    assert {"name": "BATCH_FILE_ALLOWED", "value": "s3://ours/jobs,s3://ours/load.sh"} in variables
+    roles = {each["RoleName"] for each in where.client("iam").list_roles()["Roles"]}
+    named = {f"batch-scheduler-dev-job-{kind}" for kind in (*kinds, "sftp-execution")}
+    assert named == {each for each in roles if each.startswith("batch-scheduler-dev-job-")} - {
+        "batch-scheduler-dev-job-execution"
+    }
 
 
 def test_two_packages_are_the_same_bytes(tmp_path: Path, empty: Checkout) -> None:
@@ -310,13 +340,15 @@ def test_two_packages_are_the_same_bytes(tmp_path: Path, empty: Checkout) -> Non
     assert list(packages[0]) == [
         "companion.json",
         "deployment.zip",
+        "jobs-parameters.json",
+        "jobs.json",
         "parameters.json",
         "sam.json",
         "state-parameters.json",
         "state.json",
     ]
     assert packages[0] == packages[1]
-    for name in ("parameters.json", "state-parameters.json"):
+    for name in ("parameters.json", "state-parameters.json", "jobs-parameters.json"):
         assert json.loads(packages[0][name]) == [{"ParameterKey": "Stage", "ParameterValue": "dev"}]
 
 

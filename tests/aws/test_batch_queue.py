@@ -289,3 +289,27 @@ def test_a_definition_that_is_not_there_can_not_be_pinned(batch: Clients, name: 
     with pytest.raises(InvalidInputError) as raised:
         queue_at(batch).pin([{"jobDefinition": name}])
     assert raised.value.problems[0].found == name
+
+
+def test_a_kind_is_pinned_to_the_newest_revision_of_its_own_definition(batch: Clients) -> None:
+    register(batch, "batch-scheduler-dev-glue")
+    allowed = Allowed(definitions=("extract",), ready_made="batch-scheduler-dev-")
+    queue = queue_at(batch, allowed)
+    overrides = {"command": ["batch-job", "glue", "--job=load"]}
+    pinned = queue.pin([{"uses": "glue", "jobQueue": QUEUE, "containerOverrides": overrides}])
+    assert pinned == [
+        {
+            "jobDefinition": "batch-scheduler-dev-glue:1",
+            "jobQueue": QUEUE,
+            "containerOverrides": overrides,
+        }
+    ]
+
+
+def test_a_kind_that_the_stage_does_not_have_is_told_with_what_makes_it(batch: Clients) -> None:
+    queue = queue_at(batch, Allowed(ready_made="batch-scheduler-dev-"))
+    with pytest.raises(InvalidInputError) as raised:
+        queue.pin([{"uses": "lambda", "jobQueue": QUEUE}])
+    (problem,) = raised.value.problems
+    assert problem.found == "batch-scheduler-dev-lambda"
+    assert problem.allowed.startswith("a stage whose parameters say what such jobs may use")

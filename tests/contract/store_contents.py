@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from chalicelib.core.lifecycle import Act, JobStatus
 from chalicelib.core.naming import parse_start, run_id
 from chalicelib.core.run import Change, JobState, RunHeader, initial_states
-from chalicelib.core.schedule import JobSpec, RetryPolicy, TriggerRule
+from chalicelib.core.schedule import JobSpec, Reference, RetryPolicy, TriggerRule
 from chalicelib.driving_ports import Retention
 from chalicelib.local.memory_queue import VirtualClock
 from chalicelib.local.memory_store import MemoryStore
@@ -30,7 +30,12 @@ SPECS = (
         runnable_timeout=60,
     ),
     JobSpec(name="approve", upstream=("make",), hold=True, description="a person looks"),
-    JobSpec(name="assemble", upstream=("clean", "approve"), passed=True),
+    JobSpec(
+        name="assemble",
+        upstream=("clean", "approve"),
+        passed=True,
+        reads=(Reference("make", "rows"), Reference("clean", "rows")),
+    ),
 )
 
 

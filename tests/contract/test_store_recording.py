@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.claims import Told
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.core.run import Change, Intent, JobState, initial_states
 from chalicelib.core.schedule import JobSpec
@@ -49,9 +50,11 @@ def test_a_recorded_state_is_read_back_whole(store: Store) -> None:
         stopped_at=START + timedelta(hours=1),
         exit_code=0,
         reason="Grüße",
+        told=Told(outputs={"rows": "1", "ü": ""}, links={"report": "https://example.org/Grüße"}),
     )
     store.record(about, [Change("make", Act.OBSERVE, JobState(), state, START)])
     assert store.load_run(RUN).states["make"] == state
+    assert store.get_jobs(RUN, ["make"])[0].state == state
 
 
 def test_a_recorded_change_is_an_event_with_all_it_says(store: Store) -> None:
@@ -66,6 +69,15 @@ def test_a_recorded_change_is_an_event_with_all_it_says(store: Store) -> None:
     assert (event.before, event.after, event.attempt) == ("WAITING", "FAILED", 2)
     assert (event.job_id, event.actor, event.reason) == ("id", "bob", "memory")
     assert event.exit_code == 137
+
+
+def test_what_an_attempt_told_is_gone_with_the_next(store: Store) -> None:
+    about = begin(store)
+    told = JobState(status=JobStatus.FAILED, version=1, told=Told(outputs={"rows": "1"}))
+    store.record(about, [Change("make", Act.OBSERVE, JobState(), told, START)])
+    again = JobState(version=2, reason="rerun by ann")
+    store.record(about, [Change("make", Act.RERUN, told, again, START)])
+    assert store.get_jobs(RUN, ["make"])[0].state == again
 
 
 ODD_NAMES = ("-load", "#run", "#wake", "#events#000001#a", "!a", "'a'", "(a)", "\U0001f600 a", "0")

@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from chalicelib.core.claims import Told
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.core.run import Change, Intent, JobState, RunHeader, initial_states
 from chalicelib.errors import SchedulerError
@@ -28,12 +29,12 @@ from tests.contract.store_contents import (
 _states = st.builds(
     JobState,
     status=st.sampled_from(JobStatus),
-    version=st.integers(0, 2),
     intent=st.sampled_from(Intent),
     lookups=st.integers(0, 1),
     reserved_at=st.none() | st.just(START),
     exit_code=st.none() | st.integers(0, 255),
     reason=st.text(max_size=3),
+    told=st.none() | st.just(Told(outputs={"rows": "1"}, links={"a": "s3://b/c"})),
 )
 _changes = st.builds(
     Change,
@@ -42,7 +43,7 @@ _changes = st.builds(
     st.builds(JobState, status=st.sampled_from(JobStatus), version=st.integers(0, 2)),
     _states,
     st.just(START),
-)
+).map(lambda made: replace(made, after=replace(made.after, version=made.before.version + 1)))
 _headers = st.builds(
     header,
     st.sampled_from(["a", "a-1", "b"]),

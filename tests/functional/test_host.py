@@ -1,5 +1,6 @@
 """What a job of the real host gets: its environment, its place, its log, its end."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,30 @@ def test_what_has_only_just_ended_can_be_waited_for(connect: Connect) -> None:
         end(client, job_id)
     after = job("after", ["true"], dependsOn=[{"jobId": job_id} for job_id in ended])
     assert end(client, accept(client, after)).status is JobStatus.SUCCEEDED
+
+
+def test_a_job_is_told_where_to_tell_and_finds_what_does_it(connect: Connect, state: Path) -> None:
+    client = connect(environment={"PATH": "/usr/bin:/bin"})
+    own = [
+        {"name": "PATH", "value": "/bin"},
+        {"name": "BATCH_SCHEDULER_CLAIMS", "value": "directory:/nowhere"},
+    ]
+    overrides = {"command": ["/usr/bin/env"], "environment": own}
+    ids = [
+        accept(client, job("usual", ["env"])),
+        accept(client, job("own", [], containerOverrides=overrides)),
+    ]
+    commands = str(Path(sys.executable).parent)
+    for job_id, path in zip(ids, ("/usr/bin:/bin", "/bin"), strict=True):
+        end(client, job_id)
+        lines = HostLogs(state).read(job_id, 1).lines
+        assert f"PATH={path}:{commands}" in lines
+        assert f"BATCH_SCHEDULER_CLAIMS=directory:{state}/claims" in lines
+
+
+def test_a_path_that_has_our_commands_already_stays_as_it_is(connect: Connect, state: Path) -> None:
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    client = connect(environment={"PATH": path})
+    job_id = accept(client, job("path", ["env"]))
+    end(client, job_id)
+    assert f"PATH={path}" in HostLogs(state).read(job_id, 1).lines

@@ -46,6 +46,7 @@ class Bad:
     stalls: int = 0  # how many answers stop after their first half, until the server ends
     announces: int = 0  # bytes, in place of those that there are
     ignores_ranges: bool = False
+    ignores_conditions: bool = False
     corrupts: bool = False  # the last byte, behind the back of the length and the tag
 
 
@@ -102,7 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
         if bad.errors:
             raise _RefusedError(*bad.errors.pop(0))
         version = self._version(name, asked.get("versionId", ""))
-        if self.headers.get("If-Match", version.tag) != version.tag:
+        is_meant = self.headers.get("If-Match", version.tag) == version.tag
+        if not is_meant and not bad.ignores_conditions:
             raise _RefusedError(412, "PreconditionFailed")
         self._send(version, bad)
 

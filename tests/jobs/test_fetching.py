@@ -136,6 +136,18 @@ def test_a_server_that_heeds_no_range_is_not_believed(objects: Objects, fetched:
     assert raised.value.code is Exit.CHANGED
 
 
+def test_f48_a_server_that_heeds_no_condition_is_not_believed(
+    objects: Objects, fetched: Fetch
+) -> None:
+    def changes() -> None:
+        objects.put(NAME, SCRIPT.upper())
+
+    objects.bad[NAME] = Bad(breaks=[5], hook=changes, ignores_conditions=True)
+    with pytest.raises(JobError, match="came as another object") as raised:
+        fetched()
+    assert raised.value.code is Exit.CHANGED
+
+
 def test_f48_a_byte_that_is_wrong_is_seen_by_the_checksum(objects: Objects, fetched: Fetch) -> None:
     objects.bad[NAME] = Bad(corrupts=True)
     with pytest.raises(JobError, match=f"BATCH_FILE_SHA256 asks for {DIGEST}") as raised:

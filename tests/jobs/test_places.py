@@ -63,6 +63,15 @@ def test_an_object_below_what_is_allowed_is_taken_by_its_key_as_it_is(url: str, 
     assert is_let_through(url)
 
 
+MIGHT_BE = {"scripts", "localhost", "metadata.google.internal"}  # somebody's buckets
+
+
+@pytest.mark.parametrize("host", sorted({*HOSTS} - MIGHT_BE))
+def test_what_is_no_buckets_name_is_refused_wherever_files_may_come_from(host: str) -> None:
+    with pytest.raises(JobError, match="is no bucket's name"):
+        read_url(f"s3://{host}/x")
+
+
 @given(st.text() | st.text().map("s3://scripts/".__add__) | st.text().map("s3://".__add__))
 def test_what_is_let_through_begins_with_a_prefix_and_a_slash(url: str) -> None:
     if is_let_through(url):

@@ -159,6 +159,7 @@ class DrivenWorld(World):
             archive=TappedArchive(tap, self.archive),
             uploads=MemoryUploads(),
             retention=TappedRetention(tap, self.store),
+            claims=self.claims(),
             keep=timedelta(days=90),
         )
 

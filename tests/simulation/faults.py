@@ -13,6 +13,7 @@ from chalicelib.core.batch import (
     Submission,
     Unanswered,
 )
+from chalicelib.core.claims import AttemptKey, Claim, Told
 from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.run import Change, Event, JobState, Run, RunHeader
 from chalicelib.core.schedule import JobSpec
@@ -22,6 +23,7 @@ from chalicelib.local.memory_store import MemoryStore
 from chalicelib.ports import JobRecord, RunChange, RunKey
 
 Result = TypeVar("Result")
+_IDENTITY = ("run", "job", "attempt")
 
 
 class Crash(BaseException):
@@ -71,6 +73,41 @@ class Tap:
         if fault in (Fault.CRASH_AFTER, Fault.CRASH_HALFWAY):
             raise Crash(f"at call {len(self.calls) - 1}, {operation}")
         raise BackendError("world", operation, words, retryable=True)
+
+
+class TellingClaims:
+    """claim_ports.Claims of the jobs of a queue that have begun: each output is its own name.
+
+    With the number of the attempt: `rows-2`.
+    """
+
+    def __init__(self, queue: MemoryQueue, tells: Mapping[str, Sequence[str]]) -> None:
+        self._queue = queue
+        self._tells = tells
+
+    def read(self, attempts: Iterable[AttemptKey]) -> Mapping[AttemptKey, Claim]:
+        begun = {
+            start.job_id: self._queue.submissions[start.job_id] for start in self._queue.starts
+        }
+        wanted, found = set(attempts), {}
+        for job_id, submission in begun.items():
+            run_id, job, attempt = (submission.tags[f"batch-scheduler:{tag}"] for tag in _IDENTITY)
+            key = AttemptKey(run_id=run_id, job=job, attempt=int(attempt))
+            if key in wanted and job in self._tells:
+                outputs = {name: f"{name}-{attempt}" for name in self._tells[job]}
+                found[key] = Claim(owner=job_id, told=Told(outputs=outputs))
+        return found
+
+
+class TappedClaims:
+    """The same, every call through the tap."""
+
+    def __init__(self, tap: Tap, claims: TellingClaims) -> None:
+        self._tap = tap
+        self._claims = claims
+
+    def read(self, attempts: Iterable[AttemptKey]) -> Mapping[AttemptKey, Claim]:
+        return self._tap.call("read claims", lambda: self._claims.read(attempts))
 
 
 class TappedStore:

@@ -27,6 +27,7 @@ class Facts:
     rule: str
     is_finally: bool = False
     first: str = "WAITING"  # the status that it begins with
+    reads: Sequence[str] = ()  # `job:output` that its command names, and nothing else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class Evidence:
 def judge(evidence: Evidence) -> None:
     """Raise AssertionError with every invariant that was broken."""
     checks = (one_submission_an_attempt, one_start_an_attempt, order, nothing_lost, ends_stay,
-              cancel_holds, history, limits, stop_holds)  # fmt: skip
+              cancel_holds, history, limits, stop_holds, filled)  # fmt: skip
     broken = [f"{check.__name__}: {words}" for check in checks for words in check(evidence)]
     assert not broken, "\n".join(broken)
 
@@ -212,6 +213,28 @@ def stop_holds(evidence: Evidence) -> Iterator[str]:
         if evidence.stops and failed and event.act == "RESERVE":
             yield f"{event.job} was reserved although {sorted(failed)} failed"
         (failed.add if event.after in FAILED else failed.discard)(event.job)
+
+
+def filled(evidence: Evidence) -> Iterator[str]:
+    """What a job reads is what the last attempt told that had succeeded when it was reserved.
+
+    Each tells an output's name with its own number; after another end it is nothing.
+    """
+    for taken in evidence.taken:
+        job, _ = attempt_of(taken)
+        reserved = _reservation(evidence, taken)
+        for source, output in (each.split(":") for each in evidence.jobs[job].reads):
+            before = [
+                event
+                for event in evidence.events
+                if reserved is not None and event.sequence < reserved.sequence
+            ]
+            last = fold(before).get(source)
+            told = last is not None and last.after == "SUCCEEDED"
+            value = f"={output}-{last.attempt}" if last is not None and told else "="
+            given = taken.submission.request["containerOverrides"]["command"][-1]
+            if given != value:
+                yield f"{job} was given {given!r}, and {source} told {value!r}"
 
 
 def attempt_of(taken: Taken) -> tuple[str, int]:

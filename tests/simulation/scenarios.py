@@ -5,7 +5,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.batch import Submission
-from chalicelib.core.schedule import JobSpec, OnFailure, Policy, RetryPolicy, TriggerRule
+from chalicelib.core.schedule import (
+    JobSpec,
+    OnFailure,
+    Policy,
+    Reference,
+    RetryPolicy,
+    TriggerRule,
+)
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -29,7 +36,8 @@ class Deed:
 class Scenario:
     """A run, how its jobs behave, and what operators do to it.
 
-    `fails` has the attempts at which jobs exit with 1. `is_settled` says that its end does not
+    `fails` has the attempts at which jobs exit with 1, `tells` the outputs that jobs tell: their
+    names with the number of the attempt. `is_settled` says that its end does not
     depend on when things happen, so that a fault changes nothing of it.
     """
 
@@ -39,6 +47,7 @@ class Scenario:
     fails: Mapping[str, Sequence[int]] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     deeds: Sequence[Deed] = ()
+    tells: Mapping[str, Sequence[str]] = field(default_factory=dict)
     is_settled: bool = True
     max_dependencies: int = 20
 
@@ -47,6 +56,13 @@ class Scenario:
         job = submission.tags["batch-scheduler:job"]
         attempt = int(submission.tags["batch-scheduler:attempt"])
         return self.seconds.get(job, 2.0), int(attempt in self.fails.get(job, ()))
+
+
+def reading(name: str, *upstream: str, output: str = "rows", **members: Any) -> JobSpec:
+    """A job that reads an output of `load`."""
+    reference = Reference("load", output)
+    request = {"jobQueue": "main", "containerOverrides": {"command": ["echo", f"={reference}"]}}
+    return JobSpec(name=name, upstream=upstream, reads=(reference,), request=request, **members)
 
 
 def job(name: str, *upstream: str, **members: Any) -> JobSpec:
@@ -187,6 +203,18 @@ SCENARIOS: Sequence[Scenario] = (
         ],
         fails={"b": [1]},
         deeds=[Deed(ended, restart)],
+    ),
+    Scenario(
+        name="outputs",
+        jobs=[
+            job("load", retry=RetryPolicy(attempts=2)),
+            reading("report", "load"),
+            reading("lacking", "load", output="lines"),
+            reading("z", is_finally=True, trigger_rule=TriggerRule.ALL_DONE),
+        ],
+        fails={"load": [1]},
+        tells={"load": ["rows"]},
+        deeds=[Deed(ended, act("RERUN", "report"))],
     ),
     Scenario(
         name="rerun-downstream",

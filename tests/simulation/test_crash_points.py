@@ -48,6 +48,15 @@ def test_an_undisturbed_run_ends_and_breaks_nothing(name: str) -> None:
     judge(undisturbed(name).evidence())
 
 
+def test_jobs_that_read_outputs_run_unless_one_is_missing() -> None:
+    assert undisturbed("outputs").statuses() == {
+        "load": "SUCCEEDED",
+        "report": "SUCCEEDED",
+        "lacking": "FAILED",
+        "z": "SUCCEEDED",
+    }
+
+
 @pytest.mark.parametrize(
     "fault", [each for each in Fault if each not in _PASSING], ids=lambda fault: fault.name.lower()
 )

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
+from chalicelib.claim_ports import Claims, NoClaims
 from chalicelib.core.batch import QueueLimits, Submission
 from chalicelib.core.lifecycle import Act, RunStatus
 from chalicelib.core.operating import Order
@@ -18,7 +19,16 @@ from chalicelib.local.slots import Capacity
 from chalicelib.ports import Ports
 from chalicelib.services import operations
 from chalicelib.services.operations import Selection
-from tests.simulation.faults import Crash, Fault, Taken, Tap, TappedQueue, TappedStore
+from tests.simulation.faults import (
+    Crash,
+    Fault,
+    Taken,
+    Tap,
+    TappedClaims,
+    TappedQueue,
+    TappedStore,
+    TellingClaims,
+)
 from tests.simulation.oracle import IN_QUEUE, Evidence, Facts
 from tests.simulation.scenarios import Deed, Scenario
 
@@ -129,12 +139,18 @@ class World:
             return not self._is_fenced or epoch == self._epoch
 
         queue = TappedQueue(self.tap, self.queue, self._limits, is_current, self._take)
-        ports = replace(self.raw, runs=TappedStore(self.tap, view), queue=queue)
+        store = TappedStore(self.tap, view)
+        ports = replace(self.raw, runs=store, queue=queue, claims=self.claims())
         telling = self.telling_of(ports, view)
         if self._is_fenced:
             return Engine(ports, self, view.data_version, telling=telling)
         # A view that is shared can't tell its writers apart: always look.
         return Engine(ports, self, count().__next__, telling=telling)
+
+    def claims(self) -> Claims:
+        """What jobs tell, if any of the scenario does."""
+        tells = self.scenario.tells
+        return TappedClaims(self.tap, TellingClaims(self.queue, tells)) if tells else NoClaims()
 
     def telling_of(self, ports: Ports, view: MemoryStore) -> Telling | None:
         """What tells people; nobody, unless a world says otherwise."""
@@ -269,6 +285,7 @@ class World:
                     str(spec.trigger_rule),
                     spec.is_finally,
                     "PASS" if spec.passed else "HELD" if spec.hold else "WAITING",
+                    [f"{each.job}:{each.output}" for each in spec.reads],
                 )
                 for spec in self.scenario.jobs
             },

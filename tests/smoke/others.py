@@ -173,7 +173,7 @@ def roles() -> Service:
         (action,) = params["ActionNames"]
         keys = [key for each in params["ContextEntries"] for key in each["ContextKeyValues"]]
         allowed = (
-            action == statement["Action"]
+            action in statement["Action"]
             and bool(keys)
             and all(fnmatchcase(key, pattern) for key in keys)
         )

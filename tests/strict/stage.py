@@ -147,7 +147,7 @@ class StrictStage:
             self.batch.registry.make_queue(queue["JobQueueName"])
         for definition in resources.resources("AWS::Batch::JobDefinition"):
             container = {"image": "busybox", "command": ["/bin/sh", "-c", "Ref::script"]}
-            name, parameters = definition["JobDefinitionName"], definition["Parameters"]
+            name, parameters = definition["JobDefinitionName"], definition.get("Parameters", {})
             self.batch.registry.register(name, container, parameters=parameters)
 
     # Processes
@@ -369,7 +369,8 @@ def _tables() -> list[Json]:
 
 
 def _placed(job: Mapping[str, Any]) -> dict[str, Any]:
-    return {"jobDefinition": DEFINITION, "jobQueue": QUEUE, **job}
+    defined = {} if "uses" in job else {"jobDefinition": DEFINITION}
+    return {**defined, "jobQueue": QUEUE, **job}
 
 
 def _placed_spec(spec: JobSpec) -> JobSpec:

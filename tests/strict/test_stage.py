@@ -6,11 +6,12 @@ from typing import NamedTuple
 import pytest
 
 from chalicelib.core.batch import Submission
+from chalicelib.core.claims import Told
 from chalicelib.core.lifecycle import Act
 from chalicelib.core.operating import Order
 from chalicelib.core.schedule import JobSpec
 from chalicelib.services import operations
-from tests.strict.acting import CHAIN, begun, by_hand, meant
+from tests.strict.acting import CHAIN, JOBS, begun, by_hand, meant
 from tests.strict.answers import Call
 from tests.strict.resources import DEFINITION, QUEUE, check_policy
 from tests.strict.stage import Setup, StrictStage
@@ -67,6 +68,20 @@ def test_a_run_that_failed_is_restarted_and_ends(is_warm: bool) -> None:
     operations.restart(stage.ports, header.run_id, order)
     stage.drive()
     assert set(statuses(stage, header.run_id).values()) == {"SUCCEEDED"}
+
+
+def test_a_kind_of_work_runs_as_the_definition_of_the_stage_and_is_told_what_to_do() -> None:
+    stage = StrictStage()
+    job = {"jobName": "load", "uses": "glue", "with": {"job": "${job}"}}
+    parameters = {"job": {"default": "load-orders"}}
+    stage.put({"scheduleId": "etl", "jobList": [job], "parameters": parameters})
+    header = stage.start("etl")
+    stage.drive()
+    assert statuses(stage, header.run_id) == {"load": "SUCCEEDED"}
+    (sent,) = stage.batch.submissions.values()
+    assert sent.request["jobDefinition"].endswith("job-definition/batch-scheduler-dev-glue:1")
+    command = sent.request["containerOverrides"]["command"]
+    assert command == ["batch-job", "glue", "--job=load-orders"]
 
 
 def test_jobs_run_without_a_document_too() -> None:
@@ -227,3 +242,32 @@ def test_a_function_may_do_what_its_policy_says(row: Allowed) -> None:
     else:
         with pytest.raises(AssertionError, match=f"{row.function} may not {row.action} on"):
             check_policy(row.function, [call])
+
+
+@pytest.mark.parametrize("is_warm", [True, False], ids=["warm", "fresh"])
+def test_what_a_job_told_is_kept_and_goes_to_the_jobs_after_it(is_warm: bool) -> None:
+    stage = StrictStage(Setup(is_warm=is_warm))
+    listed = document(("load",), ("b", "load"), ("report", "b"))
+    [*_, report] = listed["jobList"]  # type: ignore[misc]
+    report["environment"] = {"ROWS": "${jobs.load.outputs.rows}"}
+    stage.put(listed)
+    header = stage.start("etl")
+    while not stage.batch.submissions:
+        stage.step()
+    [job_id, *_] = stage.batch.submissions
+    claim = {
+        "run": {"S": f"#claim#{header.run_id}"},
+        "jobName": {"S": "load#1"},
+        "owner": {"S": job_id},
+        "outputs": {"M": {"rows": {"S": "123"}}},
+    }
+    stage.aws.client("dynamodb").put_item(TableName=JOBS, Item=claim)
+    stage.drive()
+    told = stage.look(header.run_id).states["load"].told
+    assert told == Told(outputs={"rows": "123"})
+    given = {
+        jobs_of(stage, each): stage.batch.submissions[each] for each in stage.batch.submissions
+    }
+    environment = given["report"].request["containerOverrides"]["environment"]
+    assert {"name": "ROWS", "value": "123"} in environment
+    assert set(statuses(stage, header.run_id).values()) == {"SUCCEEDED"}

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from chalicelib.claim_ports import Claims, NoClaims
 from chalicelib.core.lifecycle import JobStatus
 from chalicelib.core.run import JobState, RunHeader
 from chalicelib.core.schedule import JobSpec
@@ -22,7 +23,7 @@ from chalicelib.services.driving import ExecutionDrivers
 from tests.unit.runs import NOW, run_of
 
 
-def world(queue: Any = None, store: Any = None) -> Ports:
+def world(queue: Any = None, store: Any = None, claims: Claims | None = None) -> Ports:
     """Ports in memory; their clock stands at NOW."""
     clock = VirtualClock(NOW)
     kept = store or MemoryStore()
@@ -34,6 +35,7 @@ def world(queue: Any = None, store: Any = None) -> Ports:
         clock=clock,
         triggers=triggers,
         calendars=triggers,
+        claims=claims or NoClaims(),
     )
 
 

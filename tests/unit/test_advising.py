@@ -1,6 +1,6 @@
 import pytest
 
-from chalicelib.core.advising import advise_job, advise_run, placed
+from chalicelib.core.advising import advise_job, advise_run, advise_untold, placed
 from chalicelib.core.lifecycle import JobStatus, RunStatus
 from tests.unit.runs import header
 
@@ -121,3 +121,9 @@ ON_STAGE = " ".join(STAGE)
 def test_commands_in_a_sentence_mean_the_stage_that_was_typed(sentence: str, expected: str) -> None:
     assert placed(sentence, STAGE) == expected
     assert placed(sentence, ()) == sentence
+
+
+def test_a_job_that_did_not_tell_an_output_is_rerun_with_everything_downstream() -> None:
+    [advice] = advise_untold(header(), ["-load"])
+    assert advice.in_full == ("rerun", "--downstream", "--run", "etl/2026", "--", "-load")
+    assert advise_untold(header(cancelling="by ada"), ["load"]) == []

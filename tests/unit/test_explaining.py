@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.batch import JobDetail
+from chalicelib.core.claims import Told
 from chalicelib.core.explaining import Cause, Circumstances, explain_job, explain_run
 from chalicelib.core.lifecycle import FINAL, JobStatus, RunStatus
 from chalicelib.core.run import Intent, JobState, Run
-from chalicelib.core.schedule import JobSpec, RetryPolicy, TriggerRule
+from chalicelib.core.schedule import JobSpec, Reference, RetryPolicy, TriggerRule
 from tests.unit.graphs import job_lists
 from tests.unit.runs import NOW, after, described, gate, header, run_of, spec, state, with_intent
 
@@ -407,3 +408,42 @@ def test_details_of_other_jobs_are_not_taken_for_a_job_s_own() -> None:
     detail: JobDetail = described("id-b", JobStatus.RUNNING)
     run = run_of(spec("a"), a=JobStatus.RUNNABLE)
     assert explain_job(run, "a", Circumstances(now=NOW, details={"id-b": detail})).facts == ()
+
+
+ROWS = (Reference("a", "rows"),)
+
+
+def test_a_job_that_is_ready_but_for_an_output_waits_for_who_tells_it() -> None:
+    late = spec("c", "b", reads=ROWS, trigger_rule=TriggerRule.ANY_SUCCEEDED)
+    run = run_of(spec("a"), spec("b"), late, a=JobStatus.RUNNING, b=JobStatus.SUCCEEDED)
+    cause = explain_job(run, "c", HERE)
+    assert (cause.sentence, jobs_in(cause)) == ("is ready but for what a will tell", ["c", "a"])
+
+
+def test_a_job_that_lacks_an_output_is_explained_by_who_did_not_tell_it() -> None:
+    why = JobState(status=FAILED, reason='output "rows" of "a" is missing')
+    run = run_of(spec("a"), spec("b", "a", reads=ROWS), a=JobStatus.SUCCEEDED, b=why)
+    cause = explain_job(run, "b", HERE)
+    assert cause.sentence == 'failed: output "rows" of "a" is missing'
+    assert jobs_in(cause) == ["b", "a"]
+
+
+@pytest.mark.parametrize("members", [{"job_id": "id-b"}, {}], ids=["ran", "was told"])
+def test_another_failure_of_such_a_job_is_its_own(members: dict[str, str]) -> None:
+    told = None if members else Told(outputs={"rows": "5"})
+    failed = JobState(status=FAILED, reason="exit 1", **members)  # type: ignore[arg-type]
+    above = state("a", JobStatus.SUCCEEDED, told=told)
+    run = run_of(spec("a"), spec("b", "a", reads=ROWS), a=above, b=failed)
+    assert jobs_in(explain_job(run, "b", HERE)) == ["b"]
+
+
+def test_an_output_that_could_not_be_read_yet_is_read_again() -> None:
+    above = state("a", JobStatus.SUCCEEDED, reason="what it told could not be read: throttled")
+    run = run_of(spec("a"), spec("b", "a", reads=ROWS), a=above)
+    assert sentence(run, "b") == ("is ready; what a told could not be read yet, and is read again")
+
+
+def test_a_job_whose_outputs_are_there_is_simply_ready() -> None:
+    above = state("a", JobStatus.SUCCEEDED, told=Told(outputs={"rows": "5"}))
+    run = run_of(spec("a"), spec("b", "a", reads=ROWS), a=above)
+    assert sentence(run, "b") == "is ready and will be handed over at the engine's next turn"

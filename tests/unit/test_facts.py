@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from chalicelib.core.batch import AttemptDetail, JobDetail
+from chalicelib.core.claims import Told
 from chalicelib.core.facts import describe_facts, resources, telling
 from chalicelib.core.lifecycle import JobStatus
 from tests.unit.runs import EARLIER, NOW, after, described, spec, state
@@ -173,3 +174,9 @@ def test_a_reason_is_told_without_what_every_reason_says(reason: str, told: str)
 
 def test_a_start_alone_does_not_make_a_duration() -> None:
     assert facts(FAILED, started_at=EARLIER) == ("it never started",)
+
+
+def test_the_links_that_a_job_told_are_facts() -> None:
+    told = Told(outputs={"rows": "5"}, links={"console": "https://example.org/run"})
+    assert facts(JobStatus.SUCCEEDED, told=told) == ("its link console: https://example.org/run",)
+    assert facts(JobStatus.SUCCEEDED, told=Told(outputs={"rows": "5"})) == ()

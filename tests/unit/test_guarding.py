@@ -19,6 +19,8 @@ from chalicelib.core.guarding import (
     is_kept,
     lacking,
     objection,
+    with_definition,
+    without_kind,
     without_revision,
 )
 from chalicelib.core.lifecycle import JobStatus
@@ -75,12 +77,46 @@ def test_a_job_needs_a_registered_definition_and_a_queue(
         "BASH_ENV",
         "BASH_FUNC_ls%%",
         "BATCH_SCHEDULER_RUN",
+        "BATCH_SCHEDULER_CLAIMS",
+        "BATCH_FILE_ALLOWED",
         "ld_preload",
     ],
 )
 def test_a_variable_that_belongs_to_the_definition_is_refused(name: str) -> None:
     said = lacking(request(containerOverrides=variables("DAY", name)), ALL)
     assert said == f"an environment without {name}, which only the job definition may set"
+
+
+READY_MADE = Allowed(definitions=("extract",), ready_made="batch-scheduler-dev-")
+
+
+def test_a_kind_runs_as_the_definition_that_the_stage_has_for_it() -> None:
+    given_ = {"uses": "glue", "jobQueue": "daily", "containerOverrides": {"command": ["x"]}}
+    found = with_definition(given_, READY_MADE)
+    assert found == without_kind(given_) | {"jobDefinition": "batch-scheduler-dev-glue"}
+    assert lacking(given_, READY_MADE) == ""
+    assert with_definition(found, READY_MADE) is found
+
+
+@pytest.mark.parametrize(
+    ("name", "is_allowed"),
+    [
+        ("batch-scheduler-dev-glue", True),
+        ("batch-scheduler-dev-glue:7", True),
+        ("batch-scheduler-dev-shell", False),
+        ("batch-scheduler-dev-glue2:7", False),
+        ("batch-scheduler-prod-glue:7", False),
+        ("glue", False),
+    ],
+)
+def test_the_definitions_of_kinds_are_allowed_beside_the_list_and_no_others(
+    name: str, is_allowed: bool
+) -> None:
+    assert (lacking(request(jobDefinition=name), READY_MADE) == "") is is_allowed
+
+
+def test_without_a_stage_no_definition_is_ready_made() -> None:
+    assert lacking(request(jobDefinition="glue"), Allowed(definitions=("extract",))) != ""
 
 
 @pytest.mark.parametrize("name", sorted(OWN_VARIABLES))

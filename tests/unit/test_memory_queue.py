@@ -1,8 +1,10 @@
 """The fake of a job queue: its clock, its faults, and what holds whatever happens to it."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +12,8 @@ from chalicelib.core.batch import Accepted, JobDetail, Submission
 from chalicelib.core.lifecycle import FINAL, JobStatus
 from chalicelib.local.batch_records import SEQUENTIAL
 from chalicelib.local.batch_rules import RETENTION
+from chalicelib.local.host_client import HostClient
+from chalicelib.local.host_protocol import HostSettings
 from chalicelib.local.memory_queue import FakeSettings, MemoryQueue, VirtualClock
 from chalicelib.local.slots import Capacity
 
@@ -23,6 +27,19 @@ def test_a_finished_job_is_forgotten_after_seven_days() -> None:
     assert len(queue.describe([outcome.job_id])) == 1
     queue.advance(RETENTION / 1000)
     assert queue.describe([outcome.job_id]) == []
+
+
+@pytest.mark.parametrize("kind", ["memory", "host"])
+def test_on_one_machine_a_kind_is_the_command_that_does_it(kind: str, tmp_path: Path) -> None:
+    settings = HostSettings(vcpus=1, memory_mib=1, idle_seconds=1)
+    host = HostClient(tmp_path, settings=settings, fence=None)
+    queue = MemoryQueue(VirtualClock()) if kind == "memory" else host
+    plain = {"containerOverrides": {"command": ["batch-job", "glue", "--job=load"]}}
+    used = {"uses": "glue", **plain}
+    assert queue.lacks(used) == ""
+    same, pinned = queue.pin([plain, used])
+    assert same is plain
+    assert pinned == plain
 
 
 def test_a_new_job_is_invisible_while_the_listing_lags() -> None:

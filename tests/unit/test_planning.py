@@ -6,9 +6,9 @@ import pytest
 
 from chalicelib.core.batch import QueueLimits
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
-from chalicelib.core.planning import HandOver, Withdrawal, outcome
+from chalicelib.core.planning import HandOver, Withdrawal, outcome, plan
 from chalicelib.core.run import Change, Intent, JobState, Run
-from chalicelib.core.schedule import RetryPolicy, TriggerRule
+from chalicelib.core.schedule import Reference, RetryPolicy, TriggerRule
 from tests.unit.runs import (
     LIMITS,
     NOW,
@@ -328,3 +328,31 @@ def test_a_finally_job_without_upstream_waits_for_all_main_jobs() -> None:
     assert handed(run) == {}
     run.apply([moved(run, "b", J.SUCCEEDED)])
     assert handed(run) == {"z": ()}
+
+
+def reading(*sources: str) -> tuple[Reference, ...]:
+    return tuple(Reference(source, "rows") for source in sources)
+
+
+def test_a_job_is_not_handed_over_ahead_of_those_whose_outputs_it_reads() -> None:
+    late = spec("b", "a", reads=reading("a"))
+    assert planned(run_of(spec("a"), late, a=J.RUNNING)).hand_over == ()
+    assert planned(run_of(spec("a"), late, a=J.SUCCEEDED)).hand_over == (HandOver("b"),)
+
+
+def test_a_job_that_reads_from_further_up_may_wait_in_the_queue_for_the_rest() -> None:
+    run = run_of(spec("a"), spec("b", "a"), spec("c", "b", reads=reading("a", "a")),
+                 a=J.SUCCEEDED, b=J.RUNNING)  # fmt: skip
+    assert planned(run).hand_over == (HandOver("c", ("id-b",)),)
+
+
+def test_a_job_whose_rule_is_met_is_held_back_by_what_it_reads() -> None:
+    late = spec("c", "a", "b", reads=reading("b"), trigger_rule=TriggerRule.ANY_SUCCEEDED)
+    run = run_of(spec("a"), spec("b"), late, a=J.SUCCEEDED, b=J.RUNNING)
+    assert planned(run).hand_over == ()
+    assert run.unfinished_sources("c") == ["b"]
+
+
+def test_jobs_that_are_put_off_make_room_for_others() -> None:
+    run = run_of(spec("a"), spec("b"), run=header(max_concurrency=1))
+    assert plan(run, NOW, LIMITS, {"a"}).hand_over == (HandOver("b"),)

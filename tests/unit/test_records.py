@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.core.claims import Told
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.core.records import (
     decode_header,
@@ -26,7 +27,7 @@ from chalicelib.core.records import (
     is_event,
 )
 from chalicelib.core.run import Change, Event, Intent, JobState, RunHeader
-from chalicelib.core.schedule import JobSpec, OnFailure, Policy, RetryPolicy, TriggerRule
+from chalicelib.core.schedule import JobSpec, OnFailure, Policy, Reference, RetryPolicy, TriggerRule
 from chalicelib.errors import InvalidInputError
 
 NOW = datetime(2026, 11, 23, 1, 2, 3, 4, UTC)
@@ -64,7 +65,9 @@ specs = st.builds(
     runnable_timeout=st.none() | numbers,
     description=names,
     request=st.dictionaries(names, json_values, max_size=3),
+    reads=st.lists(st.builds(Reference, names, names), max_size=2).map(tuple),
 )
+texts = st.dictionaries(names, names, max_size=3)
 states = st.builds(
     JobState,
     status=st.sampled_from(JobStatus),
@@ -82,6 +85,7 @@ states = st.builds(
     stopped_at=st.none() | times,
     exit_code=st.none() | st.integers(0, 255),
     reason=names,
+    told=st.none() | st.builds(Told, outputs=texts, links=texts),
 )
 headers = st.builds(
     RunHeader,

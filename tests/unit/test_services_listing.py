@@ -6,12 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.access import Principal, Role
+from chalicelib.core.claims import Told
 from chalicelib.core.lifecycle import JobStatus
 from chalicelib.ports import Ports
 from chalicelib.services import schedules
 from chalicelib.services.listing import RunFilter, list_jobs, list_runs, list_schedules
 from tests.builders import loaded
-from tests.unit.runs import after, header, spec
+from tests.unit.runs import after, header, spec, state
 from tests.unit.stores import record_run, world
 
 ALL = Principal(actor="ada", role=Role.VIEWER)
@@ -122,3 +123,20 @@ def test_a_job_whose_name_looks_like_a_pattern_is_found_by_its_name() -> None:
     record_run(ports, spec("load[1]"), spec("load1"))
     page = list_jobs(ports, "etl/2026", (["load[1]"], []), 9, None)
     assert [each.spec.name for each in page.items] == ["load[1]", "load1"]
+
+
+def test_a_page_of_jobs_that_told_much_is_short_and_the_rest_comes_next() -> None:
+    ports = world()
+    names = [f"job-{number:02}" for number in range(40)]
+    told = Told(outputs={f"n{number}": "x" * 1000 for number in range(30)})
+    states = {name: state(name, J.SUCCEEDED, told=told) for name in names[1:]}
+    record_run(ports, *map(spec, names), **states)
+    seen: list[str] = []
+    after: int | None = None
+    pages = 0
+    while pages == 0 or after is not None:
+        page = list_jobs(ports, "etl/2026", ((), ()), 100, after)
+        assert sum(each.state.told.size for each in page.items if each.state.told) <= 512 * 1024
+        seen += [each.spec.name for each in page.items]
+        after, pages = page.after, pages + 1
+    assert (seen, pages) == (names, 3)

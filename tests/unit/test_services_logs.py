@@ -3,17 +3,20 @@
 import pytest
 
 from chalicelib.core.batch import AttemptDetail
+from chalicelib.core.claims import Told
 from chalicelib.core.lifecycle import Act, JobStatus
-from chalicelib.core.run import Change
+from chalicelib.core.run import Change, JobState
+from chalicelib.core.schedule import Reference, RetryPolicy
 from chalicelib.errors import InvalidInputError, NotFoundError
 from chalicelib.services.explanations import explain
-from chalicelib.services.finding import events_of, get_job
+from chalicelib.services.finding import get_job, history_of
 from chalicelib.services.logs import LogRequest, LogSource, log_source, read_log
 from chalicelib.services.overview import nodes_of_run
 from chalicelib.services.shapes import explanation_shape, log_part_shape
 from tests.unit.runs import NOW, described, spec, state
 from tests.unit.served import MemoryEdition
 from tests.unit.stores import record_run
+from tests.unit.telling import REQUEST, Driving
 
 J = JobStatus
 RUN = "etl/2026"
@@ -88,9 +91,9 @@ def test_a_job_that_is_not_there_is_not_found() -> None:
     with pytest.raises(NotFoundError, match="has 3 jobs"):
         log_source(made, RUN, "xyz:1")
     with pytest.raises(NotFoundError):
-        events_of(made.ports, RUN, "laod")
-    assert [each.act for each in events_of(made.ports, RUN)] == ["START"]
-    assert events_of(made.ports, RUN, "load") == []
+        history_of(made.ports, RUN, "laod")
+    assert [event.act for event, _ in history_of(made.ports, RUN)] == ["START"]
+    assert history_of(made.ports, RUN, "load") == []
     assert get_job(made.ports, RUN, "load").position == 0
 
 
@@ -171,6 +174,28 @@ def test_a_run_that_stands_well_has_nothing_to_read() -> None:
     found = explain(made, RUN)
     assert found.logs == {}
     assert found.advice
+
+
+def test_a_job_that_lacks_an_output_is_helped_at_the_job_that_did_not_tell_it() -> None:
+    made = MemoryEdition()
+    reads = (Reference("a", "rows"), Reference("a", "lines"))
+    why = JobState(status=J.FAILED, reason='output "rows" of "a" is missing')
+    record_run(made.ports, spec("a"), spec("b", "a", reads=reads), a=J.SUCCEEDED, b=why)
+    for name in ("b", ""):
+        [first, *_] = explain(made, RUN, name).advice
+        assert (first.words, first.job) == (("rerun", "--downstream", "a"), "a")
+
+
+def test_the_history_of_a_job_has_what_it_told_at_its_end() -> None:
+    driving = Driving(("a",))
+    driving.begin(spec("a", request=REQUEST, retry=RetryPolicy(attempts=2)))
+    driving.tell("a", outputs={"rows": "first"})
+    driving.pass_time()
+    driving.tell("a", outputs={"rows": "second"})
+    driving.pass_time()
+    found = [(event.act, told) for event, told in history_of(driving.ports, RUN, "a") if told]
+    assert found == [("OBSERVE", Told(outputs={"rows": "second"}))]
+    assert not any(told for _, told in history_of(driving.ports, RUN))
 
 
 def test_a_run_is_drawn_with_its_statuses() -> None:

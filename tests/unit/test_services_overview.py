@@ -5,8 +5,11 @@ from datetime import datetime
 
 import pytest
 
+from chalicelib.core.claims import AttemptKey, Progress
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.core.run import Change, RunHeader
+from chalicelib.core.schedule import Reference
+from chalicelib.local.memory_claims import MemoryClaims
 from chalicelib.ports import Ports, RunChange
 from chalicelib.services import operations
 from chalicelib.services.operations import Selection
@@ -174,3 +177,22 @@ def test_a_run_that_was_made_late_has_begun_when_it_was_made(ports: Ports) -> No
     assert began_at(ports, stored(ports)) == NOW
     assert ports.runs.events(RUN)[0].at == NOW
     assert generation(ports, stored(ports)) == Generation(NOW)
+
+
+def test_a_job_waits_for_jobs_further_up_whose_outputs_it_reads(ports: Ports) -> None:
+    late = spec("c", "b", "b2", reads=(Reference("a", "rows"), Reference("b", "rows")))
+    record_run(ports, spec("a"), spec("b"), spec("b2"), late, b=J.SUCCEEDED)
+    waits = {
+        each.record.spec.name: each.waits_for for each in overview(ports, stored(ports), 5).waiting
+    }
+    assert waits["c"] == ("b2", "a")
+
+
+def test_an_overview_tells_how_far_jobs_are(ports: Ports) -> None:
+    claims = MemoryClaims()
+    key = AttemptKey(run_id=RUN, job="a", attempt=1)
+    at = "2026-11-23T12:00:00Z"
+    claims.put(key, {"owner": "id-a", "progress": {"percent": 40, "text": "loading", "at": at}})
+    record_run(ports, spec("a"), spec("b"), a=J.RUNNING, b=J.RUNNING)
+    seen = overview(replace(ports, claims=claims), stored(ports), 5)
+    assert seen.progress == {"a": Progress(percent=40.0, text="loading", at=NOW)}

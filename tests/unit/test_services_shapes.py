@@ -1,10 +1,12 @@
 """The JSON of what verbs did: values that a program reads without knowing our code."""
 
+import json
 from datetime import timedelta, timezone
 
 from pydantic import TypeAdapter
 
 from chalicelib.core.access import Role
+from chalicelib.core.claims import Progress, Told
 from chalicelib.core.drawing import measure, nodes_of_document
 from chalicelib.core.explaining import Cause
 from chalicelib.core.granting import TokenRecord
@@ -16,6 +18,7 @@ from chalicelib.core.schedule import TriggerRule
 from chalicelib.core.timeline import Bar
 from chalicelib.ports import JobRecord
 from chalicelib.services import schedules
+from chalicelib.services.archiving import lines as archive_lines
 from chalicelib.services.shape_types import JobShape
 from chalicelib.services.shapes import (
     cause_shape,
@@ -34,7 +37,7 @@ from chalicelib.services.shapes import (
 )
 from tests.builders import job, loaded
 from tests.unit.runs import NOW, after, header, order, run_of, spec, state
-from tests.unit.stores import record_run, world
+from tests.unit.stores import driving_world, record_run, world
 
 J = JobStatus
 
@@ -200,3 +203,28 @@ def test_a_difference_is_told_of_with_its_versions() -> None:
 def test_pydantic_is_told_the_words_of_a_status() -> None:
     described = TypeAdapter(JobShape).json_schema()["properties"]["jobStatus"]
     assert described["enum"] == list(JobStatus)
+
+
+def test_a_job_tells_its_outputs_and_links_and_how_far_it_is() -> None:
+    told = Told(outputs={"rows": "5"}, links={"report": "s3://bucket/key"})
+    shape = job_shape(spec("a"), state("a", J.SUCCEEDED, told=told))
+    assert (shape["outputs"], shape["links"]) == ({"rows": "5"}, {"report": "s3://bucket/key"})
+    assert shape["progress"] is None
+    progress = Progress(percent=40.0, at=NOW)
+    running = job_shape(spec("a"), state("a", J.RUNNING), progress)
+    assert (running["outputs"], running["links"]) == ({}, {})
+    assert running["progress"] == {
+        "percent": 40.0,
+        "text": None,
+        "at": "2026-11-23T12:00:00.000000Z",
+    }
+
+
+def test_an_archived_job_has_its_outputs_and_no_progress() -> None:
+    ports = driving_world()
+    told = Told(outputs={"rows": "5"})
+    ended = header(status=RunStatus.SUCCEEDED, ended_at=NOW)
+    record_run(ports, spec("a"), run=ended, a=state("a", J.SUCCEEDED, told=told))
+    found = [json.loads(line) for line in archive_lines(ports, ports.runs.get_header("etl/2026"))]
+    [line] = [each for each in found if each["kind"] == "job"]
+    assert (line["outputs"], line["links"], "progress" in line) == ({"rows": "5"}, {}, False)

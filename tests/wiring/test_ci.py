@@ -45,6 +45,8 @@ def test_what_was_packaged_is_deployed_the_companion_first() -> None:
         f"--parameter-overrides file://{package}/parameters.json",
         f"--stack-name {stage.state_stack} --template-file {package}/state.json",
         f"--parameter-overrides file://{package}/state-parameters.json",
+        f"--stack-name {stage.jobs_stack} --template-file {package}/jobs.json",
+        f"--parameter-overrides file://{package}/jobs-parameters.json",
         f"--template-file {package}/sam.json",
         f"--stack-name {stage.functions_stack}",
     ]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema
 
 from chalicelib.core.fields import complaint
-from chalicelib.core.job_document import Model
+from chalicelib.core.model import Model
 from chalicelib.core.problems import describe
 from chalicelib.core.soundness import unsound_parts
 from chalicelib.core.timing.calendars import BUILT_IN, WEEKDAYS, Calendar

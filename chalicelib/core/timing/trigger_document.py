@@ -15,7 +15,7 @@ from chalicelib.core.fields import (
     Text,
     complaint,
 )
-from chalicelib.core.job_document import Model
+from chalicelib.core.model import Model
 from chalicelib.core.timing.cron import FIRST_YEAR, LAST_YEAR, CronError, cron_rule
 from chalicelib.core.timing.durations import DURATION_PATTERN, rate_of, seconds_of
 from chalicelib.core.timing.ordinals import ordinal_of, ordinal_words

@@ -1,28 +1,35 @@
 """What is read by routes of a server, beside what its store tells: by pages, and by odd names."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from chalicelib.bootstrap import open_edition, open_stored_edition
 from chalicelib.config import read_settings
+from chalicelib.core.claims import AttemptKey, Told
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.core.run import Change, JobState
 from chalicelib.errors import NotFoundError
 from chalicelib.ports import JobRecord
 from chalicelib.reading_ports import ReadingPorts
+from chalicelib.services.claims import progress_of
+from chalicelib.services.finding import history_of
 from chalicelib.services.shapes import event_shape, run_shape, whole_job_shape
 from tests.functional.recorded import Desk
 from tests.functional.remote.servers import Place, served
-from tests.unit.runs import NOW, after, spec
+from tests.unit.runs import NOW, after, spec, state
 
 J = JobStatus
 MANY = 450
 RUN = "wide/2026-11-23T11:00:00.000000Z"
 ODD = ["a b/c", "load[1]", "*", "?job=&x", "-", "ü" * 60, "100%"]
+TELLING = "telling/2026-11-23T11:00:00.000000Z"
+TOLD = Told(outputs={"rows": "5"}, links={"a": "s3://b/c"})
 NAMES = [*ODD, *(f"job-{'x' * 60}-{number}" for number in range(MANY))]
 
 
@@ -62,6 +69,16 @@ def record(desk: Desk) -> None:
             header = store.get_header(RUN)
             changes = [_change(each, act, status) for each in store.find_jobs(RUN)]
             store.record(header, changes)
+    states = {name: state(name, J.RUNNING) for name in (*ODD, "done")}
+    desk.record_run(TELLING, tuple(map(spec, states)), states)
+    with desk.store() as store:
+        before = states["done"]
+        moves = [(J.PENDING, None), (J.SUCCEEDED, TOLD)]
+        for number, (status, told) in enumerate(moves):
+            moved = replace(before, status=status, version=number + 1, told=told)
+            change = Change("done", Act.OBSERVE, before, moved, NOW)
+            store.record(store.get_header(TELLING), [change])
+            before = moved
     for number in range(3):
         run_id = f"other/2026-11-2{number}T11:00:00.000000Z"
         desk.record_run(run_id, (spec("a"),), {"a": JobState()}, started_at=after(number))
@@ -135,3 +152,32 @@ def test_what_names_no_run_is_not_found(both: Both, run_id: str) -> None:
     for ports in both:
         with pytest.raises(NotFoundError):
             ports.runs.get_header(run_id)
+
+
+def leave_claim(directory: Path, job: str, **members: Any) -> None:
+    """What `batch-job` leaves for the first attempt of a job."""
+    path = directory / "claims" / TELLING / f"{quote(job, safe='')}.1.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"owner": f"id-{job}", **members}))
+
+
+def test_what_jobs_tell_is_read_there_too(both: Both, place: Place) -> None:
+    told = {"percent": 40, "text": "loading", "at": "2026-11-23T12:00:00Z"}
+    for name in ODD[:3]:
+        leave_claim(place.token_file.parent, name, progress=told)
+    near, far = (ports.runs.find_jobs(TELLING) for ports in both)
+    assert [each.state.told for each in far] == [None] * len(ODD) + [TOLD]
+    assert [each.state.told for each in far] == [each.state.told for each in near]
+    found = [progress_of(ports, TELLING, far) for ports in both]
+    assert found[0] == found[1]
+    assert {name: each.words for name, each in found[1].items()} == dict.fromkeys(
+        ODD[:3], "40 % loading"
+    )
+    other = AttemptKey(run_id=TELLING, job=ODD[0], attempt=2)
+    assert both[1].claims.read([other]) == {}
+
+
+def test_the_history_of_a_job_has_there_too_what_it_told(both: Both) -> None:
+    near, far = (history_of(ports, TELLING, "done") for ports in both)
+    assert [told for _, told in far] == [None, TOLD]
+    assert far == near
