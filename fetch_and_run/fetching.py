@@ -7,6 +7,7 @@ if the object's tag is still the same (If-Match, "GetObject").
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -87,9 +88,10 @@ def _transfer(client: Any, wanted: Wanted, file: BinaryIO, pause: Pause) -> None
     while found is None or file.tell() < found.size:
         try:
             answer = _asked(client, wanted, found, file.tell())
-            found = found or _first(answer, wanted)
-            _check_same(answer, wanted, found, file.tell())
-            _write(answer["Body"], file, found.size)
+            with closing(answer["Body"]) as body:
+                found = found or _first(answer, wanted)
+                _check_same(answer, wanted, found, file.tell())
+                _write(body, file, found.size)
         except _BROKEN_OFF as error:
             breaks += 1
             if breaks >= MAX_BREAKS:
@@ -149,8 +151,6 @@ def _write(body: Any, file: BinaryIO, size: int) -> None:
             raise IncompleteReadError(actual_bytes=file.tell(), expected_bytes=size)
     except FlexibleChecksumError as error:
         raise JobError(Exit.CHANGED, f"{error}; it was not run") from error
-    finally:
-        body.close()
 
 
 def _refusal(error: ClientError, wanted: Wanted) -> JobError:
