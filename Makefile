@@ -1,5 +1,6 @@
 # What you can ask for: make demo, serve, test, check, prove, rehearse, bench, cost, docs, lock, build, clean.
 # On AWS, with STAGE=dev or another: make deploy, diff, package, destroy, smoke; and make lint-aws.
+# Besides: make lint-image, a part of make check.
 # Only Python 3.11 or newer is needed; everything else is installed into .venv.
 
 VENV ?= .venv
@@ -22,10 +23,10 @@ comma := ,
 head = @(echo '\# $(subst ','\'',$(2))'; cat $(1)) > $(1).new && mv $(1).new $(1)
 
 .PHONY: help demo serve test check prove rehearse bench cost docs lock build clean
-.PHONY: deploy diff package destroy smoke lint-aws needs-stage
+.PHONY: deploy diff package destroy smoke lint-aws lint-image needs-stage
 
 help:
-	@sed -n '1,3s/^# //p' Makefile
+	@sed -n '1,4s/^# //p' Makefile
 
 demo: $(VENV)/.installed
 	@PATH="$(abspath $(BIN)):$$PATH" sh examples/etl/demo.sh
@@ -48,6 +49,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(MAKE) --no-print-directory lint-image
 	$(PYTEST) tests/unit --cov=chalicelib/core --cov=chalicelib/services \
 		--cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=$(COVERED)
 	$(PYTEST) --ignore=tests/unit
@@ -91,6 +93,9 @@ lock: $(VENV)/.installed-dev
 	printf 'pydantic\npyyaml\ncronsim\nholidays\ntzdata\n' | $(LOCK) --upgrade --generate-hashes \
 		--constraint requirements-dev.txt --output-file requirements.txt -
 	$(call head,requirements.txt,What Lambda installs. Made by `make lock`; every version and every file of it is fixed.)
+	printf 'boto3\nasyncssh\n' | $(LOCK) --upgrade --generate-hashes \
+		--constraint requirements-dev.txt --output-file fetch_and_run/requirements.txt -
+	$(call head,fetch_and_run/requirements.txt,What the image of batch-job installs. Made by `make lock`; every version and every file of it is fixed.)
 	$(LOCK) --upgrade --output-file requirements-tools.txt requirements-tools.in
 
 # A stage on AWS: credentials and region by boto3's ordinary chain. docs/how-to/deploy-on-aws.md
@@ -135,6 +140,13 @@ $(TOOLS)/.installed: requirements-tools.txt | $(VENV)/.made
 	@$(BIN)/python -m venv $(TOOLS)
 	@$(TOOLS)/bin/python -m pip --disable-pip-version-check install --quiet -r requirements-tools.txt
 	@touch $@
+
+# The image of batch-job, scripts of the shell, and what bandit knows of Python that is dangerous.
+# What it is less sure of, or finds less bad, ruff's S rules have asked a reason for line by line.
+lint-image: $(VENV)/.installed-dev
+	$(BIN)/hadolint fetch_and_run/Dockerfile
+	$(BIN)/shellcheck $$(git ls-files '*.sh')
+	$(BIN)/bandit --quiet --severity-level medium --confidence-level medium -r chalicelib fetch_and_run
 
 build: $(VENV)/.installed-dev
 	$(BIN)/python -m build

@@ -20,7 +20,7 @@ Change = Callable[[Claim], Claim]
 
 
 class DirectoryClaims:
-    """`<directory>/<run>/<job>.<attempt>[.<index>].json`.
+    """`<directory>/<run>/<job>.<attempt>[:<index>].json`; a name never has a colon once it is quoted.
 
     A run's directory is locked while one of its claims is changed. Who only reads needs no lock: a
     file is replaced by a whole one.
@@ -75,7 +75,7 @@ class DirectoryClaims:
         parts = who.run.split("/")
         if any(part in ("", ".", "..") or "\0" in part for part in parts):
             raise JobError(Exit.NO_CLAIMS, f"{who.run!r} is no run's id; nothing was begun")
-        index = f".{who.index}" if who.index.isdigit() else ""
+        index = f":{quote(who.index, safe='')}" if who.index else ""
         name = f"{quote(who.job, safe='')}.{who.attempt}{index}.json"
         return self._directory.joinpath(*parts, name)
 

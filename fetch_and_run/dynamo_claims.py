@@ -34,7 +34,7 @@ class _Setting:
 
 
 class DynamoClaims:
-    """Items of `table` with run "#claim#<run>" and jobName "<job>#<attempt>[#<index>]".
+    """Items of `table` with run "#claim#<run>" and jobName "<job>#<attempt>[:<index>]".
 
     `client` is boto3's of DynamoDB: UpdateItem and GetItem are all that it is asked for.
     """
@@ -136,7 +136,7 @@ def _code(error: Exception) -> str:
 
 
 def _key(who: Identity) -> Item:
-    index = f"#{who.index}" if who.index else ""
+    index = f":{who.index}" if who.index else ""
     return {
         "run": {"S": f"#claim#{who.run}"},
         "jobName": {"S": f"{who.job}#{who.attempt}{index}"},

@@ -59,9 +59,8 @@ def client_of_s3(environment: Mapping[str, str], patience: float = 60.0) -> Any:
         read_timeout=patience,
         retries={"mode": "standard", "total_max_attempts": 5},
     )
-    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
     try:
-        return boto3.client("s3", config=config, region_name=region)
+        return boto3.client("s3", region_name=environment.get("AWS_REGION"), config=config)
     except (BotoCoreError, ValueError) as error:
         raise JobError(Exit.NOT_FETCHED, f"S3 can't be asked: {error}") from error
 
@@ -146,6 +145,8 @@ def _write(body: Any, file: BinaryIO, size: int) -> None:
     try:
         while chunk := body.read(min(_CHUNK, size - file.tell()) or 1):
             file.write(chunk)
+        if file.tell() < size:
+            raise IncompleteReadError(actual_bytes=file.tell(), expected_bytes=size)
     except FlexibleChecksumError as error:
         raise JobError(Exit.CHANGED, f"{error}; it was not run") from error
     finally:

@@ -19,14 +19,14 @@ def open_claims(environment: Mapping[str, str], now: Callable[[], datetime]) -> 
 
         return DirectoryClaims(Path(place), now)
     if kind == "dynamodb" and place:
-        return _of_table(place, now)
+        return _of_table(place, environment, now)
     raise JobError(
         Exit.NO_CLAIMS,
         f"{WHERE} is {where!r}, and would be directory:/path or dynamodb:table; nothing was begun",
     )
 
 
-def _of_table(table: str, now: Callable[[], datetime]) -> Claims:
+def _of_table(table: str, environment: Mapping[str, str], now: Callable[[], datetime]) -> Claims:
     import boto3  # takes a fifth of a second, which a claim in a directory needn't
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
@@ -38,7 +38,9 @@ def _of_table(table: str, now: Callable[[], datetime]) -> Claims:
         connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 5}
     )
     try:
-        client = boto3.client("dynamodb", config=patience)
+        # Fargate says AWS_REGION, which boto3 does not read; None is its ordinary chain.
+        region = environment.get("AWS_REGION")
+        client = boto3.client("dynamodb", region_name=region, config=patience)
     except BotoCoreError as error:
         raise JobError(
             Exit.NO_CLAIMS, f"claims in table {table} can't be reached: {error}; nothing was begun"

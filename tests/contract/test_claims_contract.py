@@ -111,6 +111,21 @@ def test_the_jobs_of_an_array_have_a_claim_each(claims: Claims) -> None:
     assert_lost(lambda: claims.take(replace(OTHER, index="10"), NOW), "array:10")
 
 
+@pytest.mark.parametrize("name", ["load.1", "load#1", "load:1", "load.1:2", "load#1:2"])
+def test_the_name_of_a_job_is_never_taken_for_another_attempt_or_index(
+    claims: Claims, name: str
+) -> None:
+    for number, other in enumerate(
+        (
+            replace(WHO, job="load", attempt=1, index="2"),
+            replace(WHO, job="load", attempt=2),
+            replace(WHO, job=name, attempt=2),
+            replace(WHO, job=name, attempt=1, index="2"),
+        )
+    ):
+        assert claims.take(replace(other, owner=f"job-{number}"), NOW).owner == f"job-{number}"
+
+
 def test_what_is_told_is_all_kept(claims: Claims) -> None:
     claims.take(WHO, NOW)
     claims.tell_progress(WHO, Progress(percent=40.5, text="läuft", at=LATER))
@@ -155,7 +170,7 @@ def test_a_file_is_where_the_scheduler_looks_for_it(tmp_path: Path) -> None:
     claims = DirectoryClaims(tmp_path, lambda: LATER)
     claims.take(replace(WHO, index="7"), NOW)
     claims.tell_progress(replace(WHO, index="7"), Progress(percent=40, text="t", at=LATER))
-    file = tmp_path / "nightly/2026-11-30T05:00:00.000000Z/load%20all%2Fof%20it.1.7.json"
+    file = tmp_path / "nightly/2026-11-30T05:00:00.000000Z/load%20all%2Fof%20it.1:7.json"
     assert json.loads(file.read_text("utf-8")) == {
         "owner": "job-1",
         "claimedAt": "2026-11-30T05:00:00.123456Z",
@@ -172,7 +187,7 @@ def test_an_item_is_where_the_scheduler_looks_for_it_and_expires() -> None:
     claims = DynamoClaims(client, TABLE, lambda: LATER)
     claims.take(replace(WHO, index="7"), NOW)
     claims.tell_progress(replace(WHO, index="7"), Progress(percent=40, text="t", at=LATER))
-    key = {"run": {"S": f"#claim#{WHO.run}"}, "jobName": {"S": "load all/of it#1#7"}}
+    key = {"run": {"S": f"#claim#{WHO.run}"}, "jobName": {"S": "load all/of it#1:7"}}
     assert client.get_item(TableName=TABLE, Key=key)["Item"] == {
         **key,
         "owner": {"S": "job-1"},

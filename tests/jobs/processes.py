@@ -39,9 +39,15 @@ class Ended:
 class Started:
     """A process that goes on, its output in pipes."""
 
-    def __init__(self, words: Sequence[str], environment: Mapping[str, str], cwd: Path) -> None:
+    def __init__(
+        self,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        cwd: Path,
+        program: Sequence[str] = ("-m", "fetch_and_run.main"),
+    ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "fetch_and_run.main", *words],
+            [sys.executable, *program, *words],
             env=environment_of(environment),
             cwd=cwd,
             stdin=subprocess.DEVNULL,

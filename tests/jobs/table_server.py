@@ -35,12 +35,13 @@ class Tables:
 
     def claim(self, run: str, key: str) -> dict[str, Any]:
         """The item of an attempt; empty when there is none."""
-        found: dict[str, Any] = self.clients["dynamodb"].get_item(
+        found = self.clients["dynamodb"].get_item(
             TableName=tables.TABLES.jobs,
             Key={"run": {"S": f"#claim#{run}"}, "jobName": {"S": key}},
             ConsistentRead=True,
         )
-        return found.get("Item", {})
+        item: dict[str, Any] = found.get("Item", {})
+        return item
 
 
 class _Handler(BaseHTTPRequestHandler):
