@@ -97,7 +97,7 @@ def _jobs_of(document: ScheduleDocument, fields: Fields, written: Fields) -> _Jo
     unsendable = list(check_sizes(document.schedule_id, specs))
     if MARK in document.text:
         specs = _with_reads(specs, written)
-        unsendable += _check_shells(specs)
+        unsendable += _check_reads(specs)
     return _Jobs(tuple(specs), faults, unsendable)
 
 
@@ -109,19 +109,25 @@ def _with_reads(specs: Sequence[JobSpec], written: Fields) -> list[JobSpec]:
     return [replace(spec, reads=found) if found else spec for spec, found in pairs]
 
 
-def _check_shells(specs: Sequence[JobSpec]) -> Iterator[Problem]:
-    positions = {False: 0, True: 0}
-    for spec in specs:
-        position = positions[spec.is_finally]
-        positions[spec.is_finally] += 1
+def _check_reads(specs: Sequence[JobSpec]) -> Iterator[Problem]:
+    """What only shows of outputs once a job has all that is said of it in several places."""
+    arrays = {spec.name for spec in specs if "arrayProperties" in spec.request}
+    main = sum(not spec.is_finally for spec in specs)
+    for index, spec in enumerate(specs):
+        place = ("finally", index - main) if spec.is_finally else ("jobList", index)
         reference = in_shell_text(spec)
         if reference is not None:
             yield Problem(
-                json_path(("finally" if spec.is_finally else "jobList", position, "command")),
+                json_path((*place, "command")),
                 f"job {quoted(spec.name)}: a shell would run what another job has told",
                 quoted(str(reference)),
                 f'"${reference.output.upper()}", and the output by `environment`',
             )
+        for each in spec.reads:
+            if each.job in arrays:
+                reason = f"job {quoted(spec.name)} reads an output of an array job"
+                allowed = "a job that is no array: the children of one tell apart from it"
+                yield Problem(json_path(place), reason, quoted(str(each)), allowed)
 
 
 def _check_clear(specs: Sequence[JobSpec], values: Mapping[str, Value]) -> None:

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 from chalicelib.core.claims import AttemptKey, Claim, parse_claim
 from chalicelib.errors import BackendError
+from chalicelib.local.host_protocol import CLAIMS_DIRECTORY
 
-DIRECTORY = "claims"  # in the state directory
 _LARGEST = 1024 * 1024  # bytes; what may be told fits in a third
 _NONE = frozenset({ENOENT, ENOTDIR, ENAMETOOLONG})
 _STRANGE = frozenset({EACCES, EPERM, ELOOP, ENXIO})  # what no claim of `batch-job` is
@@ -26,7 +26,7 @@ class DirectoryClaims:
     """claim_ports.Claims."""
 
     def __init__(self, state_dir: Path) -> None:
-        self._root = str(state_dir / DIRECTORY)
+        self._root = str(state_dir / CLAIMS_DIRECTORY)
 
     def read(self, attempts: Iterable[AttemptKey]) -> Mapping[AttemptKey, Claim]:
         """The claims that there are. Where nothing is ever told, that costs one look at a name."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from chalicelib.local.batch_records import QueuedJob
-from chalicelib.local.directory_claims import DIRECTORY
+from chalicelib.local.host_protocol import CLAIMS_DIRECTORY
 from chalicelib.local.host_slates import Slates
 
 CLAIMS = "BATCH_SCHEDULER_CLAIMS"  # where `batch-job` keeps what a job tells
@@ -34,7 +34,7 @@ class Processes:
             **environment,
             MARKER: marker,
             "AWS_BATCH_CE_NAME": COMPUTE_ENVIRONMENT,
-            CLAIMS: f"directory:{state_dir.absolute() / DIRECTORY}",
+            CLAIMS: f"directory:{state_dir.absolute() / CLAIMS_DIRECTORY}",
         }
         self._nothing = os.open(os.devnull, os.O_RDONLY)  # what jobs read
         self._directory = ""

@@ -16,6 +16,7 @@ from typing import Any
 from chalicelib.errors import BackendError
 
 VERSION = 1
+CLAIMS_DIRECTORY = "claims"  # of the state directory: where `batch-job` keeps what jobs tell
 MAX_FRAME = 1024 * 1024  # bytes; a SubmitJob has at most 30 KiB (service_limits)
 # What a job inherits; the rest of the host's environment is not its business.
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV")

@@ -81,7 +81,7 @@ def _in_directory(state: Path) -> Place:
     def put(key: AttemptKey, record: Any, index: str = "") -> None:
         directory = state / "claims" / key.run_id
         directory.mkdir(parents=True, exist_ok=True)
-        end = f".{index}.json" if index else ".json"
+        end = f":{index}.json" if index else ".json"
         name = f"{quote(key.job, safe='')}.{key.attempt}{end}"
         (directory / name).write_text(json.dumps(record), encoding="utf-8")
 
@@ -92,7 +92,7 @@ def _in_table(clients: Clients) -> Place:
     tables.make(clients)
 
     def put(key: AttemptKey, record: Any, index: str = "") -> None:
-        end = f"#{index}" if index else ""
+        end = f":{index}" if index else ""
         item = {
             "run": {"S": f"#claim#{key.run_id}"},
             "jobName": {"S": f"{key.job}#{key.attempt}{end}"},

@@ -18,9 +18,19 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=8,
 )
-claims = st.dictionaries(
-    st.sampled_from(["owner", "progress", "outputs", "links", "other"]),
-    anything | st.dictionaries(st.sampled_from(["percent", "text", "at", "rows", "_a"]), anything),
+names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,3}", fullmatch=True) | st.text(max_size=8)
+values = st.text(max_size=20) | st.just("https://example.org") | st.just("x" * 1024) | anything
+progress = st.fixed_dictionaries(
+    {}, optional={"percent": st.floats() | anything, "text": values, "at": st.datetimes().map(str)}
+)
+claims = st.fixed_dictionaries(
+    {},
+    optional={
+        "owner": values,
+        "progress": progress | anything,
+        "outputs": st.dictionaries(names, values) | anything,
+        "links": st.dictionaries(names, values) | anything,
+    },
 )
 
 

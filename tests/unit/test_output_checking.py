@@ -145,6 +145,12 @@ def test_an_output_is_no_code_either_by_way_of_a_parameter_of_the_command() -> N
     assert "a shell would run" in problem(job("load"), made).reason
 
 
+def test_an_array_job_has_no_outputs_of_its_own() -> None:
+    found = problem(job("load", arrayProperties={"size": 2}), finally_jobs=[reader()])
+    assert found.path == "$.finally[0]"
+    assert found.reason == 'job "report" reads an output of an array job'
+
+
 def test_an_output_with_the_name_of_a_secret_is_refused() -> None:
     text = "${jobs.load.outputs.api_token}"
     found = problem(job("load"), reader("load", command=["echo", text]))

@@ -18,11 +18,13 @@ from chalicelib.core.records import (
     decode_spec,
     decode_state,
     decode_time,
+    decode_told,
     encode_header,
     encode_policy,
     encode_spec,
     encode_state,
     encode_time,
+    encode_told,
     event_of,
     is_event,
 )
@@ -68,6 +70,7 @@ specs = st.builds(
     reads=st.lists(st.builds(Reference, names, names), max_size=2).map(tuple),
 )
 texts = st.dictionaries(names, names, max_size=3)
+tolds = st.builds(Told, outputs=texts, links=texts)
 states = st.builds(
     JobState,
     status=st.sampled_from(JobStatus),
@@ -85,7 +88,7 @@ states = st.builds(
     stopped_at=st.none() | times,
     exit_code=st.none() | st.integers(0, 255),
     reason=names,
-    told=st.none() | st.builds(Told, outputs=texts, links=texts),
+    told=st.none() | tolds,
 )
 headers = st.builds(
     RunHeader,
@@ -111,6 +114,7 @@ CODECS = [
     pytest.param(policies, encode_policy, decode_policy, id="policy"),
     pytest.param(specs, encode_spec, decode_spec, id="spec"),
     pytest.param(states, encode_state, decode_state, id="state"),
+    pytest.param(tolds, encode_told, decode_told, id="told"),
     pytest.param(headers, encode_header, decode_header, id="header"),
 ]
 

@@ -129,7 +129,7 @@ def test_a_page_of_jobs_that_told_much_is_short_and_the_rest_comes_next() -> Non
     ports = world()
     names = [f"job-{number:02}" for number in range(40)]
     told = Told(outputs={f"n{number}": "x" * 1000 for number in range(30)})
-    states = {name: state(name, J.SUCCEEDED, told=told) for name in names[1:]}
+    states: dict[str, Any] = {name: state(name, J.SUCCEEDED, told=told) for name in names[1:]}
     record_run(ports, *map(spec, names), **states)
     seen: list[str] = []
     after: int | None = None
