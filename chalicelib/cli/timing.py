@@ -13,9 +13,9 @@ from chalicelib.cli.session import LARGEST, Session, read_file
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from chalicelib.core.timing.agenda import Pause
     from chalicelib.services.triggers import LookAhead, Upcoming
     from chalicelib.timing_ports import StoredCalendar
+    from chalicelib.verbs.asked import Ahead
 
 _AHEAD = timedelta(days=1)
 
@@ -56,8 +56,8 @@ def next_(
     since = parse_moment(after, "--after") if after else session.now()
     ahead = session.verbs.timing.next_fire_times(schedule, count, since)
     session.answer(
-        next_shape(schedule, ahead.pause, ahead.found),
-        lambda: _print_next(session, schedule, ahead.pause, ahead.found.upcoming),
+        next_shape(schedule, ahead.pause, ahead.found, ahead.waiting),
+        lambda: _print_next(session, schedule, ahead),
     )
     _warn_of_broken(session, ahead.found)
     return Exit.DONE
@@ -141,15 +141,16 @@ def _warn_of_broken(session: Session, found: "LookAhead") -> None:
     )
 
 
-def _print_next(
-    session: Session, schedule: str, paused: "Pause | None", found: "Sequence[Upcoming]"
-) -> None:
+def _print_next(session: Session, schedule: str, ahead: "Ahead") -> None:
+    from chalicelib.cli.schedule_pages import print_waiting
     from chalicelib.cli.tables import moment_text, one_line
 
+    paused, found = ahead.pause, ahead.found.upcoming
     if paused is not None:
         why = f": {one_line(paused.reason)}" if paused.reason else ""
         since = f"{moment_text(paused.at)} by {one_line(paused.actor)}{why}"
         session.say(f"PAUSED since {since}; resume it: {command(session, ('resume', schedule))}")
+    print_waiting(session, ahead.waiting)
     if not found:
         session.say(f"No trigger of {schedule} fires by the clock.")
         return

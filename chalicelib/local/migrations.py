@@ -208,7 +208,11 @@ CREATE INDEX outbox_by_end ON outbox (closed_at) WHERE closed_at IS NOT NULL;
 CREATE INDEX outbox_by_group ON outbox (kin);
 """
 
-STEPS = (_VERSION_1, _TRIGGERS, _TOKENS, _DELETIONS, _REQUESTS, _NOTICES)
+_REASONS = """
+ALTER TABLE deletions ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+"""
+
+STEPS = (_VERSION_1, _TRIGGERS, _TOKENS, _DELETIONS, _REQUESTS, _NOTICES, _REASONS)
 LATEST = len(STEPS)
 
 

@@ -152,6 +152,9 @@ def _tell(ports: Ports, admission: Admission) -> None:
     schedule_id = admission.agenda.schedule_id
     for refused in admission.refused:
         start, is_overlap = refused.start, refused.why is Refusal.OVERLAP
+        if refused.why is Refusal.CHAIN:
+            told = (start.trigger, schedule_id, start.reason, refused.why)
+            logger.warning("%s of %s starts nothing for %s: %s", *told)
         tell = announcing.tell_overlap_skipped if is_overlap else announcing.tell_missed
         try:
             tell(ports, schedule_id, start.trigger, start.fire_at, refused.why)

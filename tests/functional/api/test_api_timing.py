@@ -181,20 +181,6 @@ def test_f16_without_a_key_a_schedule_that_forbids_overlap_is_started_once(desk:
     assert [each["runId"] for each in desk.get("/runs")["runs"]] == [run["runId"]]
 
 
-def test_a_start_that_waits_is_told_with_the_address_that_its_run_will_have(
-    desk: HttpDesk,
-) -> None:
-    by_http(desk, overlap="queue")
-    first = started(desk)
-    clock(desk).advance(1.0)
-    waits = started(desk, Idempotency_Key="two")
-    assert waits["waits"] is True
-    assert started(desk, Idempotency_Key="two") == waits
-    desk.get(f"/runs/{waits['runId']}", 404)
-    desk.post(f"/runs/{first['runId']}/cancel", status=202)
-    assert len(desk.get("/runs")["runs"]) == 1
-
-
 def test_a_paused_schedule_is_not_started_by_http_either(desk: HttpDesk) -> None:
     by_http(desk)
     desk.post("/schedules/api/pause")

@@ -67,6 +67,8 @@ READ = [
     "show nightly --document",
     "show nothing",
     "show ../nightly",
+    "versions nightly",
+    "versions nothing",
     "validate nightly.json",
     "validate broken.json",
     "schema",
