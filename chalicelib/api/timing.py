@@ -72,7 +72,7 @@ def resume_schedule(desk: Desk) -> Answer:
 def list_calendars(desk: Desk) -> Answer:
     """All of them."""
     desk.query(Nothing)
-    found = desk.ports.calendars.list_calendars()
+    found = calendars.list_calendars(desk.ports)
     return Answer(body={"calendars": [calendar_shape(each) for each in found]})
 
 
@@ -80,7 +80,7 @@ def list_calendars(desk: Desk) -> Answer:
 def get_calendar(desk: Desk) -> Answer:
     """One calendar with its document."""
     desk.query(Nothing)
-    stored = desk.ports.calendars.get_calendar(desk.path["name"])
+    stored = calendars.get_calendar(desk.ports, desk.path["name"])
     return Answer(body=calendar_shape(stored), etag=_etag(stored))
 
 

@@ -103,9 +103,10 @@ def put_calendar(session: Session, file: CalendarFile) -> Exit:
 
 def list_calendars(session: Session) -> Exit:
     """List the calendars that there are."""
+    from chalicelib.services import calendars
     from chalicelib.services.timing_shapes import calendar_shape
 
-    found = session.edition.ports.calendars.list_calendars()
+    found = calendars.list_calendars(session.edition.ports)
     session.answer(
         [calendar_shape(each) for each in found], lambda: _print_calendars(session, found)
     )
@@ -114,9 +115,10 @@ def list_calendars(session: Session) -> Exit:
 
 def show_calendar(session: Session, name: CalendarName) -> Exit:
     """Show the document of a calendar."""
+    from chalicelib.services import calendars
     from chalicelib.services.timing_shapes import calendar_shape
 
-    shape = calendar_shape(session.edition.ports.calendars.get_calendar(name))
+    shape = calendar_shape(calendars.get_calendar(session.edition.ports, name))
     session.answer(shape, lambda: session.write_json(shape["document"]))
     return Exit.DONE
 
@@ -201,12 +203,11 @@ def _note(upcoming: "Upcoming") -> str:
 def _print_calendars(session: Session, found: "Sequence[StoredCalendar]") -> None:
     from chalicelib.cli.tables import Column, moment_text, one_line, print_table
 
-    if not found:
-        session.say(f"No calendars yet. Store one: {command(session, ('calendar', 'put', 'FILE'))}")
-        return
     columns = (Column("CALENDAR"), Column("REVISION", right=True), Column("STORED"), Column("BY"))
     rows = [
         (each.name, str(each.revision), moment_text(each.stored_at), one_line(each.stored_by))
+        if each.revision
+        else (each.name, "-", "built in", "-")
         for each in found
     ]
     print_table(session.console, columns, rows)

@@ -38,7 +38,7 @@ class RemoteCalendars:
 
     def list_calendars(self) -> list[StoredCalendar]:
         reply = self._wire.get("/calendars")
-        return reply.read(lambda shape: [calendar_of(each) for each in shape["calendars"]])
+        return reply.read(_stored_ones)
 
 
 class RemoteTimingVerbs:
@@ -92,6 +92,11 @@ class RemoteTimingVerbs:
 
     def delete_calendar(self, name: str) -> StoredCalendar:
         return self._wire.delete(_calendar_path(name), again=False).read(calendar_of)
+
+
+def _stored_ones(shape: Shape) -> list[StoredCalendar]:
+    """Those that somebody has stored: what is built in is known here."""
+    return [calendar_of(each) for each in shape["calendars"] if not each.get("builtIn")]
 
 
 def _unmade(shape: Shape) -> Shape:

@@ -371,10 +371,11 @@ class PausedShape(TypedDict):
 
 
 class CalendarShape(TypedDict):
-    """A calendar with its document."""
+    """A calendar with its document; one that is built in has revision 0, and nobody stored it."""
 
     name: str
     revision: int
-    storedAt: str
-    storedBy: str
+    builtIn: bool
+    storedAt: str | None
+    storedBy: str | None
     document: dict[str, Any]

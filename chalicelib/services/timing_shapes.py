@@ -118,11 +118,13 @@ def pause_shape(pause: Pause | None) -> PauseShape | None:
 
 
 def calendar_shape(stored: StoredCalendar) -> CalendarShape:
-    """A calendar."""
+    """A calendar; of one that is built in nobody has stored anything."""
+    is_stored = stored.revision > 0
     return {
         "name": stored.name,
         "revision": stored.revision,
-        "storedAt": start_text(stored.stored_at),
-        "storedBy": stored.stored_by,
+        "builtIn": not is_stored,
+        "storedAt": start_text(stored.stored_at) if is_stored else None,
+        "storedBy": stored.stored_by if is_stored else None,
         "document": json.loads(stored.document),
     }

@@ -63,6 +63,7 @@ def test_a_calendar_is_told_with_its_document() -> None:
     assert calendar_shape(stored) == {
         "name": "de",
         "revision": 2,
+        "builtIn": False,
         "storedAt": "2026-11-23T01:00:00.000000Z",
         "storedBy": "ann",
         "document": {"name": "de"},

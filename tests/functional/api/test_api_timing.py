@@ -121,20 +121,25 @@ def test_a_fire_time_is_a_run_that_says_so(desk: HttpDesk) -> None:
 
 
 def test_a_calendar_is_kept_under_its_name(desk: HttpDesk) -> None:
-    assert desk.get("/calendars")["calendars"] == []
+    built_in = desk.get("/calendars")["calendars"]
+    assert [each["name"] for each in built_in] == ["weekdays"]
     made = desk.put("/calendars/ours", CALENDAR, 201)
     assert (made["revision"], made["storedBy"], made["document"]) == (1, "ada", CALENDAR)
     assert desk.get("/calendars/ours") == made
-    assert desk.get("/calendars")["calendars"] == [made]
+    assert desk.get("/calendars")["calendars"] == [made, *built_in]
     assert desk.put("/calendars/ours", CALENDAR | {"country": "FR"}, 200)["revision"] == 2
     assert desk.delete("/calendars/ours", 200)["revision"] == 2
     assert desk.get("/calendars/ours", 404)["status"] == 404
 
 
-def test_of_the_calendar_that_is_built_in_it_is_said_so(desk: HttpDesk) -> None:
+def test_the_calendar_that_is_built_in_is_shown_and_can_t_be_changed(desk: HttpDesk) -> None:
+    shown = desk.get("/calendars/weekdays")
+    assert shown == desk.get("/calendars")["calendars"][0]
+    assert (shown["revision"], shown["builtIn"], shown["storedBy"]) == (0, True, None)
+    assert shown["document"]["weekdays"] == ["mon", "tue", "wed", "thu", "fri"]
     told = "Calendar 'weekdays' is built in, Monday to Friday: it is nowhere stored."
-    assert desk.get("/calendars/weekdays", 404)["detail"] == told
     assert desk.delete("/calendars/weekdays", 404)["detail"] == told
+    assert desk.put("/calendars/weekdays", {"name": "weekdays"}, 400)["status"] == 400
     assert "calendar list" in desk.get("/calendars/weekend", 404)["detail"]
 
 

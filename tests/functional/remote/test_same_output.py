@@ -82,6 +82,8 @@ READ = [
     "calendar list",
     "calendar show de",
     "calendar show nothing",
+    "calendar show weekdays",
+    "calendar delete weekdays",
     "calendar show no/thing",
     "calendar delete de",
     "calendar delete nothing",
