@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from chalicelib.api import asking, cursors
+from chalicelib.api import asking
 from chalicelib.api.acting import accepted, start_shape
 from chalicelib.api.answering import Answer
+from chalicelib.api.cursors import Listing
 from chalicelib.api.desk import Desk, Resource
 from chalicelib.api.models import Nothing, RunsQuery, StartBody
 from chalicelib.api.routes import OF_OPERATION
@@ -33,10 +34,11 @@ def list_runs(desk: Desk) -> Answer:
     """The newest first."""
     asked = desk.query(RunsQuery)
     wanted = RunFilter(schedule_id=asked.schedule_id, status=asked.status, prefix=asked.prefix)
-    before = cursors.run_key(asked.cursor)
+    listing = Listing("runs", wanted)
+    before = listing.run_key(asked.cursor)
     page = list_visible(desk.ports, desk.principal, wanted, asked.limit, before)
     found = [run_shape(header) for header in page.items]
-    return Answer(body={"runs": found, "nextCursor": cursors.of_run(page.after)})
+    return Answer(body={"runs": found, "nextCursor": listing.of_run(page.after)})
 
 
 @runs.handles("start_run")

@@ -3,8 +3,9 @@
 import json
 from http import HTTPStatus
 
-from chalicelib.api import asking, cursors
+from chalicelib.api import asking
 from chalicelib.api.answering import Answer
+from chalicelib.api.cursors import Listing
 from chalicelib.api.desk import Desk, Resource
 from chalicelib.api.models import (
     DiffQuery,
@@ -44,10 +45,11 @@ def validate_schedule(desk: Desk) -> Answer:
 def list_schedules(desk: Desk) -> Answer:
     """The newest version of each, in the order of their ids."""
     asked = desk.query(SchedulesQuery)
-    after = cursors.name(asked.cursor)
+    listing = Listing("schedules", asked.prefix)
+    after = listing.name(asked.cursor)
     page = list_visible(desk.ports, desk.principal, asked.prefix, asked.limit, after)
     found = [schedule_shape(schedule) for schedule in page.items]
-    return Answer(body={"schedules": found, "nextCursor": cursors.of_name(page.after)})
+    return Answer(body={"schedules": found, "nextCursor": listing.of_name(page.after)})
 
 
 @schedules.handles("get_schedule")
@@ -85,11 +87,12 @@ def delete_schedule(desk: Desk) -> Answer:
 def list_versions(desk: Desk) -> Answer:
     """The newest first, those of a deleted schedule too; and who deleted or paused it."""
     asked = desk.query(VersionsQuery)
-    before = cursors.number(asked.cursor)
+    listing = Listing("versions", desk.schedule_id)
+    before = listing.number(asked.cursor)
     page = keeping.versions(desk.ports, desk.schedule_id, asked.limit, before)
     events = keeping.history(desk.ports, desk.schedule_id)
     shape = schedule_history_shape(desk.schedule_id, page.items, events)
-    return Answer(body={**shape, "nextCursor": cursors.of_number(page.after)})
+    return Answer(body={**shape, "nextCursor": listing.of_number(page.after)})
 
 
 @schedules.handles("diff_versions")
