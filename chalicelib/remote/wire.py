@@ -21,7 +21,7 @@ from chalicelib.core.tokens import Token
 from chalicelib.errors import BackendError
 from chalicelib.remote.addresses import Address
 from chalicelib.remote.replies import PROBLEM, Reply, not_understood
-from chalicelib.services.repeating import BUSY
+from chalicelib.services.repeating import BUSY_TYPE
 
 _TO_CONNECT = 10.0  # s
 _TO_ANSWER = 60.0  # s without a byte: a function has no longer either
@@ -220,7 +220,7 @@ def _is_busy(response: HTTPResponse, content: bytes) -> bool:
     if response.status != HTTPStatus.CONFLICT:
         return False
     value = _value(response, content)
-    return isinstance(value, dict) and value.get("detail") == BUSY
+    return isinstance(value, dict) and value.get("type") == BUSY_TYPE
 
 
 def _words(failure: Exception | None) -> str:

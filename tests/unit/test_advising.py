@@ -1,6 +1,6 @@
 import pytest
 
-from chalicelib.core.advising import advise_job, advise_run, placed
+from chalicelib.core.advising import advise_job, advise_run, as_commands, as_routes, placed
 from chalicelib.core.lifecycle import JobStatus, RunStatus
 from tests.unit.runs import header
 
@@ -121,3 +121,23 @@ ON_STAGE = " ".join(STAGE)
 def test_commands_in_a_sentence_mean_the_stage_that_was_typed(sentence: str, expected: str) -> None:
     assert placed(sentence, STAGE) == expected
     assert placed(sentence, ()) == sentence
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked"),
+    [
+        (
+            "The schedules there are: batch-scheduler list.",
+            "The schedules there are: GET /schedules.",
+        ),
+        ("batch-scheduler token list", "GET /tokens"),
+        ("the oldest by batch-scheduler token revoke 0a1b", "the oldest by DELETE /tokens/0a1b"),
+        ("batch-scheduler rerun JOB.", "POST /runs/{schedule}/{start}/rerun."),
+        ("There is no run 'a'.", "There is no run 'a'."),
+    ],
+)
+def test_who_asks_over_http_is_advised_routes_and_who_types_commands(
+    typed: str, asked: str
+) -> None:
+    assert as_routes(typed) == asked
+    assert as_commands(asked) == typed

@@ -140,7 +140,8 @@ def test_the_calendar_that_is_built_in_is_shown_and_can_t_be_changed(desk: HttpD
     told = "Calendar 'weekdays' is built in, Monday to Friday: it is nowhere stored."
     assert desk.delete("/calendars/weekdays", 404)["detail"] == told
     assert desk.put("/calendars/weekdays", {"name": "weekdays"}, 400)["status"] == 400
-    assert "calendar list" in desk.get("/calendars/weekend", 404)["detail"]
+    there_are = desk.get("/calendars/weekend", 404)["detail"]
+    assert there_are.endswith("The calendars there are: GET /calendars.")
 
 
 def test_a_calendar_that_changed_meanwhile_is_not_replaced(desk: HttpDesk) -> None:
