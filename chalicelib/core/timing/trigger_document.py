@@ -220,8 +220,8 @@ class TriggerDocument(Model):
     )
     jitter: Jitter | None = Field(
         None,
-        description="Seconds, or `5m`, by which a start is delayed at most; always the same for the"
-        " same fire time.",
+        description="Seconds, or `5m`, by which a start is delayed at most, from when"
+        " `startBetween` lets it start; always the same for the same fire time.",
     )
     catch_up: CatchUpWord | None = Field(
         None,
