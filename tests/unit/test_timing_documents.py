@@ -160,6 +160,7 @@ def problems(*triggers: Mapping[str, Any], parameters: Any = None) -> list[Probl
         ({}, "", "has nothing that makes it fire; allowed: exactly one of cron, rate, at, onRun"),
         ({**CRON, "rate": "1 day"}, "", "has cron and rate"),
         ({"cron": "0 1 * *"}, ".cron", "is no cron expression: '0 1 * *' has 4 fields"),
+        ({"cron": "0 2 * * * *"}, ".cron", "day of week, year: cron(30 2 ? * MON-FRI *)"),
         ({"cron": 5}, ".cron", "is no text"),
         ({"rate": "15 min"}, ".rate", "is no rate"),
         ({"rate": "0 days"}, ".rate", "is no rate"),
@@ -232,6 +233,22 @@ def test_what_is_wrong_with_a_trigger_is_told_with_its_place(
     (found,) = problems(OTHER, given, parameters=PARAMETERS)
     assert found.path == f"$.triggers[1]{path}"
     assert said in str(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("Europe/Berln", "Europe/Berlin"), ("New York", "America/New_York"),
+        ("Amerika/New_York", "America/New_York"), ("Tokio", "Asia/Tokyo"), ("utc", "UTC"),
+        ("Eurpe/Lisbon", "Europe/Lisbon"), ("US/Estern", "US/Eastern"),
+        # No place of these names is in the list, and what sounds alike is elsewhere.
+        ("Mars/Base", ""), ("Venus", ""), ("Europe/Munich", ""), ("Europe/Hamburg", ""),
+        ("CEST", ""), ("PST", ""), ("GMT+25", ""), ("Moscow/Europe", ""), ("Ö", ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_a_zone_is_suggested_only_where_one_is_near(name: str, meant: str) -> None:
+    (found,) = problems({**CRON, "timezone": name})
+    assert (found.reason, found.suggestion) == ("is no time zone", meant)
 
 
 def test_parameters_that_can_only_be_known_later_are_left_for_later() -> None:
