@@ -13,10 +13,9 @@ from chalicelib.core.timing.agenda import (
     ScheduleEvent,
     noted,
 )
-from chalicelib.errors import ConflictError
+from chalicelib.errors import ConflictError, NotFoundError
 from chalicelib.ports import Ports
 from chalicelib.services import agendas
-from chalicelib.store_words import no_run
 
 _ENDS = (ScheduleAct.CANCEL, ScheduleAct.CUT)
 
@@ -56,7 +55,7 @@ def find_start(ports: Ports, run: str) -> Waiting | Dropped:
         return found
     ends = _ends(agenda.events if agenda else (), run)
     if not ends:
-        raise no_run(run)
+        raise NotFoundError("run", run)
     return Dropped(run, ends[-1])
 
 
@@ -81,14 +80,14 @@ def cancel_start(ports: Ports, run: str, order: Order, *, again: bool = False) -
             raise ConflictError(told, status="planned", event="cancel")
         if not _has(schedule_id, before.queued, run):
             if not ends:
-                raise no_run(run)
+                raise NotFoundError("run", run)
             told = f"The start {run} is taken away already, by {ends[-1].actor}."
             raise ConflictError(told, status="cancelled", event="cancel")
         left = tuple(each for each in before.queued if run_id(schedule_id, each.started_at) != run)
         return noted(replace(before, queued=left), event)
 
     if agendas.find_agenda(ports, schedule_id) is None:
-        raise no_run(run)
+        raise NotFoundError("run", run)
     agendas.change(ports, schedule_id, decide)
     return Dropped(run, event)
 

@@ -8,7 +8,7 @@ import pytest
 from chalicelib.cli.exits import Exit
 from tests.builders import document, job
 from tests.functional.recorded import Desk
-from tests.functional.remote.servers import Terminal, served
+from tests.functional.remote.servers import Place, Proxy, Terminal, proxied, served
 
 
 @pytest.fixture
@@ -82,3 +82,21 @@ def test_a_start_that_waits_on_a_server_is_told_shown_and_taken_away_from_elsewh
         assert afar.json("versions", "nightly") == desk.json("versions", "nightly")
         assert afar.read("delete", "nightly", "--reason", "over").startswith("nightly: deleted")
         assert afar.json("versions", "nightly")["events"][0]["reason"] == "over"
+
+
+def test_one_request_stores_a_schedule_elsewhere_and_brings_its_warnings(
+    desk: Desk, tmp_path: Path
+) -> None:
+    path = tmp_path / "never.json"
+    triggers = [{"name": "never", "cron": "0 0 30 2 *"}]
+    told = document(job("a"), scheduleId="never", triggers=triggers)
+    path.write_text(json.dumps(told), encoding="utf-8")
+    (tmp_path / "afar").mkdir()
+    with served(desk.directory) as place:
+        proxy = Proxy(place.url)
+        with proxied(proxy) as url:
+            afar = Terminal(tmp_path / "afar", Place(url, place.token_file), desk.screen)
+            there = afar.type("put", str(path))
+    assert proxy.asked == ["PUT /schedules/never"]
+    assert there[2].startswith("Warning: $.triggers[0].cron: does not fire")
+    assert there == desk.type("put", str(path))

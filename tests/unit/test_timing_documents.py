@@ -235,22 +235,6 @@ def test_what_is_wrong_with_a_trigger_is_told_with_its_place(
     assert said in str(found)
 
 
-@pytest.mark.parametrize(
-    ("name", "meant"),
-    [
-        ("Europe/Berln", "Europe/Berlin"), ("New York", "America/New_York"),
-        ("Amerika/New_York", "America/New_York"), ("Tokio", "Asia/Tokyo"), ("utc", "UTC"),
-        ("Eurpe/Lisbon", "Europe/Lisbon"), ("US/Estern", "US/Eastern"),
-        # No place of these names is in the list, and what sounds alike is elsewhere.
-        ("Mars/Base", ""), ("Venus", ""), ("Europe/Munich", ""), ("Europe/Hamburg", ""),
-        ("CEST", ""), ("PST", ""), ("GMT+25", ""), ("Moscow/Europe", ""), ("Ö", ""), ("", ""),
-    ],
-)  # fmt: skip
-def test_a_zone_is_suggested_only_where_one_is_near(name: str, meant: str) -> None:
-    (found,) = problems({**CRON, "timezone": name})
-    assert (found.reason, found.suggestion) == ("is no time zone", meant)
-
-
 def test_parameters_that_can_only_be_known_later_are_left_for_later() -> None:
     loaded(triggers=[{"http": {}}], parameters=PARAMETERS)
     week = {**CRON, "parameters": {**DAY, "week": "${fireTime:%a}"}}

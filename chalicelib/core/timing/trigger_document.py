@@ -72,7 +72,7 @@ def _check_zone(name: str) -> str:
 
 
 def _zone_near(name: str) -> str:
-    """The zone that was probably meant, by its city first; places that only sound alike are none."""
+    """The zone that was probably meant, by its city first; what only sounds alike is none."""
     speller, city = Speller(), name.rpartition("/")[2].replace(" ", "_")
     # CEST is not EST, and GMT+25 not GMT+5.
     is_word = len(city) > _SHORT and city.isascii() and not any(map(str.isdecimal, city))
