@@ -73,9 +73,9 @@ def _planned(
 def _outcome(ports: Ports, start: PlannedStart, agenda: Agenda) -> RunHeader | Waiting:
     """The run, or what it waits for; a start that is neither was refused, now or before."""
     wanted = run_id(agenda.schedule_id, start.started_at)
-    for waiting in waiting_of(agenda):
-        if waiting.run_id == wanted:
-            return waiting
+    waiting = next((each for each in waiting_of(agenda) if each.run_id == wanted), None)
+    if waiting is not None:
+        return waiting
     try:
         return ports.runs.get_header(wanted)
     except NotFoundError as error:

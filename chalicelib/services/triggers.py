@@ -116,9 +116,6 @@ def forget(ports: Ports, schedule_id: str, event: ScheduleEvent | None = None) -
     What people did to it stays, its pause too: who puts it again may not know of that. `event` is
     what is to be remembered besides.
     """
-    if event is None and ports.triggers.get_triggers(schedule_id) is None:
-        return
-
     gone: list[PlannedStart] = []
 
     def decide(agenda: Agenda | None) -> Agenda:
