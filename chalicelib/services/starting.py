@@ -23,6 +23,7 @@ from chalicelib.core.timing.agenda import (
     admit,
     dropped,
     made,
+    note_dropped,
 )
 from chalicelib.core.timing.trigger import Trigger
 from chalicelib.errors import (
@@ -194,7 +195,8 @@ def _make_one(ports: Ports, start: PlannedStart, result: Made) -> None:
         result.postponed.append(Unmade(start, error))
     except (InvalidInputError, NotFoundError, ConflictError) as error:
         result.unmade.append(Unmade(start, error))
-        result.agenda = dropped(result.agenda, start)
+        told = note_dropped(result.agenda, [start], str(error), ports.clock())
+        result.agenda = dropped(told, start)
     else:
         result.started.append(header)
         result.agenda = made(result.agenda, start)

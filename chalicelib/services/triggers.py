@@ -16,6 +16,7 @@ from chalicelib.core.timing.agenda import (
     PlannedStart,
     ScheduleAct,
     ScheduleEvent,
+    note_dropped,
     noted,
 )
 from chalicelib.core.timing.calendars import Calendar
@@ -31,6 +32,8 @@ from chalicelib.services import agendas
 from chalicelib.services.circles import circle_warnings
 
 logger = logging.getLogger(__name__)
+
+_OUT_OF_USE = "the schedule is out of use"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ def follow(ports: Ports, stored: StoredSchedule, document: ScheduleDocument) -> 
         return None
 
     gone: list[PlannedStart] = []
+    why = f"version {stored.version} has no such trigger"
 
     def decide(agenda: Agenda | None) -> Agenda:
         now = ports.clock()
@@ -81,7 +85,7 @@ def follow(ports: Ports, stored: StoredSchedule, document: ScheduleDocument) -> 
         names = {each.name for each in triggers}
         gone[:] = [each for each in before.queued if each.trigger not in names]
         return replace(
-            before,
+            note_dropped(before, gone, why, now),
             version=stored.version,
             triggers=triggers,
             marks=_marks(before, triggers, now),
@@ -89,7 +93,7 @@ def follow(ports: Ports, stored: StoredSchedule, document: ScheduleDocument) -> 
         )
 
     after = agendas.change(ports, stored.schedule_id, decide)
-    _log_gone(stored.schedule_id, gone, f"version {stored.version} has no such trigger")
+    _log_gone(stored.schedule_id, gone, why)
     return after
 
 
@@ -127,10 +131,11 @@ def forget(ports: Ports, schedule_id: str, event: ScheduleEvent | None = None) -
             pause=before.pause,
             events=before.events,
         )
+        after = note_dropped(after, gone, _OUT_OF_USE, ports.clock())
         return noted(after, event) if event else after
 
     agendas.change(ports, schedule_id, decide)
-    _log_gone(schedule_id, gone, "the schedule is out of use")
+    _log_gone(schedule_id, gone, _OUT_OF_USE)
 
 
 def _log_gone(schedule_id: str, gone: Iterable[PlannedStart], why: str) -> None:

@@ -17,7 +17,7 @@ from chalicelib.errors import ConflictError, NotFoundError
 from chalicelib.ports import Ports
 from chalicelib.services import agendas
 
-_ENDS = (ScheduleAct.CANCEL, ScheduleAct.CUT)
+_ENDS = (ScheduleAct.CANCEL, ScheduleAct.DROP, ScheduleAct.CUT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

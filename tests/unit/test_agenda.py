@@ -24,6 +24,7 @@ from chalicelib.core.timing.agenda import (
     ScheduleEvent,
     admit,
     depth_of,
+    note_dropped,
     noted,
 )
 from chalicelib.core.timing.agenda_record import decode_agenda, encode_agenda
@@ -210,12 +211,28 @@ def test_how_many_runs_led_to_a_start_is_remembered_for_as_long_as_the_start_is(
     assert len(agenda.depths) == MAX_HANDLED
 
 
-def test_of_what_people_did_only_the_newest_is_kept() -> None:
+def test_only_the_newest_lines_are_kept_and_none_of_people_s_is_lost_for_others() -> None:
     agenda = EMPTY
     for number in range(MAX_EVENTS + 1):
         event = ScheduleEvent(act=ScheduleAct.PAUSE, at=NOW, actor=str(number))
         agenda = noted(agenda, event)
-    assert [each.actor for each in agenda.events] == [str(each + 1) for each in range(MAX_EVENTS)]
+    people = agenda.events
+    assert [each.actor for each in people] == [str(each + 1) for each in range(MAX_EVENTS)]
+    agenda = note_dropped(agenda, [start(number) for number in range(99)], "late", NOW)
+    assert agenda.events[:MAX_EVENTS] == people
+    assert len(agenda.events) == 2 * MAX_EVENTS
+    assert agenda.events[-1].run_id == run_id("etl", start(98).started_at)
+
+
+def test_a_start_that_waited_and_becomes_no_run_stays_on_record_and_one_that_did_not_is_not() -> (
+    None
+):
+    waiting = start(1, Overlap.QUEUE, latest=NOW)
+    agenda = admit(EMPTY, [waiting, start(2)], busy=True, now=NOW).agenda
+    assert agenda.events == ()
+    (event,) = admit(agenda, [], busy=True, now=NOW + timedelta(minutes=1)).agenda.events
+    assert (event.act, event.actor) == (ScheduleAct.DROP, "engine")
+    assert (event.reason, event.run_id) == (Refusal.LATE, run_id("etl", waiting.started_at))
 
 
 @given(

@@ -1,5 +1,7 @@
 """Starts that wait: seen, and taken away by people before they become runs."""
 
+from collections.abc import Callable
+
 import pytest
 
 from chalicelib.core.lifecycle import Act
@@ -8,6 +10,7 @@ from chalicelib.core.run import RunHeader
 from chalicelib.core.timing.agenda import PlannedStart, ScheduleAct, admit
 from chalicelib.core.timing.trigger import Overlap
 from chalicelib.errors import ConflictError, NotFoundError
+from chalicelib.local.memory_queue import VirtualClock
 from chalicelib.ports import Ports
 from chalicelib.services import agendas, redoing, schedules
 from chalicelib.services.requesting import ask
@@ -21,7 +24,19 @@ from chalicelib.services.waiting_starts import (
     waiting_of,
 )
 from tests.unit.stores import world
-from tests.unit.triggered import MINUTE, START, agenda, end, move, paused, put, resumed, runs
+from tests.unit.triggered import (
+    HOUR,
+    MINUTE,
+    START,
+    Picky,
+    agenda,
+    end,
+    move,
+    paused,
+    put,
+    resumed,
+    runs,
+)
 
 QUEUED = {"name": "api", "http": {}, "overlap": "queue", "deadline": "1h"}
 WAITS = "etl/2026-11-23T00:01:00.000000Z"
@@ -120,6 +135,41 @@ def test_what_waits_when_a_schedule_is_paused_waits_for_its_resumption(ports: Po
     resumed(ports, "etl")
     tick(ports)
     assert len(runs(ports)) == 2
+
+
+@pytest.mark.parametrize(
+    ("happens", "why"),
+    [
+        (lambda ports: move(ports, START + 2 * HOUR), "its deadline has passed"),
+        (lambda ports: put(ports, "etl"), "version 2 has no such trigger"),
+        (lambda ports: schedules.delete(ports, "etl", "ann"), "the schedule is out of use"),
+    ],
+)
+def test_of_a_start_that_waits_in_vain_it_is_told_why(
+    ports: Ports, happens: Callable[[Ports], object], why: str
+) -> None:
+    happens(ports)
+    tick(ports)
+    found = find_start(ports, WAITS)
+    assert isinstance(found, Dropped)
+    assert (found.event.act, found.event.reason) == (ScheduleAct.DROP, why)
+
+
+def test_of_a_start_whose_run_can_t_be_made_it_is_told_why() -> None:
+    queue = Picky(VirtualClock(START))
+    queue.needs = ""
+    ports = world(queue=queue)
+    move(ports, START)
+    in_the_morning = {"name": "api", "http": {}, "startBetween": ["06:00", "08:00"]}
+    stored = put(ports, "etl", in_the_morning)
+    waits = ask(ports, stored, StartRequest(actor="ann", at=START))
+    assert isinstance(waits, Waiting)
+    queue.needs = "a GPU"
+    move(ports, START + 6 * HOUR)
+    tick(ports)
+    found = find_start(ports, waits.run_id)
+    assert isinstance(found, Dropped)
+    assert "a GPU" in found.event.reason
 
 
 def test_a_schedule_without_triggers_has_nothing_that_waits() -> None:

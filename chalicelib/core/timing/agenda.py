@@ -14,7 +14,7 @@ from chalicelib.core.timing.trigger import Overlap, Trigger
 
 MAX_QUEUED = 100  # starts that wait for the runs before them
 MAX_HANDLED = 200  # decided starts that are remembered: an event may come again, days later
-MAX_EVENTS = 50  # lines of a schedule's history
+MAX_EVENTS = 25  # lines of a schedule's history that people wrote, and as many that nobody did
 MAX_CHAIN = 25  # runs in a row of which each started the next: no longer chain is meant
 
 
@@ -47,13 +47,17 @@ class Pause:
 
 
 class ScheduleAct(StrEnum):
-    """What somebody did to a schedule, besides storing it."""
+    """What became of a schedule, besides being stored."""
 
     PAUSE = "PAUSE"
     RESUME = "RESUME"
     DELETE = "DELETE"
-    CANCEL = "CANCEL"  # a start that waited
-    CUT = "CUT"  # a chain of runs that start each other
+    CANCEL = "CANCEL"  # somebody took away a start that waited
+    DROP = "DROP"  # a start that waited became no run
+    CUT = "CUT"  # a chain of runs that start each other ended
+
+
+_OF_NOBODY = frozenset({ScheduleAct.DROP, ScheduleAct.CUT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +140,24 @@ def dropped(agenda: Agenda, start: PlannedStart) -> Agenda:
 
 
 def noted(agenda: Agenda, event: ScheduleEvent) -> Agenda:
-    """The agenda with one more line of history."""
-    return replace(agenda, events=(*agenda.events, event)[-MAX_EVENTS:])
+    """The agenda with one more line of history: no other kind of line is forgotten for it."""
+    alike = [each for each in agenda.events if _is_of_nobody(each) is _is_of_nobody(event)]
+    oldest = alike[0] if len(alike) == MAX_EVENTS else None
+    kept = [each for each in agenda.events if each is not oldest]
+    return replace(agenda, events=(*kept, event))
+
+
+def note_dropped(agenda: Agenda, starts: Iterable[PlannedStart], why: str, now: datetime) -> Agenda:
+    """The agenda with a line for each start that was decided or waited, and becomes no run."""
+    for start in starts:
+        run = run_id(agenda.schedule_id, start.started_at)
+        event = ScheduleEvent(act=ScheduleAct.DROP, at=now, actor="engine", reason=why, run_id=run)
+        agenda = noted(agenda, event)
+    return agenda
+
+
+def _is_of_nobody(event: ScheduleEvent) -> bool:
+    return event.act in _OF_NOBODY
 
 
 def depth_of(agenda: Agenda, started_at: datetime) -> int:
@@ -183,9 +203,7 @@ def admit(
     refused += [Refused(each, Refusal.FULL) for each in waiting[MAX_QUEUED:]]
     queued = tuple(waiting[:MAX_QUEUED])
     after = replace(_remembered(agenda, new), planned=tuple(planned), queued=queued)
-    for each in refused:
-        if each.why is Refusal.CHAIN:
-            after = noted(after, _cut(agenda.schedule_id, each.start, now))
+    after = _with_ends(after, agenda.queued, refused, now)
     cancels = busy and any(_replaces(each, now) for each in queued)
     return Admission(after, tuple(refused), cancels)
 
@@ -204,6 +222,19 @@ def _remembered(agenda: Agenda, new: Iterable[PlannedStart]) -> Agenda:
     known = {**agenda.depths, **depths}
     kept = {text: known[text] for text in handled if known.get(text)}
     return replace(agenda, handled=handled, depths=kept)
+
+
+def _with_ends(
+    agenda: Agenda, queued: Iterable[PlannedStart], refused: Iterable[Refused], now: datetime
+) -> Agenda:
+    """The agenda with a line for each chain that is cut, and for each start that has waited."""
+    waited = {each.started_at for each in queued}
+    for each in refused:
+        if each.why is Refusal.CHAIN:
+            agenda = noted(agenda, _cut(agenda.schedule_id, each.start, now))
+        elif each.start.started_at in waited:
+            agenda = note_dropped(agenda, [each.start], each.why, now)
+    return agenda
 
 
 def _cut(schedule_id: str, start: PlannedStart, now: datetime) -> ScheduleEvent:
