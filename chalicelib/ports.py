@@ -40,6 +40,15 @@ class StoredSchedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deletion:
+    """That a schedule was taken out of use: when, by whom and why."""
+
+    at: datetime
+    actor: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
     """One job of a run as it is stored: what a reader sees without loading the graph."""
 
@@ -79,12 +88,15 @@ class ScheduleStore(Protocol):
         Of a deleted schedule too. Only those below `before`.
         """
 
-    def delete_schedule(self, schedule: StoredSchedule, at: datetime, actor: str) -> None:
+    def delete_schedule(self, schedule: StoredSchedule, deletion: Deletion) -> None:
         """Take a schedule out of use whose newest version is the one given; versions stay.
 
         A later version brings it back. Raises ConflictError unless that version is the newest,
         and when the schedule is deleted already.
         """
+
+    def get_deletion(self, schedule_id: str) -> Deletion | None:
+        """Why a schedule is not there; None for one that is in use, or never was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

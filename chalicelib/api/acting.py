@@ -6,16 +6,21 @@ from chalicelib.api.answering import Answer
 from chalicelib.api.problems import RefusedError
 from chalicelib.core.run import RunHeader
 from chalicelib.errors import Problem
-from chalicelib.services.requesting import Waiting
-from chalicelib.services.shape_types import OperationShape
+from chalicelib.services.shape_types import DroppedStartShape, OperationShape, WaitingShape
 from chalicelib.services.shapes import run_shape
-from chalicelib.services.timing_shapes import waiting_shape
+from chalicelib.services.timing_shapes import dropped_shape, waiting_shape
+from chalicelib.services.waiting_starts import Dropped, Waiting
 
 
-def accepted(taken: RunHeader | Waiting) -> Answer:
+def accepted(taken: RunHeader | Waiting | Dropped) -> Answer:
     """That something was taken on, and where to look at what becomes of it."""
-    body = run_shape(taken) if isinstance(taken, RunHeader) else waiting_shape(taken)
+    body = run_shape(taken) if isinstance(taken, RunHeader) else start_shape(taken)
     return Answer(body=body, status=HTTPStatus.ACCEPTED, location=f"/runs/{taken.run_id}")
+
+
+def start_shape(start: Waiting | Dropped) -> WaitingShape | DroppedStartShape:
+    """A start that is no run yet, or will be none."""
+    return waiting_shape(start) if isinstance(start, Waiting) else dropped_shape(start)
 
 
 def operated(shape: OperationShape) -> Answer:

@@ -54,7 +54,9 @@ CONTRACTS = {
         document="Schedule",
         is_conditional=True,
     ),
-    "delete_schedule": Contract(answer=shapes.ScheduleShape, is_conditional=True),
+    "delete_schedule": Contract(
+        answer=shapes.ScheduleShape, query=models.ReasonQuery, is_conditional=True
+    ),
     "list_versions": Contract(answer=pages.VersionsPage, query=models.VersionsQuery),
     "diff_versions": Contract(answer=shapes.DifferenceShape, query=models.DiffQuery),
     "draw_schedule": Contract(answer=str, query=models.ScheduleGraphQuery, media_type=TEXT),
@@ -69,7 +71,9 @@ CONTRACTS = {
         body=models.StartBody,
         takes_message=True,
     ),
-    "get_run": Contract(answer=shapes.ShownRunShape),
+    "get_run": Contract(
+        answer=shapes.ShownRunShape | shapes.WaitingShape | shapes.DroppedStartShape
+    ),
     "list_jobs": Contract(answer=pages.JobsPage, query=models.JobsQuery),
     "list_events": Contract(answer=pages.EventsPage, query=models.EventsQuery),
     "get_timeline": Contract(answer=pages.TimelinePage, query=models.TimelineQuery),
@@ -78,7 +82,11 @@ CONTRACTS = {
     "explain": Contract(answer=shapes.ExplanationShape, query=models.ExplainQuery),
     "plan_restart": Contract(answer=shapes.RestartShape),
     "restart_run": Contract(answer=shapes.RunShape, statuses=_ACCEPTED, body=models.ReasonBody),
-    "cancel_run": Contract(answer=shapes.RunShape, statuses=_ACCEPTED, body=models.ReasonBody),
+    "cancel_run": Contract(
+        answer=shapes.RunShape | shapes.DroppedStartShape,
+        statuses=_ACCEPTED,
+        body=models.ReasonBody,
+    ),
     "hold_jobs": _operation(),
     "release_jobs": _operation(),
     "pass_jobs": _operation(),

@@ -41,6 +41,7 @@ class Asked:
     target: str
     fields: Mapping[str, str]
     body: bytes
+    principal: Principal | None = None  # who asks, where that was found out already
 
 
 # Who comes with this header `Authorization`; None for nobody. Raises BackendError.
@@ -59,23 +60,24 @@ class Gateway:
         self._recognise = recognise
 
     def answer(self, asked: Asked) -> Reply:
-        """The answer of a handler, or a problem document."""
+        """The answer of a handler, or a problem document; to HEAD what GET would answer."""
         try:
             event = self._events.create_lambda_event(
-                asked.method, asked.target, dict(asked.fields), asked.body
+                meant_by(asked), asked.target, dict(asked.fields), asked.body
             )
         except ValueError:  # what the matcher raises when no path is like this
             return refusal(HTTPStatus.NOT_FOUND, "There is nothing at this path.")
         route = str(event["requestContext"]["resourcePath"])
         methods = self._app.routes[route]
-        if asked.method not in methods:
-            *others, last = sorted(methods)
+        method = meant_by(asked)
+        if method not in methods:
+            *others, last = sorted({*methods, *(["HEAD"] if "GET" in methods else [])})
             taken = f"{', '.join(others)} and {last} are" if others else f"{last} is"
             told = f"{asked.method} is not taken here; {taken}."
             status = HTTPStatus.METHOD_NOT_ALLOWED
             return refusal(status, told, [("Allow", ", ".join([*others, last]))], route)
-        if methods[asked.method].authorizer is not None:
-            found = self.admit(asked, route)
+        if methods[method].authorizer is not None:
+            found = asked.principal or self.admit(asked, route)
             if isinstance(found, Reply):
                 return found
             event["requestContext"]["authorizer"] = found.to_context()
@@ -92,6 +94,11 @@ class Gateway:
             asks = [("WWW-Authenticate", 'Bearer realm="batch-scheduler"')]
             return refusal(HTTPStatus.UNAUTHORIZED, told, asks, route)
         return found
+
+
+def meant_by(asked: Asked) -> str:
+    """The method by which a request is answered (RFC 9110, 9.3.2)."""
+    return "GET" if asked.method == "HEAD" else asked.method
 
 
 def failure(error: SchedulerError, route: str) -> Reply:

@@ -157,6 +157,12 @@ class ReasonBody(Asked):
     reason: Reason = ""
 
 
+class ReasonQuery(Asked):
+    """Why."""
+
+    reason: Reason = ""
+
+
 class JobsBody(Asked):
     """The jobs that are meant: those that match any name and have one of the statuses."""
 

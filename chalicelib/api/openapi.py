@@ -69,7 +69,8 @@ _INTRO = """Start, follow and operate runs of schedules.
 
 A run's address is its `runId` behind `/runs/`. Names of jobs go into the query. What is out of a
 token's scopes is answered like what is not there. Errors are problem documents (RFC 9457). Lists
-give a `nextCursor`; a query parameter or a field that is not known is refused."""
+give a `nextCursor`; a query parameter or a field that is not known is refused. On a server of one
+machine HEAD answers as GET does, without the body."""
 
 
 _DOCUMENTS: dict[str, Callable[[], Json]] = {
@@ -94,6 +95,7 @@ def description() -> Json:
         "paths": paths,
         "components": {
             "schemas": dict(sorted(book.schemas.items())),
+            "responses": {_named(status): {"description": status.phrase} for status in _BEFORE},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -219,6 +221,19 @@ def _answers(book: _Book, contract: Contract) -> Json:
     }
 
 
+# What stands before us answers these to any request, in words of its own.
+_BEFORE = (
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.LENGTH_REQUIRED,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+)
+
+
+def _named(status: HTTPStatus) -> str:
+    return status.phrase.replace(" ", "")
+
+
 _ALWAYS = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.NOT_FOUND,
@@ -246,8 +261,9 @@ def _problems(book: _Book, route: Route, contract: Contract) -> Json:
         str(status.value): {"description": status.phrase, "content": problem}
         for status in sorted(statuses)
     }
+    for status in _BEFORE:
+        told.setdefault(str(status.value), {"$ref": f"#/components/responses/{_named(status)}"})
     if route.role is not None:
-        # What stands before us answers these, in words of its own.
         for status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             told[str(status.value)] = {"description": status.phrase}
         if route.method == "GET":

@@ -11,6 +11,7 @@ from chalicelib.services.shape_types import (
     FireTimeShape,
     JobShape,
     RunShape,
+    ScheduleEventShape,
     ScheduleShape,
     TimelineJobShape,
     TokenShape,
@@ -39,9 +40,11 @@ class ShownSchedule(ScheduleShape):
 
 
 class VersionsPage(TypedDict):
-    """Versions of a schedule, and where to go on; null at the end."""
+    """Versions of a schedule, and where to go on; null at the end. Events are on each page."""
 
+    scheduleId: str
     versions: list[ScheduleShape]
+    events: list[ScheduleEventShape]
     nextCursor: str | None
 
 

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from chalicelib.api.pages import ProblemShape
+from chalicelib.core.advising import as_routes
 from chalicelib.errors import (
     BackendError,
     BusyError,
@@ -18,6 +19,7 @@ from chalicelib.errors import (
     Problem,
     SchedulerError,
 )
+from chalicelib.services.repeating import BUSY_TYPE
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +66,8 @@ def told(error: Exception) -> tuple[HTTPStatus, dict[str, Any]]:
     if isinstance(error, BackendError):
         logger.warning("a request failed: %s", error)
     problems = error.problems if isinstance(error, InvalidInputError) else ()
-    return status, document(status, str(error), problems)
+    made = document(status, str(error), problems)
+    return status, {**made, "type": BUSY_TYPE} if isinstance(error, BusyError) else made
 
 
 def document(status: HTTPStatus, detail: str, problems: tuple[Problem, ...] = ()) -> dict[str, Any]:
@@ -73,7 +76,7 @@ def document(status: HTTPStatus, detail: str, problems: tuple[Problem, ...] = ()
         "type": f"urn:batch-scheduler:problem:{status.phrase.lower().replace(' ', '-')}",
         "title": status.phrase,
         "status": status.value,
-        "detail": detail,
+        "detail": as_routes(detail),
     }
     if problems:
         shape["problems"] = problem_shapes(problems)
@@ -85,9 +88,9 @@ def problem_shapes(problems: Iterable[Problem]) -> list[ProblemShape]:
     return [
         {
             "path": each.path,
-            "reason": each.reason,
+            "reason": as_routes(each.reason),
             "found": each.found,
-            "allowed": each.allowed,
+            "allowed": as_routes(each.allowed),
             "suggestion": each.suggestion,
         }
         for each in problems

@@ -2,8 +2,8 @@
 
 from itertools import islice
 
-from chalicelib.api import cursors
 from chalicelib.api.answering import Answer
+from chalicelib.api.cursors import Listing
 from chalicelib.api.desk import Desk, Resource
 from chalicelib.api.models import (
     EventsQuery,
@@ -42,7 +42,8 @@ def list_jobs(desk: Desk) -> Answer:
     """In the order of the schedule's document."""
     asked, run_id = desk.query(JobsQuery), desk.run.run_id
     which = asked.job, _statuses(asked.status)
-    page = list_some(desk.ports, run_id, which, asked.limit, cursors.number(asked.cursor))
+    listing = Listing("jobs", run_id, which)
+    page = list_some(desk.ports, run_id, which, asked.limit, listing.number(asked.cursor))
     progress = progress_of(desk.ports, run_id, page.items)
     found = [
         whole_job_shape(record, progress.get(record.spec.name))
@@ -51,7 +52,7 @@ def list_jobs(desk: Desk) -> Answer:
         for record in page.items
     ]
     return Answer(
-        body={"runId": run_id, "jobs": found, "nextCursor": cursors.of_number(page.after)}
+        body={"runId": run_id, "jobs": found, "nextCursor": listing.of_number(page.after)}
     )
 
 
@@ -76,13 +77,14 @@ def list_events(desk: Desk) -> Answer:
 def get_timeline(desk: Desk) -> Answer:
     """When each attempt was handed over, ran and ended, for a Gantt chart."""
     asked, header = desk.query(TimelineQuery), desk.run
-    after = cursors.number(asked.cursor)
+    listing = Listing("timeline", header.run_id)
+    after = listing.number(asked.cursor)
     page = list_some(desk.ports, header.run_id, ((), ()), asked.limit, after)
     states = {record.spec.name: record.state for record in page.items}
     bars = timeline(desk.ports.runs.events(header.run_id), states)
     jobs = [timeline_job_shape(record, bars[record.spec.name]) for record in page.items]
     run = run_shape(header)
-    return Answer(body={"run": run, "jobs": jobs, "nextCursor": cursors.of_number(page.after)})
+    return Answer(body={"run": run, "jobs": jobs, "nextCursor": listing.of_number(page.after)})
 
 
 @run_views.handles("get_logs")

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from chalicelib.api import asking, cursors
-from chalicelib.api.acting import accepted
+from chalicelib.api import asking
+from chalicelib.api.acting import accepted, start_shape
 from chalicelib.api.answering import Answer
+from chalicelib.api.cursors import Listing
 from chalicelib.api.desk import Desk, Resource
 from chalicelib.api.models import Nothing, RunsQuery, StartBody
 from chalicelib.api.routes import OF_OPERATION
@@ -13,15 +14,15 @@ from chalicelib.core.lifecycle import Act
 from chalicelib.core.messages import StartMessage, parse_message
 from chalicelib.core.naming import run_id
 from chalicelib.core.run import RunHeader
-from chalicelib.errors import InvalidInputError
+from chalicelib.errors import InvalidInputError, NotFoundError
 from chalicelib.services import redoing
 from chalicelib.services.listing import RunFilter
 from chalicelib.services.listing import list_runs as list_visible
 from chalicelib.services.redoing import Wanted
 from chalicelib.services.repeating import Turn
-from chalicelib.services.requesting import Waiting
 from chalicelib.services.runs import StartRequest
 from chalicelib.services.shapes import run_shape
+from chalicelib.services.waiting_starts import Waiting, find_start
 from chalicelib.store_words import no_schedule
 
 runs = Resource(__name__)
@@ -33,10 +34,11 @@ def list_runs(desk: Desk) -> Answer:
     """The newest first."""
     asked = desk.query(RunsQuery)
     wanted = RunFilter(schedule_id=asked.schedule_id, status=asked.status, prefix=asked.prefix)
-    before = cursors.run_key(asked.cursor)
+    listing = Listing("runs", wanted)
+    before = listing.run_key(asked.cursor)
     page = list_visible(desk.ports, desk.principal, wanted, asked.limit, before)
     found = [run_shape(header) for header in page.items]
-    return Answer(body={"runs": found, "nextCursor": cursors.of_run(page.after)})
+    return Answer(body={"runs": found, "nextCursor": listing.of_run(page.after)})
 
 
 @runs.handles("start_run")
@@ -54,9 +56,13 @@ def start_run(desk: Desk) -> Answer:
 
 @runs.handles("get_run")
 def get_run(desk: Desk) -> Answer:
-    """One run."""
+    """One run, or the start that waits to become it."""
     desk.query(Nothing)
-    return Answer(body={**run_shape(desk.run), "drivenBy": desk.served.holder()})
+    try:
+        header = desk.run
+    except NotFoundError:
+        return Answer(body=start_shape(find_start(desk.ports, desk.run_id)))
+    return Answer(body={**run_shape(header), "drivenBy": desk.served.holder()})
 
 
 def _check_scope(desk: Desk, schedule_id: str, version: int | None) -> None:

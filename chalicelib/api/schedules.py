@@ -3,12 +3,14 @@
 import json
 from http import HTTPStatus
 
-from chalicelib.api import asking, cursors
+from chalicelib.api import asking
 from chalicelib.api.answering import Answer
+from chalicelib.api.cursors import Listing
 from chalicelib.api.desk import Desk, Resource
 from chalicelib.api.models import (
     DiffQuery,
     Nothing,
+    ReasonQuery,
     ScheduleGraphQuery,
     SchedulesQuery,
     VersionQuery,
@@ -25,6 +27,7 @@ from chalicelib.services import schedules as keeping
 from chalicelib.services import triggers
 from chalicelib.services.listing import list_schedules as list_visible
 from chalicelib.services.shapes import difference_shape, schedule_shape, validation_shape
+from chalicelib.services.timing_shapes import schedule_history_shape
 
 schedules = Resource(__name__)
 
@@ -42,10 +45,11 @@ def validate_schedule(desk: Desk) -> Answer:
 def list_schedules(desk: Desk) -> Answer:
     """The newest version of each, in the order of their ids."""
     asked = desk.query(SchedulesQuery)
-    after = cursors.name(asked.cursor)
+    listing = Listing("schedules", asked.prefix)
+    after = listing.name(asked.cursor)
     page = list_visible(desk.ports, desk.principal, asked.prefix, asked.limit, after)
     found = [schedule_shape(schedule) for schedule in page.items]
-    return Answer(body={"schedules": found, "nextCursor": cursors.of_name(page.after)})
+    return Answer(body={"schedules": found, "nextCursor": listing.of_name(page.after)})
 
 
 @schedules.handles("get_schedule")
@@ -73,19 +77,22 @@ def put_schedule(desk: Desk) -> Answer:
 @schedules.handles("delete_schedule")
 def delete_schedule(desk: Desk) -> Answer:
     """Take a schedule out of use; its versions and its runs stay."""
-    schedule_id, actor = desk.schedule_id, desk.principal.actor
-    last = keeping.delete(desk.ports, schedule_id, actor, asking.seen(desk.request))
+    reason, seen = desk.query(ReasonQuery).reason, asking.seen(desk.request)
+    actor = desk.principal.actor
+    last = keeping.delete(desk.ports, desk.schedule_id, actor, seen, reason=reason)
     return Answer(body=schedule_shape(last))
 
 
 @schedules.handles("list_versions")
 def list_versions(desk: Desk) -> Answer:
-    """The newest first; those of a deleted schedule too."""
+    """The newest first, those of a deleted schedule too; and who deleted or paused it."""
     asked = desk.query(VersionsQuery)
-    before = cursors.number(asked.cursor)
+    listing = Listing("versions", desk.schedule_id)
+    before = listing.number(asked.cursor)
     page = keeping.versions(desk.ports, desk.schedule_id, asked.limit, before)
-    found = [schedule_shape(schedule) for schedule in page.items]
-    return Answer(body={"versions": found, "nextCursor": cursors.of_number(page.after)})
+    events = keeping.history(desk.ports, desk.schedule_id)
+    shape = schedule_history_shape(desk.schedule_id, page.items, events)
+    return Answer(body={**shape, "nextCursor": listing.of_number(page.after)})
 
 
 @schedules.handles("diff_versions")

@@ -9,7 +9,7 @@ from chalicelib.api.desk import Desk, Resource
 from chalicelib.api.models import NextQuery, Nothing, PreviewQuery, ReasonBody
 from chalicelib.core.moments import parse_moment
 from chalicelib.core.reading import parse
-from chalicelib.core.timing.agenda import Pause
+from chalicelib.core.timing.agenda import Pause, ScheduleAct, ScheduleEvent
 from chalicelib.core.timing.calendar_document import CalendarDocument, load_calendar
 from chalicelib.errors import InvalidInputError
 from chalicelib.services import agendas, calendars, triggers
@@ -21,6 +21,7 @@ from chalicelib.services.timing_shapes import (
     next_shape,
     paused_shape,
 )
+from chalicelib.services.waiting_starts import waiting_of
 from chalicelib.timing_ports import StoredCalendar
 
 timing = Resource(__name__)
@@ -36,7 +37,7 @@ def next_fire_times(desk: Desk) -> Answer:
     found = triggers.next_fire_times(desk.ports, desk.schedule_id, asked.count, after)
     agenda = agendas.find_agenda(desk.ports, desk.schedule_id)
     pause = agenda.pause if agenda else None
-    return Answer(body=next_shape(desk.schedule_id, pause, found))
+    return Answer(body=next_shape(desk.schedule_id, pause, found, waiting_of(agenda)))
 
 
 @timing.handles("preview_fire_times")
@@ -63,15 +64,15 @@ def pause_schedule(desk: Desk) -> Answer:
 @timing.handles("resume_schedule")
 def resume_schedule(desk: Desk) -> Answer:
     """Let the triggers start runs again."""
-    desk.body(ReasonBody)
-    return desk.once(lambda turn: _resume(desk, turn))
+    reason = desk.body(ReasonBody).reason
+    return desk.once(lambda turn: _resume(desk, reason, turn))
 
 
 @timing.handles("list_calendars")
 def list_calendars(desk: Desk) -> Answer:
     """All of them."""
     desk.query(Nothing)
-    found = desk.ports.calendars.list_calendars()
+    found = calendars.list_calendars(desk.ports)
     return Answer(body={"calendars": [calendar_shape(each) for each in found]})
 
 
@@ -79,7 +80,7 @@ def list_calendars(desk: Desk) -> Answer:
 def get_calendar(desk: Desk) -> Answer:
     """One calendar with its document."""
     desk.query(Nothing)
-    stored = desk.ports.calendars.get_calendar(desk.path["name"])
+    stored = calendars.get_calendar(desk.ports, desk.path["name"])
     return Answer(body=calendar_shape(stored), etag=_etag(stored))
 
 
@@ -105,8 +106,10 @@ def _pause(desk: Desk, reason: str, turn: Turn) -> Answer:
     return Answer(body=paused_shape(desk.schedule_id, agenda.pause))
 
 
-def _resume(desk: Desk, turn: Turn) -> Answer:
-    agenda = triggers.resume(desk.ports, desk.schedule_id, again=turn.again)
+def _resume(desk: Desk, reason: str, turn: Turn) -> Answer:
+    actor = desk.principal.actor
+    event = ScheduleEvent(act=ScheduleAct.RESUME, at=turn.at, actor=actor, reason=reason)
+    agenda = triggers.resume(desk.ports, desk.schedule_id, event, again=turn.again)
     return Answer(body=paused_shape(desk.schedule_id, agenda.pause))
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
 from itertools import islice
 from operator import itemgetter
 from typing import Any
@@ -14,7 +13,7 @@ from chalicelib.aws.dynamo_items import from_json, short
 from chalicelib.aws.names import Tables
 from chalicelib.core.records import Record, decode_time, encode_time
 from chalicelib.errors import NotFoundError
-from chalicelib.ports import StoredSchedule
+from chalicelib.ports import Deletion, StoredSchedule
 from chalicelib.store_words import no_schedule, schedule_moved, version_exists
 
 _FOLDER = "versions/"
@@ -76,7 +75,7 @@ class DynamoSchedules:
         found = (self._at(schedule_id, number) for number in wanted[:limit])
         return [replace(schedule, document="") for schedule in found]
 
-    def delete_schedule(self, schedule: StoredSchedule, at: datetime, actor: str) -> None:
+    def delete_schedule(self, schedule: StoredSchedule, deletion: Deletion) -> None:
         """Take a schedule out of use. Raises ConflictError unless that version is the newest.
 
         Its item stays: whoever was cut off while storing that version must not bring it back.
@@ -84,11 +83,12 @@ class DynamoSchedules:
         write = Write(
             table=self._table,
             key={"scheduleId": schedule.schedule_id},
-            update=f"SET #{_DELETED} = :at, #deletedBy = :actor",
+            update=f"SET #{_DELETED} = :at, #deletedBy = :actor, #deletedFor = :reason",
             condition=f"#version = :version AND attribute_not_exists(#{_DELETED})",
             values={
-                ":at": encode_time(at),
-                ":actor": short(actor),
+                ":at": encode_time(deletion.at),
+                ":actor": short(deletion.actor),
+                ":reason": short(deletion.reason),
                 ":version": schedule.version,
             },
         )
@@ -96,6 +96,17 @@ class DynamoSchedules:
             self._calls.write(write)
         except ConditionFailedError as error:
             raise schedule_moved(schedule) from error
+
+    def get_deletion(self, schedule_id: str) -> Deletion | None:
+        """None for a schedule that is in use, or never was."""
+        item = self._calls.get(self._table, {"scheduleId": schedule_id}) if schedule_id else None
+        if item is None or _DELETED not in item:
+            return None
+        return Deletion(
+            at=decode_time(item[_DELETED]),
+            actor=item["deletedBy"],
+            reason=item.get("deletedFor", ""),
+        )
 
     def _at(self, schedule_id: str, version: int) -> StoredSchedule:
         try:

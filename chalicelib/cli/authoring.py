@@ -48,9 +48,9 @@ def put(session: Session, file: File) -> Exit:
     from chalicelib.core.wording import counted
     from chalicelib.services.shapes import schedule_shape
 
-    document, verbs = read_document(file), session.verbs.schedules
-    stored = verbs.put(document)
-    session.warn(f"Warning: {each}" for each in verbs.warnings(document))
+    put_now = session.verbs.schedules.put(read_document(file))
+    stored = put_now.stored
+    session.warn(f"Warning: {each}" for each in put_now.warnings())
     sentence = f"{stored.schedule_id}: version {stored.version}, {counted(stored.jobs, 'job')}"
     session.answer(schedule_shape(stored), lambda: session.say(sentence))
     return Exit.DONE
@@ -85,11 +85,32 @@ def show(
     return Exit.DONE
 
 
-def delete(session: Session, schedule: Named) -> Exit:
+def versions(
+    session: Session,
+    schedule: Named,
+    limit: Annotated[int, typer.Option(min=1, max=LARGEST, help="How many at most.")] = 20,
+) -> Exit:
+    """List the versions of a schedule, and who deleted, paused or resumed it, when and why."""
+    from chalicelib.cli.schedule_pages import print_history
+    from chalicelib.services.timing_shapes import schedule_history_shape
+
+    history = session.verbs.schedules.history(schedule, limit)
+    session.answer(
+        schedule_history_shape(schedule, history.versions, history.events),
+        lambda: print_history(session, history),
+    )
+    return Exit.DONE
+
+
+def delete(
+    session: Session,
+    schedule: Named,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the audit trail.")] = "",
+) -> Exit:
     """Take a schedule out of use; its versions and runs stay, to put it brings it back."""
     from chalicelib.services.shapes import schedule_shape
 
-    last = session.verbs.schedules.delete(schedule)
+    last = session.verbs.schedules.delete(schedule, reason)
     sentence = f"{last.schedule_id}: deleted; its last version was {last.version}"
     session.answer(schedule_shape(last), lambda: session.say(sentence))
     return Exit.DONE

@@ -27,7 +27,7 @@ class Exit(IntEnum):
     NOT_FOUND = 4  # no such schedule, run or job, or its details have expired
     REFUSED = 5  # a status, or a token's role, forbids it for a job at least; not all taken over
     BACKEND = 6  # the store, the host, the disk or the server failed
-    DETACHED = 130  # Ctrl-C: no longer waited for; the run goes on
+    DETACHED = 130  # no longer waited for: Ctrl-C, or its start waits; the run goes on
 
 
 OF_ERROR: Mapping[type[SchedulerError], Exit] = {

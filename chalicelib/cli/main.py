@@ -40,6 +40,7 @@ _VERBS: Mapping[str, Callable[..., Exit]] = {
     "put": authoring.put,
     "list": authoring.list_,
     "show": authoring.show,
+    "versions": authoring.versions,
     "delete": authoring.delete,
     "schema": authoring.schema,
     "graph": drawing.graph,

@@ -11,11 +11,12 @@ import typer
 from chalicelib.cli.exits import Exit
 from chalicelib.cli.session import LARGEST, Session, read_file
 from chalicelib.config import HTTP
-from chalicelib.errors import InvalidInputError
+from chalicelib.errors import InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
     from chalicelib.core.restarting import RestartPlan
     from chalicelib.core.run import RunHeader
+    from chalicelib.services.waiting_starts import Waiting
     from chalicelib.verbs.asked import Start
 
 _BREATH = 0.2  # s between two looks at a store that is near
@@ -49,9 +50,9 @@ def run(
     with _all_of_it_to_last():
         verbs = session.verbs
         document = read(content, file.name)
-        stored = verbs.schedules.put(document)
-        header = verbs.runs.start(stored, _asked(param, reason), document)
-    return _stay(session, header, detach=detach)
+        stored = verbs.schedules.put(document).stored
+        started = verbs.runs.start(stored, _asked(param, reason), document)
+    return _stay_with(session, started, detach=detach)
 
 
 def start(
@@ -68,8 +69,8 @@ def start(
     session.edition.prepare()
     with _all_of_it_to_last():
         stored = session.edition.ports.schedules.get_schedule(schedule, version)
-        header = session.verbs.runs.start(stored, _asked(param, reason))
-    return _stay(session, header, detach=detach)
+        started = session.verbs.runs.start(stored, _asked(param, reason))
+    return _stay_with(session, started, detach=detach)
 
 
 def resume(
@@ -78,10 +79,11 @@ def resume(
         str, typer.Argument(metavar="[SCHEDULE]", help="One that is paused [all unfinished runs].")
     ] = "",
     detach: Detach = False,
+    reason: Reason = "",
 ) -> Exit:
     """Let a paused schedule start by itself again; or take up everything unfinished, and stay."""
     if schedule:
-        return _resume_schedule(session, schedule)
+        return _resume_schedule(session, schedule, reason)
     if session.settings.edition == HTTP:
         told = "the server drives its runs by itself; name a SCHEDULE that is paused, or watch RUN"
         raise InvalidInputError.at("resume", told)
@@ -112,10 +114,10 @@ def resume(
     return Exit.RUN_FAILED if failed else Exit.DONE
 
 
-def _resume_schedule(session: Session, schedule: str) -> Exit:
+def _resume_schedule(session: Session, schedule: str, reason: str) -> Exit:
     from chalicelib.services.timing_shapes import paused_shape
 
-    pause = session.verbs.timing.resume(schedule)
+    pause = session.verbs.timing.resume(schedule, reason)
     sentence = f"{schedule} is resumed: its triggers start runs from now on."
     session.answer(paused_shape(schedule, pause), lambda: session.say(sentence))
     return Exit.DONE
@@ -153,14 +155,32 @@ def restart(
 
 
 def cancel(session: Session, run: AnyRun = "", detach: Detach = False, reason: Reason = "") -> Exit:
-    """End a run: nothing more of it starts, what runs is terminated."""
+    """End a run: nothing more of it starts, what runs is terminated. Or a start that waits."""
     from chalicelib.cli.progress import last_event
 
-    header = session.find_run(run)
+    try:
+        header = session.find_run(run)
+    except NotFoundError as error:
+        return _cancel_start(session, run, reason, error)
     since = last_event(session, header)
     cancelled = session.verbs.runs.cancel(header.run_id, reason)
     code = _stay(session, cancelled, detach=detach, since=since)
     return Exit.DONE if code is Exit.RUN_CANCELLED else code
+
+
+def _cancel_start(session: Session, run: str, reason: str, no_run: NotFoundError) -> Exit:
+    """Take away the start of which that run is to come. Raises `no_run` where there is none."""
+    from chalicelib.services.timing_shapes import dropped_shape
+
+    if "/" not in run:
+        raise no_run
+    try:
+        dropped = session.verbs.timing.cancel_start(run, reason)
+    except NotFoundError:
+        raise no_run from None
+    sentence = f"The start {run} is taken away: it becomes no run."
+    session.answer(dropped_shape(dropped), lambda: session.say(sentence))
+    return Exit.DONE
 
 
 @contextmanager
@@ -184,6 +204,19 @@ def _asked(param: Sequence[str] | None, reason: str) -> "Start":
             raise InvalidInputError.at("--param", f"{text!r} is not NAME=VALUE")
         parameters[name.strip()] = value
     return Start(parameters=parameters, reason=reason)
+
+
+def _stay_with(session: Session, started: "RunHeader | Waiting", *, detach: bool) -> Exit:
+    """Wait for the end of what was started, unless it waits itself: then say so, and leave it."""
+    from chalicelib.core.run import RunHeader
+
+    if isinstance(started, RunHeader):
+        return _stay(session, started, detach=detach)
+    from chalicelib.cli.schedule_pages import print_waiting
+    from chalicelib.services.timing_shapes import waiting_shape
+
+    session.answer(waiting_shape(started), lambda: print_waiting(session, [started]))
+    return Exit.DONE if detach else Exit.DETACHED
 
 
 def _stay(session: Session, header: "RunHeader", *, detach: bool, since: int = 0) -> Exit:

@@ -13,9 +13,9 @@ from chalicelib.cli.session import LARGEST, Session, read_file
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from chalicelib.core.timing.agenda import Pause
     from chalicelib.services.triggers import LookAhead, Upcoming
     from chalicelib.timing_ports import StoredCalendar
+    from chalicelib.verbs.asked import Ahead
 
 _AHEAD = timedelta(days=1)
 
@@ -56,8 +56,8 @@ def next_(
     since = parse_moment(after, "--after") if after else session.now()
     ahead = session.verbs.timing.next_fire_times(schedule, count, since)
     session.answer(
-        next_shape(schedule, ahead.pause, ahead.found),
-        lambda: _print_next(session, schedule, ahead.pause, ahead.found.upcoming),
+        next_shape(schedule, ahead.pause, ahead.found, ahead.waiting),
+        lambda: _print_next(session, schedule, ahead),
     )
     _warn_of_broken(session, ahead.found)
     return Exit.DONE
@@ -103,9 +103,10 @@ def put_calendar(session: Session, file: CalendarFile) -> Exit:
 
 def list_calendars(session: Session) -> Exit:
     """List the calendars that there are."""
+    from chalicelib.services import calendars
     from chalicelib.services.timing_shapes import calendar_shape
 
-    found = session.edition.ports.calendars.list_calendars()
+    found = calendars.list_calendars(session.edition.ports)
     session.answer(
         [calendar_shape(each) for each in found], lambda: _print_calendars(session, found)
     )
@@ -114,9 +115,10 @@ def list_calendars(session: Session) -> Exit:
 
 def show_calendar(session: Session, name: CalendarName) -> Exit:
     """Show the document of a calendar."""
+    from chalicelib.services import calendars
     from chalicelib.services.timing_shapes import calendar_shape
 
-    shape = calendar_shape(session.edition.ports.calendars.get_calendar(name))
+    shape = calendar_shape(calendars.get_calendar(session.edition.ports, name))
     session.answer(shape, lambda: session.write_json(shape["document"]))
     return Exit.DONE
 
@@ -141,15 +143,16 @@ def _warn_of_broken(session: Session, found: "LookAhead") -> None:
     )
 
 
-def _print_next(
-    session: Session, schedule: str, paused: "Pause | None", found: "Sequence[Upcoming]"
-) -> None:
+def _print_next(session: Session, schedule: str, ahead: "Ahead") -> None:
+    from chalicelib.cli.schedule_pages import print_waiting
     from chalicelib.cli.tables import moment_text, one_line
 
+    paused, found = ahead.pause, ahead.found.upcoming
     if paused is not None:
         why = f": {one_line(paused.reason)}" if paused.reason else ""
         since = f"{moment_text(paused.at)} by {one_line(paused.actor)}{why}"
         session.say(f"PAUSED since {since}; resume it: {command(session, ('resume', schedule))}")
+    print_waiting(session, ahead.waiting)
     if not found:
         session.say(f"No trigger of {schedule} fires by the clock.")
         return
@@ -200,12 +203,11 @@ def _note(upcoming: "Upcoming") -> str:
 def _print_calendars(session: Session, found: "Sequence[StoredCalendar]") -> None:
     from chalicelib.cli.tables import Column, moment_text, one_line, print_table
 
-    if not found:
-        session.say(f"No calendars yet. Store one: {command(session, ('calendar', 'put', 'FILE'))}")
-        return
     columns = (Column("CALENDAR"), Column("REVISION", right=True), Column("STORED"), Column("BY"))
     rows = [
         (each.name, str(each.revision), moment_text(each.stored_at), one_line(each.stored_by))
+        if each.revision
+        else (each.name, "-", "built in", "-")
         for each in found
     ]
     print_table(session.console, columns, rows)

@@ -14,6 +14,15 @@ _NO_OPTIONS = "--"  # what stands behind it is no option
 _IN_SENTENCE = re.compile(
     r"(batch-scheduler (?:token )?[a-z]+(?: --[a-z]+| [A-Z]+)?)(\.$)?", re.MULTILINE
 )
+# What a sentence advises at the terminal, and what does the same over HTTP.
+_SAME: tuple[tuple[str, str], ...] = (
+    ("batch-scheduler list", "GET /schedules"),
+    ("batch-scheduler runs", "GET /runs"),
+    ("batch-scheduler calendar list", "GET /calendars"),
+    ("batch-scheduler token list", "GET /tokens"),
+    ("batch-scheduler token revoke ", "DELETE /tokens/"),
+    ("batch-scheduler rerun JOB", "POST /runs/{schedule}/{start}/rerun"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,20 @@ def placed(sentence: str, where: Sequence[str]) -> str:
     if not options or options in sentence:
         return sentence
     return _IN_SENTENCE.sub(lambda found: f"{found[1]} {options}", sentence)
+
+
+def as_routes(sentence: str) -> str:
+    """The sentence as a program needs it that asks over HTTP: with routes for commands."""
+    for typed, route in _SAME:
+        sentence = sentence.replace(typed, route)
+    return sentence
+
+
+def as_commands(sentence: str) -> str:
+    """The sentence as a person at the terminal needs it: what `as_routes` changed, changed back."""
+    for typed, route in _SAME:
+        sentence = sentence.replace(route, typed)
+    return sentence
 
 
 def advise_run(header: RunHeader) -> list[Advice]:

@@ -67,13 +67,13 @@ class Speller:
         """Start with the whole allowance of comparisons."""
         self._left = _COMPARISONS
 
-    def nearest(self, name: str, names: Iterable[str]) -> str:
-        """The most similar of `names`, or "" when none is near."""
+    def nearest(self, name: str, names: Iterable[str], cutoff: float = 0.6) -> str:
+        """The most similar of `names`, or "" when none is near; `cutoff` 1 takes only the same."""
         if self._left < 0 or len(name) > _LONGEST_NAME:
             return ""
         candidates = {candidate.casefold(): candidate for candidate in names}
         self._left -= len(candidates)
         if self._left < 0:
             return ""
-        found = difflib.get_close_matches(name.casefold(), candidates, n=1, cutoff=0.6)
+        found = difflib.get_close_matches(name.casefold(), candidates, n=1, cutoff=cutoff)
         return candidates[found[0]] if found else ""

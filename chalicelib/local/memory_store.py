@@ -9,7 +9,7 @@ from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.records import decode_spec, encode_spec, event_of, is_event
 from chalicelib.core.run import Change, Event, JobState, Run, RunHeader
 from chalicelib.core.schedule import JobSpec
-from chalicelib.ports import Clock, JobRecord, RunChange, RunKey, StoredSchedule
+from chalicelib.ports import Clock, Deletion, JobRecord, RunChange, RunKey, StoredSchedule
 from chalicelib.store_words import (
     check_kept,
     counts_after,
@@ -45,7 +45,8 @@ class _Contents:
     """What all views of one store share."""
 
     schedules: dict[str, dict[int, StoredSchedule]] = field(default_factory=dict)
-    deleted: dict[str, int] = field(default_factory=dict)  # the version that was the newest
+    # By schedule, with the version that was the newest.
+    deleted: dict[str, tuple[int, Deletion]] = field(default_factory=dict)
     runs: dict[str, _StoredRun] = field(default_factory=dict)
     epoch: int = 0
     writes: int = 0
@@ -125,19 +126,25 @@ class MemoryStore:
         ]
         return found[:limit]
 
-    def delete_schedule(self, schedule: StoredSchedule, at: datetime, actor: str) -> None:
+    def delete_schedule(self, schedule: StoredSchedule, deletion: Deletion) -> None:
         """Take a schedule out of use. Raises ConflictError unless that version is the newest."""
-        del at, actor  # kept for people only, and here there are none
         self._check_fence("delete schedule")
         if self._newest(schedule.schedule_id) != schedule.version:
             raise schedule_moved(schedule)
-        self._contents.deleted[schedule.schedule_id] = schedule.version
+        self._contents.deleted[schedule.schedule_id] = (schedule.version, deletion)
         self._count_write()
+
+    def get_deletion(self, schedule_id: str) -> Deletion | None:
+        """None for a schedule that is in use, or never was."""
+        if self._newest(schedule_id) is not None or schedule_id not in self._contents.deleted:
+            return None
+        return self._contents.deleted[schedule_id][1]
 
     def _newest(self, schedule_id: str) -> int | None:
         """The number of the version in use."""
         newest = max(self._contents.schedules.get(schedule_id, {}), default=None)
-        return None if newest == self._contents.deleted.get(schedule_id) else newest
+        deleted = self._contents.deleted.get(schedule_id)
+        return None if deleted and newest == deleted[0] else newest
 
     def create_run(
         self, header: RunHeader, specs: Sequence[JobSpec], states: Mapping[str, JobState]

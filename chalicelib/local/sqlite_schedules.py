@@ -1,11 +1,10 @@
 """Every accepted version of every schedule, in SQLite."""
 
-from datetime import datetime
 from typing import Any
 
 from chalicelib.core.records import decode_time, encode_time
 from chalicelib.local.database import Database
-from chalicelib.ports import StoredSchedule
+from chalicelib.ports import Deletion, StoredSchedule
 from chalicelib.store_words import no_schedule, schedule_moved, storable, version_exists
 
 _INSERT = "INSERT INTO schedules VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -27,7 +26,11 @@ _VERSIONS = """
 SELECT id, version, digest, stored_at, stored_by, name, jobs, '' FROM schedules
 WHERE id = :id AND version < :before ORDER BY version DESC LIMIT :limit
 """
-_DELETE = "INSERT OR REPLACE INTO deletions VALUES (?, ?, ?, ?)"
+_DELETE = "INSERT OR REPLACE INTO deletions VALUES (?, ?, ?, ?, ?)"
+_DELETION = """
+SELECT deleted_at, deleted_by, reason FROM deletions AS this
+WHERE id = ? AND version >= (SELECT max(version) FROM schedules WHERE id = this.id)
+"""
 _LARGEST = 2**63 - 1  # number that SQLite holds
 
 
@@ -75,7 +78,7 @@ class SqliteSchedules:
         with self._schedules.reading("list versions") as connection:
             return [_schedule(row) for row in connection.execute(_VERSIONS, values)]
 
-    def delete_schedule(self, schedule: StoredSchedule, at: datetime, actor: str) -> None:
+    def delete_schedule(self, schedule: StoredSchedule, deletion: Deletion) -> None:
         """Take a schedule out of use. Raises ConflictError unless that version is the newest."""
         with self._schedules.writing("delete schedule") as connection:
             values = {"id": schedule.schedule_id, "version": None}
@@ -83,7 +86,17 @@ class SqliteSchedules:
             if row is None or row[1] != schedule.version:
                 raise schedule_moved(schedule)
             key = (schedule.schedule_id, schedule.version)
-            connection.execute(_DELETE, (*key, encode_time(at), storable(actor)))
+            words = (storable(deletion.actor), storable(deletion.reason))
+            connection.execute(_DELETE, (*key, encode_time(deletion.at), *words))
+
+    def get_deletion(self, schedule_id: str) -> Deletion | None:
+        """None for a schedule that is in use, or never was."""
+        with self._schedules.reading("get deletion") as connection:
+            row = connection.execute(_DELETION, (schedule_id,)).fetchone()
+        if row is None:
+            return None
+        at, actor, reason = row
+        return Deletion(at=decode_time(at), actor=actor, reason=reason)
 
 
 def _schedule(row: tuple[Any, ...]) -> StoredSchedule:

@@ -46,7 +46,10 @@ class RemoteRuns:
         self._wire = wire
 
     def get_header(self, run_id: str) -> RunHeader:
-        return self._wire.get(run_path(run_id)).read(header_of)
+        found = self._wire.get(run_path(run_id)).read(_header_if_made)
+        if found is None:
+            raise no_run(run_id)
+        return found
 
     def find_headers(
         self,
@@ -60,7 +63,7 @@ class RemoteRuns:
             return []  # no id is so long
         query = [("scheduleId", schedule_id), ("status", status), ("prefix", prefix)]
         given = [(name, str(value)) for name, value in query if value]
-        return _pages(self._wire, "/runs", given, _Wanted("runs", limit, header_of))
+        return pages(self._wire, "/runs", given, Wanted("runs", limit, header_of))
 
     def find_jobs(
         self,
@@ -100,7 +103,7 @@ class RemoteRuns:
 
     def _jobs(self, run_id: str, query: Query, limit: int) -> list[JobRecord]:
         path, whole = f"{run_path(run_id)}/jobs", [*query, ("whole", "true")]
-        return _pages(self._wire, path, whole, _Wanted("jobs", limit, record_of, _WHOLE_PAGE))
+        return pages(self._wire, path, whole, Wanted("jobs", limit, record_of, _WHOLE_PAGE))
 
 
 class RemoteClaims:
@@ -121,9 +124,9 @@ class RemoteClaims:
         return found
 
     def _claims(self, run_id: str, names: Iterable[str]) -> Iterator[tuple[str, int, Claim]]:
-        path, wanted = f"{run_path(run_id)}/jobs", _Wanted("jobs", _ALL, _claim_of)
+        path, wanted = f"{run_path(run_id)}/jobs", Wanted("jobs", _ALL, _claim_of)
         for part in _parts(sorted(names)):
-            yield from _pages(self._wire, path, [("job", name) for name in part], wanted)
+            yield from pages(self._wire, path, [("job", name) for name in part], wanted)
 
 
 class RemoteSchedules:
@@ -140,11 +143,11 @@ class RemoteSchedules:
         return self._wire.get(path, query).read(schedule_of)
 
     def list_schedules(self) -> list[StoredSchedule]:
-        return _pages(self._wire, "/schedules", [], _Wanted("schedules", _ALL, schedule_of))
+        return pages(self._wire, "/schedules", [], Wanted("schedules", _ALL, schedule_of))
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class Wanted:
     """A list: its key on each page, how many of it at most, and what an item is."""
 
     key: str
@@ -153,7 +156,7 @@ class _Wanted:
     page: int = _PAGE
 
 
-def _pages(wire: Wire, path: str, query: Query, wanted: _Wanted) -> list[Any]:
+def pages(wire: Wire, path: str, query: Query, wanted: Wanted) -> list[Any]:
     """The first items of a list that comes by pages."""
     found: list[Any] = []
     cursor = ""
@@ -191,6 +194,11 @@ def _parts(names: Sequence[str]) -> Iterator[list[str]]:
         length += size
     if part:
         yield part
+
+
+def _header_if_made(shape: Any) -> RunHeader | None:
+    """None for a start that waits: it is no run yet."""
+    return None if "waits" in shape else header_of(shape)
 
 
 def _events_of(shape: Any) -> tuple[list[Event], bool]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeVar
 
+from chalicelib.core.advising import as_commands
 from chalicelib.core.tokens import without_secrets
 from chalicelib.errors import (
     BackendError,
@@ -115,6 +116,6 @@ def _problem(shape: Mapping[str, str]) -> Problem:
 
 
 def _plain(text: str) -> str:
-    """What a server says, without what would steer a terminal, and without any token."""
+    """What a server says, as people type it, without what would steer a terminal or any token."""
     shown = "".join(c if c.isprintable() or c == "\n" else " " for c in str(text))
-    return without_secrets(shown)
+    return as_commands(without_secrets(shown))

@@ -13,8 +13,10 @@ from chalicelib.ports import StoredSchedule
 from chalicelib.reading_ports import RunReader
 from chalicelib.remote.decoding import change_of, header_of, plan_of
 from chalicelib.remote.reading import run_path
+from chalicelib.remote.timing_decoding import waiting_of
 from chalicelib.remote.wire import Wire
 from chalicelib.services.operations import Selection
+from chalicelib.services.waiting_starts import Waiting
 from chalicelib.verbs.asked import JobsAct, Start
 
 _ROUTES = {
@@ -38,7 +40,7 @@ class RemoteRunVerbs:
 
     def start(
         self, stored: StoredSchedule, asked: Start, document: ScheduleDocument | None = None
-    ) -> RunHeader:
+    ) -> RunHeader | Waiting:
         del document  # the server has it
         wanted = {
             "scheduleId": stored.schedule_id,
@@ -46,7 +48,7 @@ class RemoteRunVerbs:
             "parameters": asked.parameters,
             "reason": asked.reason,
         }
-        return self._wire.post("/runs", wanted).read(header_of)
+        return self._wire.post("/runs", wanted).read(_started)
 
     def preview_restart(self, run_id: str) -> RestartPlan:
         header = self._runs.get_header(run_id)
@@ -73,6 +75,10 @@ class RemoteRunVerbs:
             refusals = tuple(Refusal(each.path, each.reason) for each in refused)
             return Operation(changes=(), refusals=refusals, header=header)
         return reply.read(lambda shape: _operation(shape, header))
+
+
+def _started(shape: Any) -> RunHeader | Waiting:
+    return waiting_of(shape) if "waits" in shape else header_of(shape)
 
 
 def _wanted(selection: Selection, asked: JobsAct) -> dict[str, Any]:

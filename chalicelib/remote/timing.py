@@ -7,10 +7,19 @@ from urllib.parse import quote
 from chalicelib.core.naming import start_text
 from chalicelib.core.timing.agenda import Pause
 from chalicelib.core.timing.calendar_document import CalendarDocument
-from chalicelib.remote.reading import schedule_path
-from chalicelib.remote.timing_decoding import ahead_of, calendar_of, look_ahead_of, pause_of
+from chalicelib.errors import ConflictError
+from chalicelib.remote.decoding import Shape
+from chalicelib.remote.reading import run_path, schedule_path
+from chalicelib.remote.timing_decoding import (
+    ahead_of,
+    calendar_of,
+    dropped_of,
+    look_ahead_of,
+    pause_of,
+)
 from chalicelib.remote.wire import Wire
 from chalicelib.services.triggers import LookAhead, Upcoming
+from chalicelib.services.waiting_starts import Dropped
 from chalicelib.store_words import no_calendar
 from chalicelib.timing_ports import StoredCalendar
 from chalicelib.verbs.asked import Ahead
@@ -29,7 +38,7 @@ class RemoteCalendars:
 
     def list_calendars(self) -> list[StoredCalendar]:
         reply = self._wire.get("/calendars")
-        return reply.read(lambda shape: [calendar_of(each) for each in shape["calendars"]])
+        return reply.read(_stored_ones)
 
 
 class RemoteTimingVerbs:
@@ -42,8 +51,13 @@ class RemoteTimingVerbs:
         path = f"{schedule_path(schedule_id)}/pause"
         return self._wire.post(path, {"reason": reason}).read(pause_of)
 
-    def resume(self, schedule_id: str) -> Pause | None:
-        return self._wire.post(f"{schedule_path(schedule_id)}/resume", {}).read(pause_of)
+    def resume(self, schedule_id: str, reason: str) -> Pause | None:
+        path = f"{schedule_path(schedule_id)}/resume"
+        return self._wire.post(path, {"reason": reason}).read(pause_of)
+
+    def cancel_start(self, run_id: str, reason: str) -> Dropped:
+        reply = self._wire.post(f"{run_path(run_id)}/cancel", {"reason": reason})
+        return reply.read(lambda shape: dropped_of(_unmade(shape)))
 
     def next_fire_times(self, schedule_id: str, count: int, after: datetime) -> Ahead:
         """Page by page: each goes on behind the last moment of the one before."""
@@ -55,7 +69,8 @@ class RemoteTimingVerbs:
             ahead = self._wire.get(path, query).read(ahead_of)
             told = list(ahead.found.upcoming)
             if len(told) < size or len(found) + len(told) >= count:
-                return Ahead(ahead.pause, LookAhead(found + told, ahead.found.broken))
+                told_ahead = LookAhead(found + told, ahead.found.broken)
+                return Ahead(ahead.pause, told_ahead, ahead.waiting)
             found += _whole_moments(told)
             since = found[-1].fire.at
 
@@ -77,6 +92,19 @@ class RemoteTimingVerbs:
 
     def delete_calendar(self, name: str) -> StoredCalendar:
         return self._wire.delete(_calendar_path(name), again=False).read(calendar_of)
+
+
+def _stored_ones(shape: Shape) -> list[StoredCalendar]:
+    """Those that somebody has stored: what is built in is known here."""
+    return [calendar_of(each) for each in shape["calendars"] if not each.get("builtIn")]
+
+
+def _unmade(shape: Shape) -> Shape:
+    """The shape, unless the start became a run before it could be taken away."""
+    if "waits" not in shape:
+        told = f"The start became a run meanwhile, and {shape['runId']} is being cancelled."
+        raise ConflictError(told, status="RUNNING", event="cancel")
+    return shape
 
 
 def _whole_moments(told: list[Upcoming]) -> list[Upcoming]:

@@ -4,17 +4,19 @@ import json
 from datetime import datetime
 
 from chalicelib.core.naming import parse_start
-from chalicelib.core.timing.agenda import Pause
+from chalicelib.core.timing.agenda import Pause, ScheduleAct, ScheduleEvent
 from chalicelib.core.timing.trigger import FireTime
-from chalicelib.remote.decoding import Shape
+from chalicelib.remote.decoding import Shape, moment
 from chalicelib.services.triggers import Broken, LookAhead, Upcoming
+from chalicelib.services.waiting_starts import Dropped, Waiting
 from chalicelib.timing_ports import StoredCalendar
 from chalicelib.verbs.asked import Ahead
 
 
 def ahead_of(shape: Shape) -> Ahead:
     """The next fire times of a schedule."""
-    return Ahead(pause_of(shape), look_ahead_of(shape))
+    waiting = [waiting_of(each) for each in shape["waiting"]]
+    return Ahead(pause_of(shape), look_ahead_of(shape), waiting)
 
 
 def look_ahead_of(shape: Shape) -> LookAhead:
@@ -31,6 +33,34 @@ def pause_of(shape: Shape) -> Pause | None:
     if told is None:
         return None
     return Pause(actor=told["actor"], at=parse_start(told["at"]), reason=told["reason"] or "")
+
+
+def waiting_of(shape: Shape) -> Waiting:
+    """A start that waits."""
+    return Waiting(
+        run_id=shape["runId"],
+        trigger=shape["trigger"],
+        actor=shape["startedBy"],
+        not_before=parse_start(shape["notBefore"]),
+        until=moment(shape["notAfter"]),
+        reason=shape["reason"] or "",
+    )
+
+
+def dropped_of(shape: Shape) -> Dropped:
+    """A start that was taken away."""
+    return Dropped(shape["runId"], event_of(shape["dropped"]))
+
+
+def event_of(shape: Shape) -> ScheduleEvent:
+    """A line of a schedule's history."""
+    return ScheduleEvent(
+        act=ScheduleAct(shape["act"]),
+        at=parse_start(shape["at"]),
+        actor=shape["actor"],
+        reason=shape["reason"] or "",
+        run_id=shape["runId"] or "",
+    )
 
 
 def upcoming_of(shape: Shape) -> Upcoming:

@@ -21,7 +21,7 @@ from chalicelib.errors import BackendError
 from chalicelib.remote.addresses import Address
 from chalicelib.remote.bearing import Bearer
 from chalicelib.remote.replies import PROBLEM, Reply, not_understood
-from chalicelib.services.repeating import BUSY
+from chalicelib.services.repeating import BUSY_TYPE
 
 _TO_CONNECT = 10.0  # s
 _TO_ANSWER = 60.0  # s without a byte: a function has no longer either
@@ -77,10 +77,6 @@ class Wire:
         key = {"Idempotency-Key": self._chance(_KEY_BYTES).hex()}
         return self._send("POST", path, value, key)
 
-    def look(self, path: str, value: Any) -> Reply:
-        """Ask about something that is sent."""
-        return self._send("POST", path, value, acts=False)
-
     def post_once(self, path: str, value: Any) -> Reply:
         """Act where nothing tells the server that the same was asked before; sent once only."""
         return self._send("POST", path, value, again=False)
@@ -89,9 +85,9 @@ class Wire:
         """Store what is the same when it is stored again."""
         return self._send("PUT", path, value)
 
-    def delete(self, path: str, *, again: bool) -> Reply:
+    def delete(self, path: str, query: Query = (), *, again: bool) -> Reply:
         """Take away; `again` says that the same once more is answered alike."""
-        return self._send("DELETE", path, None, again=again)
+        return self._send("DELETE", path, None, query=query, again=again)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -105,13 +101,13 @@ class Wire:
         value: Any,
         headers: Mapping[str, str] | None = None,
         *,
+        query: Query = (),
         again: bool = True,
-        acts: bool = True,
     ) -> Reply:
         body = None if value is None else json.dumps(value).encode()
         kind = {} if body is None else {"Content-Type": "application/json"}
         sent = self._headers({**kind, **(headers or {})})
-        request = _Request(method, self._target(path), sent, body, again, acts)
+        request = _Request(method, self._target(path, query), sent, body, again, acts=True)
         return self._reply(*self._ask(request))
 
     def _ask(self, request: _Request) -> tuple[HTTPResponse, bytes]:
@@ -227,7 +223,7 @@ def _is_busy(response: HTTPResponse, content: bytes) -> bool:
     if response.status != HTTPStatus.CONFLICT:
         return False
     value = _value(response, content)
-    return isinstance(value, dict) and value.get("detail") == BUSY
+    return isinstance(value, dict) and value.get("type") == BUSY_TYPE
 
 
 def _words(failure: Exception | None) -> str:

@@ -1,14 +1,25 @@
 """Keeping calendars: which days are business days, by name."""
 
 import json
+from datetime import UTC, datetime
 
 from chalicelib.core.timing.calendar_document import CalendarDocument, calendar_of, load_calendar
+from chalicelib.core.timing.calendars import BUILT_IN, WEEKDAYS
 from chalicelib.errors import ChangedError, ConflictError, NotFoundError
 from chalicelib.ports import Ports
+from chalicelib.reading_ports import ReadingPorts
 from chalicelib.services import agendas
 from chalicelib.services.schedules import ANY, Seen
 from chalicelib.timing_ports import StoredCalendar
 
+# Nobody has stored it: its revision is 0.
+BUILT_IN_CALENDAR = StoredCalendar(
+    name=BUILT_IN,
+    revision=0,
+    document=json.dumps({"name": BUILT_IN, "weekdays": WEEKDAYS[:5]}),
+    stored_at=datetime.fromtimestamp(0, UTC),
+    stored_by="",
+)
 _TRIES = 20  # while others store the same calendar
 _SHOWN = 5  # schedules that a refusal names
 
@@ -16,6 +27,17 @@ _SHOWN = 5  # schedules that a refusal names
 def tag_of(calendar: StoredCalendar) -> str:
     """A short word that no two revisions of a calendar share."""
     return str(calendar.revision)
+
+
+def list_calendars(ports: ReadingPorts) -> list[StoredCalendar]:
+    """All there are, ordered by name, the one that is built in among them."""
+    found = [*ports.calendars.list_calendars(), BUILT_IN_CALENDAR]
+    return sorted(found, key=lambda calendar: calendar.name)
+
+
+def get_calendar(ports: ReadingPorts, name: str) -> StoredCalendar:
+    """One of them. Raises NotFoundError."""
+    return BUILT_IN_CALENDAR if name == BUILT_IN else ports.calendars.get_calendar(name)
 
 
 def put(

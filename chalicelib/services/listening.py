@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.naming import start_text
 from chalicelib.core.run import RunHeader
-from chalicelib.core.timing.agenda import Agenda, PlannedStart
+from chalicelib.core.timing.agenda import Agenda, PlannedStart, depth_of
 from chalicelib.core.timing.fire_parameters import (
     FileArrival,
     RunEnd,
@@ -48,15 +48,21 @@ class _Occurrence:
     at: datetime
     event: RunEnd | FileArrival
     reason: str
+    depth: int = 0  # runs that led to it, each of which started the next
 
 
 def run_ended(ports: Ports, header: RunHeader) -> list[Decided]:
     """Start what waits for the end of this run; told again, it starts nothing again."""
+    listeners = ports.triggers.listeners(f"{ON_RUN}{header.schedule_id}")
+    if not listeners:
+        return []
+    upstream = agendas.find_agenda(ports, header.schedule_id)
     occurrence = _Occurrence(
         key=f"{header.run_id} {header.generation}",
         at=header.ended_at or ports.clock(),
         event=RunEnd(header.run_id, header.status),
         reason=f"{header.run_id} {header.status}",
+        depth=depth_of(upstream, header.started_at) + 1 if upstream else 1,
     )
 
     def is_meant(trigger: Trigger) -> bool:
@@ -66,7 +72,7 @@ def run_ended(ports: Ports, header: RunHeader) -> list[Decided]:
             case _:
                 return False
 
-    return _told(ports, f"{ON_RUN}{header.schedule_id}", is_meant, occurrence)
+    return _told(ports, listeners, is_meant, occurrence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,8 @@ def object_arrived(ports: Ports, arrived: ArrivedObject) -> list[Decided]:
             case _:
                 return False
 
-    return _told(ports, f"{agendas.ON_BUCKET}{arrived.bucket}", is_meant, occurrence)
+    listeners = ports.triggers.listeners(f"{agendas.ON_BUCKET}{arrived.bucket}")
+    return _told(ports, listeners, is_meant, occurrence)
 
 
 def files_arrived(ports: Ports, files: Files) -> list[Decided]:
@@ -143,7 +150,10 @@ def _paths(triggers: Iterable[Trigger]) -> Iterable[tuple[Trigger, str]]:
 
 
 def _told(
-    ports: Ports, event: str, is_meant: Callable[[Trigger], bool], occurrence: _Occurrence
+    ports: Ports,
+    listeners: Iterable[str],
+    is_meant: Callable[[Trigger], bool],
+    occurrence: _Occurrence,
 ) -> list[Decided]:
     """Decide about the starts that an occurrence means, for each schedule that listens.
 
@@ -156,7 +166,7 @@ def _told(
         return Asked(agenda, [each for each in starts if each])
 
     decided, failed = [], list[Exception]()
-    for schedule_id in ports.triggers.listeners(event):
+    for schedule_id in listeners:
         try:
             decided.append(settle(ports, schedule_id, ask))
         except Exception as error:  # whichever it is
@@ -198,6 +208,7 @@ def _planned(
         latest=at + timedelta(seconds=trigger.deadline) if trigger.deadline else None,
         parameters=fire_parameters(schedule_id, trigger, fire, calendar, occurrence.event),
         reason=occurrence.reason,
+        depth=occurrence.depth,
     )
 
 

@@ -12,11 +12,12 @@ from chalicelib.errors import NotFoundError
 from chalicelib.ports import Ports, StoredSchedule
 from chalicelib.services import operations, runs
 from chalicelib.services.operations import Selection
-from chalicelib.services.requesting import Waiting, ask
+from chalicelib.services.requesting import ask
 from chalicelib.services.runs import StartRequest
 from chalicelib.services.schedules import check_in_use
 from chalicelib.services.shape_types import OperationShape
 from chalicelib.services.shapes import operation_shape, refusals_shape
+from chalicelib.services.waiting_starts import Dropped, Waiting, cancel_start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +47,15 @@ def restart(ports: Ports, run_id: str, order: Order, *, again: bool) -> RunHeade
     return operations.restart(ports, run_id, order).header
 
 
-def cancel(ports: Ports, run_id: str, order: Order, *, again: bool) -> RunHeader:
-    """Cancel a run unless the same order has done so; see `operations.cancel`."""
+def cancel(ports: Ports, run_id: str, order: Order, *, again: bool) -> RunHeader | Dropped:
+    """Cancel a run, or a start that waits, unless the same order has done so.
+
+    See `operations.cancel` and `waiting_starts.cancel_start`.
+    """
+    try:
+        ports.runs.get_header(run_id)
+    except NotFoundError:
+        return cancel_start(ports, run_id, order, again=again)
     if again and _acts(ports, run_id, order, job=""):
         return _nudged(ports, run_id)
     return operations.cancel(ports, run_id, order)

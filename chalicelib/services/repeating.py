@@ -16,6 +16,7 @@ from chalicelib.errors import BackendError, BusyError, ConflictError, Contradict
 logger = logging.getLogger(__name__)
 
 BUSY = "The same request is being worked on; ask again in a moment."
+BUSY_TYPE = "urn:batch-scheduler:problem:busy"  # by which programs know it (RFC 9457, 3.1.1)
 KEPT_FOR = timedelta(hours=24)
 _TRIES = 3
 LONGEST = timedelta(seconds=90)  # that one request is worked on: a function has 30 s

@@ -1,7 +1,7 @@
 """Starts that somebody asks for by HTTP, by the policies of the schedule's `http` trigger."""
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 from chalicelib.core.naming import run_id
 from chalicelib.core.run import RunHeader
@@ -13,14 +13,7 @@ from chalicelib.errors import ConflictError, InvalidInputError, NotFoundError
 from chalicelib.ports import Ports, StoredSchedule
 from chalicelib.services import agendas, runs
 from chalicelib.services.starting import Asked, make, settle
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A start that waits: for its window, or for the end of the run before it."""
-
-    run_id: str  # which its run will have
-    not_before: datetime
+from chalicelib.services.waiting_starts import Waiting, waiting_of
 
 
 def ask(ports: Ports, stored: StoredSchedule, request: runs.StartRequest) -> RunHeader | Waiting:
@@ -80,8 +73,9 @@ def _planned(
 def _outcome(ports: Ports, start: PlannedStart, agenda: Agenda) -> RunHeader | Waiting:
     """The run, or what it waits for; a start that is neither was refused, now or before."""
     wanted = run_id(agenda.schedule_id, start.started_at)
-    if any(each.started_at == start.started_at for each in agenda.queued):
-        return Waiting(wanted, start.not_before)
+    waiting = next((each for each in waiting_of(agenda) if each.run_id == wanted), None)
+    if waiting is not None:
+        return waiting
     try:
         return ports.runs.get_header(wanted)
     except NotFoundError as error:

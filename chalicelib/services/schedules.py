@@ -11,10 +11,11 @@ from chalicelib.core.drawing import Measures, measure, nodes_of_document
 from chalicelib.core.loading import load
 from chalicelib.core.resolving import check_unfilled
 from chalicelib.core.secrecy import shown_document
+from chalicelib.core.timing.agenda import ScheduleAct, ScheduleEvent
 from chalicelib.core.webhook_urls import with_changes_marked, with_whole_urls
 from chalicelib.errors import ChangedError, ConflictError, NotFoundError
-from chalicelib.ports import Ports, StoredSchedule
-from chalicelib.services import triggers
+from chalicelib.ports import Deletion, Ports, StoredSchedule
+from chalicelib.services import agendas, triggers
 from chalicelib.services.listing import Page
 
 ANY = "*"  # a version, whichever it is
@@ -110,20 +111,39 @@ def _on_newest(ports: Ports, document: ScheduleDocument, actor: str, seen: Seen 
     return Placed(schedule, is_new=newest is None)
 
 
-def delete(ports: Ports, schedule_id: str, actor: str, seen: Seen | None = None) -> StoredSchedule:
+def delete(
+    ports: Ports, schedule_id: str, actor: str, seen: Seen | None = None, *, reason: str = ""
+) -> StoredSchedule:
     """Take a schedule out of use and give its last version: it can't be found or started.
 
-    Its versions and runs stay readable; to put it again goes on counting versions. Raises
-    NotFoundError, and ChangedError when `seen` is gone.
+    Its versions and runs stay readable; to put it again goes on counting versions, and a pause
+    goes on. Raises NotFoundError, and ChangedError when `seen` is gone.
     """
     newest = ports.schedules.get_schedule(schedule_id)
     _check(schedule_id, newest, seen)
+    deletion = Deletion(at=ports.clock(), actor=actor, reason=reason)
     try:
-        ports.schedules.delete_schedule(newest, ports.clock(), actor)
+        ports.schedules.delete_schedule(newest, deletion)
     except ConflictError as error:
         raise _late(error, seen) from error
-    triggers.forget(ports, schedule_id)
+    triggers.forget(ports, schedule_id, _deleted(deletion))
     return newest
+
+
+def history(ports: Ports, schedule_id: str) -> list[ScheduleEvent]:
+    """What people did to a schedule besides storing it, the newest first, as far as it is kept."""
+    agenda = agendas.find_agenda(ports, schedule_id)
+    events = list(reversed(agenda.events)) if agenda else []
+    deletion = ports.schedules.get_deletion(schedule_id)
+    if deletion is None or _deleted(deletion) in events:
+        return events
+    return [_deleted(deletion), *events]  # whoever deleted it was cut off before it was noted
+
+
+def _deleted(deletion: Deletion) -> ScheduleEvent:
+    return ScheduleEvent(
+        act=ScheduleAct.DELETE, at=deletion.at, actor=deletion.actor, reason=deletion.reason
+    )
 
 
 def versions(

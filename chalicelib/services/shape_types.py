@@ -323,13 +323,57 @@ class PauseShape(TypedDict):
     reason: str | None
 
 
+class WaitingShape(TypedDict):
+    """A start that waits: for its window, or for the end of the run before it."""
+
+    runId: str
+    scheduleId: str
+    waits: Literal[True]
+    notBefore: str
+    notAfter: str | None
+    trigger: str
+    startedBy: str
+    reason: str | None
+
+
+class ScheduleEventShape(TypedDict):
+    """A line of a schedule's history; `runId` is that of the start that it was about."""
+
+    at: str
+    act: str
+    actor: str
+    reason: str | None
+    runId: str | None
+
+
+class DroppedStartShape(TypedDict):
+    """A start that waited, and was taken away before it became a run."""
+
+    runId: str
+    scheduleId: str
+    waits: Literal[False]
+    dropped: ScheduleEventShape
+
+
+class ScheduleHistoryShape(TypedDict):
+    """Versions of a schedule, and what people did to it besides storing them, newest first."""
+
+    scheduleId: str
+    versions: list[ScheduleShape]
+    events: list[ScheduleEventShape]
+
+
 class NextShape(TypedDict):
-    """The next fire times of a schedule, what keeps others from being told, and its pause."""
+    """The next fire times of a schedule, what keeps others from being told, and its pause.
+
+    `waiting` are the starts that wait, in their order.
+    """
 
     scheduleId: str
     paused: PauseShape | None
     fireTimes: list[FireTimeShape]
     problems: list[BrokenTriggerShape]
+    waiting: list[WaitingShape]
 
 
 class PausedShape(TypedDict):
@@ -340,19 +384,11 @@ class PausedShape(TypedDict):
 
 
 class CalendarShape(TypedDict):
-    """A calendar with its document."""
+    """A calendar with its document; one that is built in has revision 0, and nobody stored it."""
 
     name: str
     revision: int
-    storedAt: str
-    storedBy: str
+    builtIn: bool
+    storedAt: str | None
+    storedBy: str | None
     document: dict[str, Any]
-
-
-class WaitingShape(TypedDict):
-    """A start that waits: for its window, or for the end of the run before it."""
-
-    runId: str
-    scheduleId: str
-    waits: Literal[True]
-    notBefore: str

@@ -23,6 +23,7 @@ from chalicelib.core.timing.agenda import (
     admit,
     dropped,
     made,
+    note_dropped,
 )
 from chalicelib.core.timing.trigger import Trigger
 from chalicelib.errors import (
@@ -152,6 +153,9 @@ def _tell(ports: Ports, admission: Admission) -> None:
     schedule_id = admission.agenda.schedule_id
     for refused in admission.refused:
         start, is_overlap = refused.start, refused.why is Refusal.OVERLAP
+        if refused.why is Refusal.CHAIN:
+            told = (start.trigger, schedule_id, start.reason, refused.why)
+            logger.warning("%s of %s starts nothing for %s: %s", *told)
         tell = announcing.tell_overlap_skipped if is_overlap else announcing.tell_missed
         try:
             tell(ports, schedule_id, start.trigger, start.fire_at, refused.why)
@@ -191,7 +195,8 @@ def _make_one(ports: Ports, start: PlannedStart, result: Made) -> None:
         result.postponed.append(Unmade(start, error))
     except (InvalidInputError, NotFoundError, ConflictError) as error:
         result.unmade.append(Unmade(start, error))
-        result.agenda = dropped(result.agenda, start)
+        told = note_dropped(result.agenda, [start], str(error), ports.clock())
+        result.agenda = dropped(told, start)
     else:
         result.started.append(header)
         result.agenda = made(result.agenda, start)

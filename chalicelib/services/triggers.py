@@ -10,7 +10,15 @@ from itertools import islice
 from chalicelib.core.document import ScheduleDocument
 from chalicelib.core.loading import read
 from chalicelib.core.naming import start_text
-from chalicelib.core.timing.agenda import Agenda, Pause, PlannedStart
+from chalicelib.core.timing.agenda import (
+    Agenda,
+    Pause,
+    PlannedStart,
+    ScheduleAct,
+    ScheduleEvent,
+    note_dropped,
+    noted,
+)
 from chalicelib.core.timing.calendars import Calendar
 from chalicelib.core.timing.due import carried_over
 from chalicelib.core.timing.fire_times import calendar_for, fire_times
@@ -24,6 +32,8 @@ from chalicelib.services import agendas
 from chalicelib.services.circles import circle_warnings
 
 logger = logging.getLogger(__name__)
+
+_OUT_OF_USE = "the schedule is out of use"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,7 @@ def follow(ports: Ports, stored: StoredSchedule, document: ScheduleDocument) -> 
         return None
 
     gone: list[PlannedStart] = []
+    why = f"version {stored.version} has no such trigger"
 
     def decide(agenda: Agenda | None) -> Agenda:
         now = ports.clock()
@@ -74,7 +85,7 @@ def follow(ports: Ports, stored: StoredSchedule, document: ScheduleDocument) -> 
         names = {each.name for each in triggers}
         gone[:] = [each for each in before.queued if each.trigger not in names]
         return replace(
-            before,
+            note_dropped(before, gone, why, now),
             version=stored.version,
             triggers=triggers,
             marks=_marks(before, triggers, now),
@@ -82,7 +93,7 @@ def follow(ports: Ports, stored: StoredSchedule, document: ScheduleDocument) -> 
         )
 
     after = agendas.change(ports, stored.schedule_id, decide)
-    _log_gone(stored.schedule_id, gone, f"version {stored.version} has no such trigger")
+    _log_gone(stored.schedule_id, gone, why)
     return after
 
 
@@ -103,20 +114,28 @@ def _marks(before: Agenda, triggers: Sequence[Trigger], now: datetime) -> dict[s
     return marks
 
 
-def forget(ports: Ports, schedule_id: str) -> None:
-    """Let nothing start runs of a schedule that is out of use, nor what waits already."""
-    if ports.triggers.get_triggers(schedule_id) is None:
-        return
+def forget(ports: Ports, schedule_id: str, event: ScheduleEvent | None = None) -> None:
+    """Let nothing start runs of a schedule that is out of use, nor what waits already.
 
+    What people did to it stays, its pause too: who puts it again may not know of that. `event` is
+    what is to be remembered besides.
+    """
     gone: list[PlannedStart] = []
 
     def decide(agenda: Agenda | None) -> Agenda:
         before = agenda or Agenda(schedule_id=schedule_id, version=0)
         gone[:] = [*before.planned, *before.queued]
-        return Agenda(schedule_id=schedule_id, version=before.version)
+        after = Agenda(
+            schedule_id=schedule_id,
+            version=before.version,
+            pause=before.pause,
+            events=before.events,
+        )
+        after = note_dropped(after, gone, _OUT_OF_USE, ports.clock())
+        return noted(after, event) if event else after
 
     agendas.change(ports, schedule_id, decide)
-    _log_gone(schedule_id, gone, "the schedule is out of use")
+    _log_gone(schedule_id, gone, _OUT_OF_USE)
 
 
 def _log_gone(schedule_id: str, gone: Iterable[PlannedStart], why: str) -> None:
@@ -154,10 +173,21 @@ def warnings(
     """
     triggers = triggers_of(document.triggers)
     calendars = agendas.calendars_of(ports, triggers)
+    schedule_id = document.schedule_id
     return [
         *trigger_warnings(triggers, calendars, ports.clock()),
-        *circle_warnings(ports, document.schedule_id, triggers, sees),
+        *circle_warnings(ports, schedule_id, triggers, sees),
+        *(_of_pause(ports, schedule_id) if triggers and sees(schedule_id) else ()),
     ]
+
+
+def _of_pause(ports: Ports, schedule_id: str) -> Iterator[Problem]:
+    agenda = agendas.find_agenda(ports, schedule_id)
+    if agenda is not None and agenda.pause is not None:
+        pause = agenda.pause
+        why = f": {pause.reason}" if pause.reason else ""
+        since = f"since {start_text(pause.at)}, by {pause.actor}{why}"
+        yield Problem("$.triggers", f"start nothing: the schedule is paused {since}; resume it")
 
 
 def pause(ports: Ports, schedule_id: str, wanted: Pause) -> Agenda:
@@ -176,17 +206,22 @@ def pause(ports: Ports, schedule_id: str, wanted: Pause) -> Agenda:
                 status="paused",
                 event="pause",
             )
-        return replace(before, pause=wanted)
+        return noted(replace(before, pause=wanted), _paused(wanted))
 
     ports.schedules.get_schedule(schedule_id)
     return agendas.change(ports, schedule_id, decide)
 
 
-def resume(ports: Ports, schedule_id: str, *, again: bool = False) -> Agenda:
+def _paused(pause: Pause) -> ScheduleEvent:
+    act = ScheduleAct.PAUSE
+    return ScheduleEvent(act=act, at=pause.at, actor=pause.actor, reason=pause.reason)
+
+
+def resume(ports: Ports, schedule_id: str, event: ScheduleEvent, *, again: bool = False) -> Agenda:
     """Let the triggers start runs again, from now on: fire times of the pause are gone.
 
-    Raises NotFoundError, and ConflictError for one that is not paused unless the same may have
-    been asked `again`.
+    `event` says who resumes it, and why. Raises NotFoundError, and ConflictError for one that is
+    not paused unless the same may have been asked `again`.
     """
 
     def decide(agenda: Agenda | None) -> Agenda:
@@ -198,7 +233,7 @@ def resume(ports: Ports, schedule_id: str, *, again: bool = False) -> Agenda:
             )
         now = ports.clock()
         marks = {each.name: now for each in agenda.triggers if each.clock is not None}
-        return replace(agenda, pause=None, marks=marks)
+        return noted(replace(agenda, pause=None, marks=marks), event)
 
     ports.schedules.get_schedule(schedule_id)
     return agendas.change(ports, schedule_id, decide)

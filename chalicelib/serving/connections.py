@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from http import HTTPStatus
 
@@ -32,7 +32,8 @@ class Patience:
 
 Check = Callable[[Head], None]  # raises HeadError
 Answer = Callable[[Asked], Reply]
-TurnAway = Callable[[Asked], Reply | None]  # by the head alone: a refusal, None to be let in
+# By the head alone: a refusal, or the request with who was recognised.
+Admit = Callable[[Asked], Reply | Asked]
 
 
 class Connection:
@@ -47,14 +48,14 @@ class Connection:
         channel: socket.socket,
         check: Check,
         answer: Answer,
-        turn_away: TurnAway,
+        admit: Admit,
         patience: Patience = Patience(),
     ) -> None:
         self.waits_since: float | None = time.monotonic()
         self._channel = channel
         self._check = check
         self._answer = answer
-        self._turn_away = turn_away
+        self._admit = admit
         self._patience = patience
         self._stream = _Stream(channel)
         self._reader = io.BufferedReader(self._stream, _BUFFER)
@@ -104,35 +105,37 @@ class Connection:
     def _serve_one(self) -> bool:
         """Answer one request; say whether another may follow."""
         self._stream.until = time.monotonic() + self._patience.head
+        with_body = True
         try:
             head = parse(self._read_head())
             self.waits_since = None
-            refused = self._refused(head)
-            body = b"" if refused else self._read_body(head)
+            with_body = head.method != "HEAD"
+            found = self._admitted(head)
+            if isinstance(found, Asked) and head.length:
+                found = replace(found, body=self._read_body(head))
         except HeadError as error:
-            self._refuse(refusal(error.status, error.detail))
+            self._refuse(refusal(error.status, error.detail), with_body=with_body)
             return False
         except TimeoutError:
             late = refusal(HTTPStatus.REQUEST_TIMEOUT, "The request did not come in its time.")
-            self._send(late, with_body=True, closes=True)
+            self._send(late, with_body=with_body, closes=True)
             return False
-        if refused and head.has_body:
-            self._refuse(refused)
+        if isinstance(found, Reply) and head.has_body:
+            self._refuse(found, with_body=with_body)
             return False
-        reply = refused or self._answer(Asked(head.method, head.target, head.fields, body))
+        reply = found if isinstance(found, Reply) else self._answer(found)
         closes = self._is_retired or not head.keeps_alive
-        self._send(reply, with_body=head.method != "HEAD", closes=closes)
+        self._send(reply, with_body=with_body, closes=closes)
         return not closes
 
-    def _refused(self, head: Head) -> Reply | None:
-        """The refusal of a request that may not come in; a body is not even waited for."""
+    def _admitted(self, head: Head) -> Asked | Reply:
+        """A request that may come in, or its refusal; a body is not even waited for."""
         try:
             self._check(head)
         except HeadError as error:
             return refusal(error.status, error.detail)
-        if not head.length:
-            return None
-        return self._turn_away(Asked(head.method, head.target, head.fields, b""))
+        asked = Asked(head.method, head.target, head.fields, b"")
+        return self._admit(asked) if head.length else asked
 
     def _read_head(self) -> list[bytes]:
         lines: list[bytes] = []
@@ -154,8 +157,6 @@ class Connection:
         if length > MAX_BYTES:
             told = f"The body has {length:,} bytes; at most {MAX_BYTES:,} are taken."
             raise HeadError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, told)
-        if not length:
-            return b""
         if "content-type" not in head.fields:
             # A page of another site may send bodies without one, or with that of a form.
             told = "The body has no Content-Type; send application/json."
@@ -172,12 +173,12 @@ class Connection:
         self._channel.settimeout(self._patience.body)
         self._channel.sendall(written(reply, with_body=with_body, closes=closes))
 
-    def _refuse(self, reply: Reply) -> None:
+    def _refuse(self, reply: Reply, *, with_body: bool) -> None:
         """Let a client that is still sending read why it was refused.
 
         Closing with unread bytes resets the connection, and the answer would be lost with it.
         """
-        self._send(reply, with_body=True, closes=True)
+        self._send(reply, with_body=with_body, closes=True)
         self._shut(socket.SHUT_WR)
         self._idle(_LINGER)
         with suppress(TimeoutError):

@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.api.local_gateway import refusal
 from chalicelib.errors import BackendError
-from chalicelib.serving.connections import Answer, Connection, TurnAway, written
+from chalicelib.serving.connections import Admit, Answer, Connection, written
 from chalicelib.serving.gate import Gate
 from chalicelib.serving.workers import Workers
 
@@ -23,7 +23,7 @@ class Listener:
     """Listens from the beginning on, answers after `start`, until `close`."""
 
     def __init__(
-        self, host: str, port: int, workers: Workers, answer: Answer, turn_away: TurnAway
+        self, host: str, port: int, workers: Workers, answer: Answer, admit: Admit
     ) -> None:
         """Take the port, any that is free for 0. Raises BackendError."""
         self._workers = workers
@@ -35,7 +35,7 @@ class Listener:
         self.port = int(self._server.server_address[1])
         self._check = Gate(self.port).check
         self._answer = answer
-        self._turn_away = turn_away
+        self._admit = admit
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_LOOK,))
 
     def start(self) -> None:
@@ -50,7 +50,7 @@ class Listener:
 
     def _welcome(self, channel: socket.socket) -> None:
         channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = Connection(channel, self._check, self._answer, self._turn_away)
+        connection = Connection(channel, self._check, self._answer, self._admit)
         if self._workers.take(connection):
             return
         busy = refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too many are asking; try again.")

@@ -3,9 +3,18 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 
-from chalicelib.api.local_gateway import UNKNOWN, Asked, Gateway, Reply, failure, refusal
+from chalicelib.api.local_gateway import (
+    UNKNOWN,
+    Asked,
+    Gateway,
+    Reply,
+    failure,
+    meant_by,
+    refusal,
+)
 from chalicelib.bootstrap import OwnEdition
 from chalicelib.config import Settings
 from chalicelib.core.access import Principal
@@ -44,7 +53,7 @@ class Server:
         self._stations = Stations(settings)
         self._gateway = Gateway(self._recognise)
         workers = Workers(MOST, self._stations.workplace)
-        self._listener = Listener(*place, workers, self._answer, self._turn_away)
+        self._listener = Listener(*place, workers, self._answer, self._admit)
         self._metrics = Metrics()
         self._engine = Supervised("The engine", engine, logger.warning)
         self._own_token = own_token
@@ -92,20 +101,20 @@ class Server:
         self._metrics.note(asked, reply, time.perf_counter() - began)
         return reply
 
-    def _turn_away(self, asked: Asked) -> Reply | None:
-        """The refusal of whoever would send a body and has no token that is valid."""
+    def _admit(self, asked: Asked) -> Reply | Asked:
+        """The request with who asks; a refusal of who would send a body without a valid token."""
         began = time.perf_counter()
         found = self._gateway.admit(asked, UNKNOWN)
         if not isinstance(found, Reply):
-            return None
+            return replace(asked, principal=found)
         self._metrics.note(asked, found, time.perf_counter() - began)
         return found
 
     def _tell_metrics(self, asked: Asked) -> Reply:
-        if asked.method != "GET":
-            status, allow = HTTPStatus.METHOD_NOT_ALLOWED, [("Allow", "GET")]
-            return refusal(status, "Only GET is taken here.", allow, metrics.PATH)
-        found = self._gateway.admit(asked, metrics.PATH)
+        if meant_by(asked) != "GET":
+            status, allow = HTTPStatus.METHOD_NOT_ALLOWED, [("Allow", "GET, HEAD")]
+            return refusal(status, "GET and HEAD are taken here.", allow, metrics.PATH)
+        found = asked.principal or self._gateway.admit(asked, metrics.PATH)
         if isinstance(found, Reply):
             return found
         if not found.sees(""):

@@ -3,7 +3,7 @@
 Who asks, and when it was, the edition knows; errors are those of the services.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from chalicelib.core.operating import Operation
     from chalicelib.core.restarting import RestartPlan
     from chalicelib.core.run import JobState, RunHeader
-    from chalicelib.core.timing.agenda import Pause
+    from chalicelib.core.timing.agenda import Pause, ScheduleEvent
     from chalicelib.core.timing.calendar_document import CalendarDocument
     from chalicelib.errors import Problem
     from chalicelib.ports import LogChunk, StoredSchedule
@@ -25,20 +25,37 @@ if TYPE_CHECKING:
     from chalicelib.services.operations import Selection
     from chalicelib.services.tokens import CreatedToken
     from chalicelib.services.triggers import LookAhead
+    from chalicelib.services.waiting_starts import Dropped, Waiting
     from chalicelib.timing_ports import StoredCalendar
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """The version that is in use now; `warnings` looks for what in it is hardly meant."""
+
+    stored: "StoredSchedule"
+    warnings: "Callable[[], Sequence[Problem]]"
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What became of a schedule: its versions, and what people did to it, each newest first."""
+
+    versions: "Sequence[StoredSchedule]"
+    events: "Sequence[ScheduleEvent]"
 
 
 class ScheduleVerbs(Protocol):
     """Over schedules."""
 
-    def put(self, document: "ScheduleDocument") -> "StoredSchedule":
+    def put(self, document: "ScheduleDocument") -> Put:
         """Store it as the newest version, if it differs from that."""
 
-    def warnings(self, document: "ScheduleDocument") -> "list[Problem]":
-        """What is allowed in it, and yet is hardly meant."""
-
-    def delete(self, schedule_id: str) -> "StoredSchedule":
+    def delete(self, schedule_id: str, reason: str) -> "StoredSchedule":
         """Take it out of use, and give its last version."""
+
+    def history(self, schedule_id: str, limit: int) -> History:
+        """Its history, deleted or not, with at most `limit` versions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +80,11 @@ class RunVerbs(Protocol):
 
     def start(
         self, stored: "StoredSchedule", asked: Start, document: "ScheduleDocument | None" = None
-    ) -> "RunHeader":
-        """Start a run of this version; `document` spares reading the stored one again."""
+    ) -> "RunHeader | Waiting":
+        """Start a run of this version; `document` spares reading the stored one again.
+
+        A server may let it wait, by the policies of the schedule's `http` trigger.
+        """
 
     def preview_restart(self, run_id: str) -> "RestartPlan":
         """What a restart would do; its changes may be left out."""
@@ -130,10 +150,11 @@ class Views(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """The fire times that come, and who keeps them from starting anything."""
+    """The fire times that come, who keeps them from starting anything, and starts that wait."""
 
     pause: "Pause | None"
     found: "LookAhead"
+    waiting: "Sequence[Waiting]" = ()
 
 
 class TimingVerbs(Protocol):
@@ -142,8 +163,11 @@ class TimingVerbs(Protocol):
     def pause(self, schedule_id: str, reason: str) -> "Pause | None":
         """Let no trigger start runs of it; the pause that holds now."""
 
-    def resume(self, schedule_id: str) -> "Pause | None":
+    def resume(self, schedule_id: str, reason: str) -> "Pause | None":
         """Let its triggers start runs again."""
+
+    def cancel_start(self, run_id: str, reason: str) -> "Dropped":
+        """Take away a start that waits, of which this run would have come."""
 
     def next_fire_times(self, schedule_id: str, count: int, after: datetime) -> Ahead:
         """The next fire times of a schedule."""

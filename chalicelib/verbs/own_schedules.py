@@ -1,12 +1,13 @@
 """The verbs over schedules, on a store in reach."""
 
 from collections.abc import Callable
+from functools import partial
 
 from chalicelib.core.document import ScheduleDocument
-from chalicelib.errors import Problem
 from chalicelib.ports import StoredSchedule
 from chalicelib.services import schedules, triggers
 from chalicelib.services.served import Served
+from chalicelib.verbs.asked import History, Put
 
 
 class OwnScheduleVerbs:
@@ -16,11 +17,15 @@ class OwnScheduleVerbs:
         self._served = served
         self._actor = actor
 
-    def put(self, document: ScheduleDocument) -> StoredSchedule:
-        return schedules.put(self._served.ports, document, self._actor())
+    def put(self, document: ScheduleDocument) -> Put:
+        ports = self._served.ports
+        stored = schedules.put(ports, document, self._actor())
+        return Put(stored, partial(triggers.warnings, ports, document))
 
-    def warnings(self, document: ScheduleDocument) -> list[Problem]:
-        return triggers.warnings(self._served.ports, document)
+    def delete(self, schedule_id: str, reason: str) -> StoredSchedule:
+        return schedules.delete(self._served.ports, schedule_id, self._actor(), reason=reason)
 
-    def delete(self, schedule_id: str) -> StoredSchedule:
-        return schedules.delete(self._served.ports, schedule_id, self._actor())
+    def history(self, schedule_id: str, limit: int) -> History:
+        ports = self._served.ports
+        page = schedules.versions(ports, schedule_id, limit, None)
+        return History(page.items, schedules.history(ports, schedule_id))

@@ -9,6 +9,7 @@ from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.run import RunHeader, initial_states
 from chalicelib.core.schedule import JobSpec, OnFailure, Policy
 from chalicelib.errors import ConflictError, NotFoundError
+from chalicelib.ports import Deletion
 from tests.contract.store_contents import (
     RUN,
     SPECS,
@@ -20,6 +21,8 @@ from tests.contract.store_contents import (
     run_of,
     schedule,
 )
+
+BY_ANN = Deletion(at=START, actor="ann", reason="too old")
 
 # Schedules
 
@@ -71,23 +74,25 @@ def test_versions_are_listed_newest_first_without_their_documents(store: Store) 
 def test_a_deleted_schedule_is_neither_found_nor_listed_but_its_versions_are(store: Store) -> None:
     for name in ("other", "etl"):
         store.put_schedule(schedule(name, document="kept"))
-    store.delete_schedule(schedule(), START, "ann")
+    store.delete_schedule(schedule(), BY_ANN)
     with pytest.raises(NotFoundError, match="There is no schedule 'etl'"):
         store.get_schedule("etl")
     assert [each.schedule_id for each in store.list_schedules()] == ["other"]
     assert store.get_schedule("etl", 1).document == "kept"
     assert [each.version for each in store.list_versions("etl")] == [1]
+    assert store.get_deletion("etl") == BY_ANN
 
 
 def test_a_later_version_brings_a_deleted_schedule_back(store: Store) -> None:
     store.put_schedule(schedule())
-    store.delete_schedule(schedule(), START, "ann")
+    store.delete_schedule(schedule(), BY_ANN)
     with pytest.raises(ConflictError, match="version 1 already"):
         store.put_schedule(schedule())
     assert store.list_schedules() == []
     store.put_schedule(schedule(version=2))
     assert [each.version for each in store.list_schedules()] == [2]
-    store.delete_schedule(schedule(version=2), START, "ann")
+    assert store.get_deletion("etl") is None
+    store.delete_schedule(schedule(version=2), BY_ANN)
     assert store.list_schedules() == []
 
 
@@ -95,11 +100,17 @@ def test_only_the_newest_version_can_be_deleted_and_only_once(store: Store) -> N
     for version in (1, 2):
         store.put_schedule(schedule(version=version))
     with pytest.raises(ConflictError, match="no longer at version 1"):
-        store.delete_schedule(schedule(), START, "ann")
+        store.delete_schedule(schedule(), BY_ANN)
     assert store.get_schedule("etl").version == 2
-    store.delete_schedule(schedule(version=2), START, "ann")
+    store.delete_schedule(schedule(version=2), BY_ANN)
     with pytest.raises(ConflictError, match="no longer at version 2"):
-        store.delete_schedule(schedule(version=2), START, "ann")
+        store.delete_schedule(schedule(version=2), BY_ANN)
+
+
+def test_a_schedule_that_is_in_use_or_never_was_has_no_deletion(store: Store) -> None:
+    store.put_schedule(schedule())
+    assert store.get_deletion("etl") is None
+    assert store.get_deletion("none") is None
 
 
 @pytest.mark.parametrize("asked", [("none", None), ("etl", 2)], ids=["schedule", "version"])

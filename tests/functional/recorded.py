@@ -10,13 +10,18 @@ from typing import Any
 
 import pytest
 
+from chalicelib.bootstrap import open_own_edition
 from chalicelib.cli.main import main
+from chalicelib.config import read_settings
 from chalicelib.core.lifecycle import Act, JobStatus, RunStatus
 from chalicelib.core.run import Change, JobState, RunHeader
 from chalicelib.core.schedule import JobSpec, TriggerRule
 from chalicelib.local.host_slates import log_name
 from chalicelib.local.sqlite_store import SqliteStore
 from chalicelib.ports import RunChange
+from chalicelib.services.requesting import ask
+from chalicelib.services.runs import StartRequest
+from chalicelib.services.waiting_starts import Waiting
 from tests.unit.runs import NOW, after, gate, spec, state
 
 RUN = "etl/2026-11-23T11:00:00.000000Z"
@@ -141,6 +146,13 @@ class Desk:
             ended = replace(begun, status=RunStatus.SUCCEEDED, ended_at=until,
                             revision=begun.revision + 1)  # fmt: skip
             store.record(begun, [], after=ended)
+
+    def ask(self, schedule_id: str) -> RunHeader | Waiting:
+        """Start a run of a schedule as its server does for whoever asks over HTTP."""
+        with open_own_edition(read_settings(state=self.directory)) as edition:
+            ports = edition.ports
+            request = StartRequest(actor="ada", at=ports.clock(), reason="now")
+            return ask(ports, ports.schedules.get_schedule(schedule_id), request)
 
     def write_log(self, job_id: str, text: str, attempt: int = 1) -> None:
         """Add to what a job wrote."""

@@ -145,7 +145,10 @@ def test_put_warns_of_schedules_that_start_each_other(desk: Desk, tmp_path: Path
 
 
 def test_calendars_are_stored_listed_shown_and_deleted(desk: Desk, tmp_path: Path) -> None:
-    assert desk.read("calendar", "list").startswith("No calendars yet. Store one: ")
+    (line,) = desk.read("calendar", "list").splitlines()[1:]
+    assert line.split() == ["weekdays", "-", "built", "in", "-"]
+    monday_to_friday = ["mon", "tue", "wed", "thu", "fri"]
+    assert json.loads(desk.read("calendar", "show", "weekdays"))["weekdays"] == monday_to_friday
     file = calendar(tmp_path, country="DE")
     assert desk.read("calendar", "put", file) == "Calendar de: revision 1\n"
     assert desk.read("calendar", "put", file) == "Calendar de: revision 1\n"
@@ -176,6 +179,7 @@ def test_the_same_is_told_as_json(desk: Desk, tmp_path: Path) -> None:
     assert json.loads(desk.read("pause", "nightly", "--json"))["paused"]["reason"] is None
     assert json.loads(desk.read("resume", "nightly", "--json"))["paused"] is None
     desk.read("calendar", "put", calendar(tmp_path))
-    (listed,) = json.loads(desk.read("calendar", "list", "--json"))
+    listed, built_in = json.loads(desk.read("calendar", "list", "--json"))
+    assert (listed["builtIn"], built_in["name"], built_in["builtIn"]) == (False, "weekdays", True)
     assert listed["document"] == {"name": "de"}
     assert json.loads(desk.read("calendar", "delete", "de", "--json")) == listed

@@ -94,13 +94,23 @@ def timed(desk: Desk, directory: Path) -> dict[str, Mapping[str, object]]:
     calendar.write_text(json.dumps({"name": "de"}), encoding="utf-8")
     desk.json("put", str(path))
     paused = desk.json("pause", "timed")
-    following = desk.json("next", "timed")
+    about = {"triggers": [{"name": "api", "http": {}, "overlap": "queue"}]}
+    path.write_text(json.dumps(document(job("a"), scheduleId="queued") | about), encoding="utf-8")
+    desk.json("put", str(path))
+    following, waits = desk.json("next", "timed"), [desk.ask("queued") for _ in range(2)][1]
+    waiting = desk.json("next", "queued")["waiting"][0]
+    dropped = desk.json("cancel", waits.run_id)
+    history = desk.json("versions", "queued")
     return {
         "Paused": paused,
         "Pause": paused["paused"],
         "Next fire times": following,
         "Fire time": following["fireTimes"][0],
         "Broken trigger": following["problems"][0],
+        "Waiting start": waiting,
+        "Dropped start": dropped,
+        "Schedule history": history,
+        "Schedule event": history["events"][0],
         "Calendar": desk.json("calendar", "put", str(calendar)),
     }
 

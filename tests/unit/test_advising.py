@@ -1,6 +1,13 @@
 import pytest
 
-from chalicelib.core.advising import advise_job, advise_run, advise_untold, placed
+from chalicelib.core.advising import (
+    advise_job,
+    advise_run,
+    advise_untold,
+    as_commands,
+    as_routes,
+    placed,
+)
 from chalicelib.core.lifecycle import JobStatus, RunStatus
 from tests.unit.runs import header
 
@@ -127,3 +134,23 @@ def test_a_job_that_did_not_tell_an_output_is_rerun_with_everything_downstream()
     [advice] = advise_untold(header(), ["-load"])
     assert advice.in_full == ("rerun", "--downstream", "--run", "etl/2026", "--", "-load")
     assert advise_untold(header(cancelling="by ada"), ["load"]) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked"),
+    [
+        (
+            "The schedules there are: batch-scheduler list.",
+            "The schedules there are: GET /schedules.",
+        ),
+        ("batch-scheduler token list", "GET /tokens"),
+        ("the oldest by batch-scheduler token revoke 0a1b", "the oldest by DELETE /tokens/0a1b"),
+        ("batch-scheduler rerun JOB.", "POST /runs/{schedule}/{start}/rerun."),
+        ("There is no run 'a'.", "There is no run 'a'."),
+    ],
+)
+def test_who_asks_over_http_is_advised_routes_and_who_types_commands(
+    typed: str, asked: str
+) -> None:
+    assert as_routes(typed) == asked
+    assert as_commands(asked) == typed

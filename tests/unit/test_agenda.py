@@ -1,5 +1,6 @@
 """Which starts are let through, and that no start is lost or made twice."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -9,15 +10,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.core.naming import run_id
 from chalicelib.core.timing.agenda import (
+    MAX_CHAIN,
+    MAX_EVENTS,
     MAX_HANDLED,
     MAX_QUEUED,
     Admission,
     Agenda,
     PlannedStart,
     Refusal,
+    ScheduleAct,
+    ScheduleEvent,
     admit,
+    depth_of,
+    note_dropped,
+    noted,
 )
+from chalicelib.core.timing.agenda_record import decode_agenda, encode_agenda
 from chalicelib.core.timing.trigger import Overlap
 from tests.unit.runs import NOW
 
@@ -174,3 +184,79 @@ def test_two_runs_go_on_at_once_only_where_that_is_allowed(
     planned = admit(first, starts[cut:], busy=busy, now=NOW).agenda.planned
     alone = [each for each in planned if each.overlap is not Overlap.ALLOW]
     assert len(alone) <= (0 if busy else 1)
+
+
+# Chains and history
+
+
+def test_t13_a_start_that_too_many_runs_have_led_to_is_refused_and_that_stays_on_record() -> None:
+    last, beyond = (start(1, depth=MAX_CHAIN), start(2, depth=MAX_CHAIN + 1))
+    assert admit(EMPTY, [last], busy=False, now=NOW).agenda.planned == (last,)
+    admission = admit(EMPTY, [beyond], busy=False, now=NOW)
+    assert refused(admission) == [(beyond, Refusal.CHAIN)]
+    assert not admission.agenda.planned
+    (event,) = admission.agenda.events
+    assert (event.act, event.at, event.actor) == (ScheduleAct.CUT, NOW, "cron")
+    assert event.run_id == run_id("etl", beyond.started_at)
+    assert admit(admission.agenda, [beyond], busy=False, now=NOW).agenda == admission.agenda
+
+
+def test_how_many_runs_led_to_a_start_is_remembered_for_as_long_as_the_start_is() -> None:
+    deep = start(0, depth=3)
+    agenda = admit(EMPTY, [deep, start(1)], busy=False, now=NOW).agenda
+    assert [depth_of(agenda, start(number).started_at) for number in range(3)] == [3, 0, 0]
+    many = [start(number, depth=1) for number in range(2, MAX_HANDLED + 2)]
+    agenda = admit(agenda, many, busy=True, now=NOW).agenda
+    assert depth_of(agenda, deep.started_at) == 0
+    assert len(agenda.depths) == MAX_HANDLED
+
+
+def test_only_the_newest_lines_are_kept_and_none_of_people_s_is_lost_for_others() -> None:
+    agenda = EMPTY
+    for number in range(MAX_EVENTS + 1):
+        event = ScheduleEvent(act=ScheduleAct.PAUSE, at=NOW, actor=str(number))
+        agenda = noted(agenda, event)
+    people = agenda.events
+    assert [each.actor for each in people] == [str(each + 1) for each in range(MAX_EVENTS)]
+    agenda = note_dropped(agenda, [start(number) for number in range(99)], "late", NOW)
+    assert agenda.events[:MAX_EVENTS] == people
+    assert len(agenda.events) == 2 * MAX_EVENTS
+    assert agenda.events[-1].run_id == run_id("etl", start(98).started_at)
+
+
+def test_a_start_that_waited_and_becomes_no_run_stays_on_record_and_one_that_did_not_is_not() -> (
+    None
+):
+    waiting = start(1, Overlap.QUEUE, latest=NOW)
+    agenda = admit(EMPTY, [waiting, start(2)], busy=True, now=NOW).agenda
+    assert agenda.events == ()
+    (event,) = admit(agenda, [], busy=True, now=NOW + timedelta(minutes=1)).agenda.events
+    assert (event.act, event.actor) == (ScheduleAct.DROP, "engine")
+    assert (event.reason, event.run_id) == (Refusal.LATE, run_id("etl", waiting.started_at))
+
+
+@given(
+    STARTS,
+    st.lists(
+        st.builds(
+            ScheduleEvent,
+            act=st.sampled_from(ScheduleAct),
+            at=st.just(NOW),
+            actor=st.text(min_size=1),
+            reason=st.text(),
+            run_id=st.text(),
+        ),
+        max_size=3,
+    ),
+    st.integers(0, 9),
+)
+def test_an_agenda_is_read_back_as_it_was_written(
+    starts: Sequence[PlannedStart], events: Sequence[ScheduleEvent], depth: int
+) -> None:
+    deep = [replace(each, depth=depth) for each in starts]
+    agenda = admit(replace(EMPTY, events=tuple(events)), deep, busy=True, now=NOW).agenda
+    assert decode_agenda(json.loads(json.dumps(encode_agenda(agenda)))) == agenda
+
+
+def test_an_agenda_that_an_older_version_has_written_is_read() -> None:
+    assert decode_agenda({"scheduleId": "etl", "version": 1}) == EMPTY

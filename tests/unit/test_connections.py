@@ -6,10 +6,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from chalicelib.api.local_gateway import Asked, Reply
+from chalicelib.core.access import Principal, Role
 from chalicelib.serving.connections import Connection, Patience
 from chalicelib.serving.heads import Head
 from chalicelib.serving.workers import Workers
@@ -28,9 +30,9 @@ def echo(asked: Asked) -> Reply:
     return Reply(200, [("Content-Type", "text/plain")], asked.body or asked.target.encode())
 
 
-def everybody(asked: Asked) -> None:
+def everybody(asked: Asked) -> Asked:
     """Take everybody's body."""
-    del asked
+    return asked
 
 
 def nobody(asked: Asked) -> Reply:
@@ -157,7 +159,36 @@ def workplace() -> Iterator[None]:
     yield
 
 
+ENDLESS = b"\r\nTransfer-Encoding: chunked\r\n\r\n"
 BODY = b"POST / HTTP/1.1\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\n"
+
+
+def test_a_head_alone_is_all_that_is_refused_to_who_asks_for_that() -> None:
+    with connected() as channel:
+        channel.sendall(REQUEST.replace(b"GET", b"HEAD").replace(b"\r\n\r\n", ENDLESS))
+        answer = all_of(channel)
+    assert answer.startswith(b"HTTP/1.1 411 Length Required\r\n")
+    assert answer.endswith(b"\r\n\r\n")
+
+
+def test_who_was_recognised_before_the_body_came_is_told_with_the_request() -> None:
+    def recognised(asked: Asked) -> Asked:
+        return replace(asked, principal=Principal(actor="ann", role=Role.VIEWER))
+
+    def whose(asked: Asked) -> Reply:
+        who = asked.principal.actor if asked.principal else "somebody"
+        return Reply(200, [], who.encode() + b" " + asked.body)
+
+    ours, theirs = socket.socketpair()
+    connection = Connection(ours, welcome, whose, recognised, QUICK)
+    thread = threading.Thread(target=connection.serve)
+    thread.start()
+    theirs.settimeout(10)
+    with theirs:
+        theirs.sendall(BODY + b"12345" + REQUEST)
+        first, second = all_of(theirs).split(b"HTTP/1.1 200 OK")[1:]
+    thread.join()
+    assert (first[-9:], second[-9:]) == (b"ann 12345", b"somebody ")
 
 
 def test_who_is_not_let_in_is_told_so_before_a_body_comes() -> None:

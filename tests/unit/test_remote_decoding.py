@@ -16,12 +16,13 @@ from chalicelib.core.operating import Operation, operate
 from chalicelib.core.restarting import plan_restart
 from chalicelib.core.run import Event, Intent, JobState, RunHeader
 from chalicelib.core.schedule import JobSpec, OnFailure, Policy, TriggerRule
-from chalicelib.core.timing.agenda import Pause
+from chalicelib.core.timing.agenda import Pause, ScheduleAct, ScheduleEvent
 from chalicelib.core.timing.trigger import FireTime
 from chalicelib.ports import JobRecord, StoredSchedule
 from chalicelib.remote import decoding, timing_decoding
 from chalicelib.services import shapes, timing_shapes
 from chalicelib.services.triggers import Broken, LookAhead, Upcoming
+from chalicelib.services.waiting_starts import Dropped, Waiting
 from chalicelib.timing_ports import StoredCalendar
 from tests.unit.runs import NOW, order, run_of, spec
 
@@ -202,21 +203,52 @@ def test_a_token(record: TokenRecord) -> None:
     ),
     st.lists(st.builds(Broken, TEXTS, TEXTS, TEXTS), max_size=2),
     st.none() | st.builds(Pause, actor=TEXTS, at=TIMES, reason=TEXTS),
+    st.lists(
+        st.builds(
+            Waiting,
+            run_id=SOME,
+            trigger=TEXTS,
+            actor=TEXTS,
+            not_before=TIMES,
+            until=MAYBE,
+            reason=TEXTS,
+        ),
+        max_size=2,
+    ),
 )
-def test_fire_times_and_a_pause(
-    found: list[Upcoming], broken: list[Broken], pause: Pause | None
+def test_fire_times_a_pause_and_starts_that_wait(
+    found: list[Upcoming], broken: list[Broken], pause: Pause | None, waiting: list[Waiting]
 ) -> None:
-    shape = timing_shapes.next_shape("etl", pause, LookAhead(found, broken))
+    shape = timing_shapes.next_shape("etl", pause, LookAhead(found, broken), waiting)
     ahead = timing_decoding.ahead_of(sent(shape))
-    assert timing_shapes.next_shape("etl", ahead.pause, ahead.found) == shape
+    assert timing_shapes.next_shape("etl", ahead.pause, ahead.found, ahead.waiting) == shape
     assert timing_decoding.pause_of(sent(timing_shapes.paused_shape("etl", pause))) == pause
+
+
+@given(
+    st.builds(
+        ScheduleEvent,
+        act=st.sampled_from(ScheduleAct),
+        at=TIMES,
+        actor=TEXTS,
+        reason=TEXTS,
+        run_id=TEXTS,
+    )
+)
+def test_what_people_did_to_a_schedule_and_a_start_that_was_taken_away(
+    event: ScheduleEvent,
+) -> None:
+    shape = timing_shapes.schedule_event_shape(event)
+    assert timing_decoding.event_of(sent(shape)) == event
+    dropped = Dropped("etl/1", event)
+    assert timing_decoding.dropped_of(sent(timing_shapes.dropped_shape(dropped))) == dropped
 
 
 @given(
     st.builds(
         StoredCalendar,
         name=SOME,
-        revision=NUMBERS,
+        revision=st.integers(1, 9),
         document=st.just('{"name": "de"}'),
         stored_at=TIMES,
         stored_by=TEXTS,

@@ -1,10 +1,12 @@
 """Calendars as people deal with them: stored, changed, deleted; and what goes by them."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
-from chalicelib.core.timing.calendar_document import load_calendar
+from chalicelib.core.timing.calendar_document import CalendarDocument, calendar_of, load_calendar
+from chalicelib.core.timing.calendars import WEEKDAYS_ONLY
 from chalicelib.errors import ChangedError, ConflictError, NotFoundError
 from chalicelib.local.memory_triggers import MemoryTriggers
 from chalicelib.ports import Ports
@@ -156,3 +158,14 @@ def test_what_comes_in_between_is_a_change_to_whoever_has_said_what_was_seen(
         calendars.delete(ports, "ours", Seen(tags=["*"]))
     with pytest.raises(ConflictError):
         calendars.delete(ports, "ours")
+
+
+def test_the_calendar_that_is_built_in_is_told_among_the_stored_ones_as_what_it_is(
+    ports: Ports,
+) -> None:
+    for name in ("de", "xx"):
+        calendar(ports, name)
+    assert [each.name for each in calendars.list_calendars(ports)] == ["de", "weekdays", "xx"]
+    document = json.loads(calendars.get_calendar(ports, "weekdays").document)
+    assert calendar_of(CalendarDocument.model_validate(document)) == WEEKDAYS_ONLY
+    assert calendars.get_calendar(ports, "xx").stored_by == "ann"

@@ -1,15 +1,24 @@
 """Schedules that start each other by `onRun` are warned of, when the circle is closed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.loading import load
+from chalicelib.core.run import RunHeader
+from chalicelib.core.timing.agenda import MAX_CHAIN, ScheduleAct
+from chalicelib.local.memory_outbox import MemoryOutbox
 from chalicelib.ports import Ports
-from chalicelib.services import triggers
+from chalicelib.services import schedules, triggers
+from chalicelib.services.listening import run_ended
+from chalicelib.services.requesting import ask
+from chalicelib.services.runs import StartRequest
+from chalicelib.services.ticking import tick
 from tests.unit.stores import world
-from tests.unit.triggered import HOURLY, START, document, move, put
+from tests.unit.triggered import HOURLY, MINUTE, START, document, end, move, put, runs
 
 
 @pytest.fixture
@@ -73,3 +82,48 @@ def test_a_circle_through_what_is_out_of_sight_is_not_told(ports: Ports) -> None
     put(ports, "a", after("hidden"))
     assert warned(ports, "b", after("a")) == [("$.triggers[0].onRun", "b -> hidden -> a -> b")]
     assert warned(ports, "b", after("a"), sees=lambda name: name != "hidden") == []
+
+
+def go_round(ports: Ports, times: int) -> int:
+    """Let the newest run of `a` and `b` end, and start the next, so often; how many runs began."""
+    for number in range(times):
+        move(ports, START + (number + 1) * MINUTE)
+        for schedule_id in ("a", "b"):
+            for header in runs(ports, schedule_id):
+                if header.status is RunStatus.RUNNING:
+                    run_ended(ports, end(ports, header))
+        tick(ports)
+    return len(runs(ports, "a")) + len(runs(ports, "b"))
+
+
+def test_t13_a_circle_is_cut_after_so_many_runs_and_people_are_told(
+    ports: Ports, caplog: pytest.LogCaptureFixture
+) -> None:
+    ports = replace(ports, outbox=MemoryOutbox())
+    told = {"notify": [{"on": ["missed"], "log": True}]}
+    put(ports, "a", {"name": "daily", "cron": "0 0 24 11 *"}, after("b"), **told)
+    put(ports, "b", after("a"), **told)
+    ask(ports, ports.schedules.get_schedule("a"), StartRequest(actor="ann", at=START))
+    assert go_round(ports, 3 * MAX_CHAIN) == MAX_CHAIN + 1
+    (event,) = [each for name in "ab" for each in schedules.history(ports, name)]
+    assert (event.act, event.actor) == (ScheduleAct.CUT, "trigger after-b")
+    assert f"more than {MAX_CHAIN} runs have started each other in a row" in event.reason
+    assert "after-b of a starts nothing" in caplog.text
+    (posted,) = ports.outbox.pending(ports.clock(), 9)
+    assert "started each other" in posted.letter.message
+
+
+def test_t13_a_chain_begins_anew_with_each_run_that_no_run_has_started(ports: Ports) -> None:
+    put(ports, "a")
+    put(ports, "b", after("a"))
+    for number in range(2 * MAX_CHAIN):
+        move(ports, START + number * MINUTE)
+        header = ask(
+            ports, ports.schedules.get_schedule("a"), StartRequest(actor="ann", at=ports.clock())
+        )
+        assert isinstance(header, RunHeader)
+        run_ended(ports, end(ports, header))
+        tick(ports)
+        for each in runs(ports, "b")[-1:]:
+            end(ports, each)
+    assert len(runs(ports, "b")) == 2 * MAX_CHAIN

@@ -12,7 +12,6 @@ from chalicelib.core.run import RunHeader
 from chalicelib.errors import BackendError, ConflictError
 from chalicelib.local.memory_outbox import MemoryOutbox
 from chalicelib.ports import Ports
-from chalicelib.services import triggers
 from chalicelib.services.listening import ArrivedObject, files_arrived, object_arrived, run_ended
 from chalicelib.services.runs import StartRequest, start
 from chalicelib.services.ticking import tick
@@ -28,6 +27,7 @@ from tests.unit.triggered import (
     move,
     paused,
     put,
+    resumed,
     runs,
 )
 
@@ -132,7 +132,7 @@ def test_a_paused_schedule_lets_ends_pass(ports: Ports) -> None:
     paused(ports, "etl", "ann")
     header = ended(ports)
     ends(ports, header)
-    triggers.resume(ports, "etl")
+    resumed(ports, "etl")
     tick(ports)
     assert runs(ports) == []
 

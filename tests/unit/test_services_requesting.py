@@ -9,9 +9,10 @@ from chalicelib.core.run import RunHeader
 from chalicelib.errors import BackendError, ConflictError, InvalidInputError
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.ports import Ports, StoredSchedule
-from chalicelib.services.requesting import Waiting, ask
+from chalicelib.services.requesting import ask
 from chalicelib.services.runs import StartRequest
 from chalicelib.services.ticking import tick
+from chalicelib.services.waiting_starts import Waiting
 from tests.unit.stores import world
 from tests.unit.triggered import HOUR, MINUTE, START, end, move, paused, put, runs
 
@@ -68,7 +69,12 @@ def test_f16_without_a_key_a_trigger_that_forbids_overlap_protects(ports: Ports)
 def test_a_start_that_waits_says_for_how_long_and_which_run_it_will_be(ports: Ports) -> None:
     stored = put(ports, "etl", {**BY_HTTP, "startBetween": ["06:00", "08:00"]})
     waiting = asked(ports, stored)
-    assert waiting == Waiting("etl/2026-11-23T00:00:00.000000Z", START + 6 * HOUR)
+    assert waiting == Waiting(
+        run_id="etl/2026-11-23T00:00:00.000000Z",
+        trigger="api",
+        actor="ann",
+        not_before=START + 6 * HOUR,
+    )
     assert asked(ports, stored) == waiting
     move(ports, START + 6 * HOUR)
     tick(ports)

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.core.timing.agenda import ScheduleAct
 from chalicelib.errors import ChangedError, ConflictError, InvalidInputError, NotFoundError
 from chalicelib.local.memory_store import MemoryStore
-from chalicelib.ports import StoredSchedule
+from chalicelib.ports import Deletion, StoredSchedule
 from chalicelib.services import schedules
 from chalicelib.services.schedules import ANY, Seen, tag_of
 from tests.builders import job, loaded
 from tests.unit.stores import world
+from tests.unit.triggered import TappedTriggers, paused, resumed
 
 FIRST, SECOND = loaded(job("a")), loaded(job("a"), job("b", "a"))
 
@@ -45,8 +47,8 @@ class LateStore(MemoryStore):
     def put_schedule(self, schedule: StoredSchedule) -> None:
         raise ConflictError(f"{schedule.schedule_id} has moved")
 
-    def delete_schedule(self, schedule: StoredSchedule, at: object, actor: str) -> None:
-        del at, actor
+    def delete_schedule(self, schedule: StoredSchedule, deletion: Deletion) -> None:
+        del deletion
         raise ConflictError(f"{schedule.schedule_id} has moved")
 
 
@@ -119,3 +121,34 @@ def test_what_is_valid_is_measured() -> None:
     assert (size.jobs, size.dependencies, size.depth) == (2, 1, 2)
     with pytest.raises(InvalidInputError):
         schedules.validate(loaded(job("a", environment={"A": "x" * 40_000})))
+
+
+def test_who_paused_resumed_or_deleted_it_is_told_the_newest_first() -> None:
+    ports = world()
+    schedules.put(ports, FIRST, "ada")
+    paused(ports, "nightly", "bob", "maintenance")
+    resumed(ports, "nightly", "cyd", "done")
+    schedules.delete(ports, "nightly", "ada", reason="replaced")
+    told = [(each.act, each.actor, each.reason) for each in schedules.history(ports, "nightly")]
+    assert told == [
+        (ScheduleAct.DELETE, "ada", "replaced"),
+        (ScheduleAct.RESUME, "cyd", "done"),
+        (ScheduleAct.PAUSE, "bob", "maintenance"),
+    ]
+    schedules.put(ports, FIRST, "ada")
+    assert len(schedules.history(ports, "nightly")) == 3
+    assert schedules.history(ports, "never") == []
+
+
+def test_f42_a_deletion_that_was_cut_off_is_told_all_the_same() -> None:
+    ports = world()
+    schedules.put(ports, FIRST, "ada")
+
+    def cut() -> None:
+        raise ConnectionError
+
+    broken = replace(ports, triggers=TappedTriggers(ports.triggers, cut))
+    with pytest.raises(ConnectionError):
+        schedules.delete(broken, "nightly", "bob", reason="replaced")
+    (event,) = schedules.history(ports, "nightly")
+    assert (event.act, event.actor, event.reason) == (ScheduleAct.DELETE, "bob", "replaced")

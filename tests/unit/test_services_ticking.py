@@ -10,7 +10,7 @@ from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.timing.calendar_document import load_calendar
 from chalicelib.local.memory_queue import VirtualClock
 from chalicelib.ports import Ports
-from chalicelib.services import calendars, triggers
+from chalicelib.services import calendars
 from chalicelib.services.runs import StartRequest, start
 from chalicelib.services.ticking import Ticked, tick
 from tests.unit.stores import world
@@ -28,6 +28,7 @@ from tests.unit.triggered import (
     move,
     paused,
     put,
+    resumed,
     runs,
     starts,
     ticks,
@@ -88,7 +89,7 @@ def test_a_paused_schedule_starts_nothing_and_does_not_make_up_for_the_pause(por
     paused(ports, "etl", "ann", "maintenance")
     ticks(ports, *(START + number * HOUR for number in range(5)))
     assert runs(ports) == []
-    triggers.resume(ports, "etl")
+    resumed(ports, "etl")
     ticks(ports, START + 4 * HOUR + MINUTE, START + 5 * HOUR)
     assert starts(ports) == [START + 5 * HOUR]
 

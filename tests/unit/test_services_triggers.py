@@ -23,6 +23,7 @@ from tests.unit.triggered import (
     move,
     paused,
     put,
+    resumed,
     upcoming,
 )
 
@@ -123,14 +124,14 @@ def test_a_pause_says_whose_it_is_and_is_not_given_twice(ports: Ports) -> None:
     assert paused(ports, "etl", "ann", "maintenance").pause == pause
     with pytest.raises(ConflictError, match="paused already, by ann"):
         paused(ports, "etl", "bob")
-    assert triggers.resume(ports, "etl").pause is None
-    assert triggers.resume(ports, "etl", again=True).pause is None
+    assert resumed(ports, "etl").pause is None
+    assert resumed(ports, "etl", again=True).pause is None
     with pytest.raises(ConflictError, match="is not paused"):
-        triggers.resume(ports, "etl")
+        resumed(ports, "etl")
 
 
 def test_only_schedules_that_there_are_can_be_paused(ports: Ports) -> None:
-    for act in (triggers.resume, lambda ports, name: paused(ports, name, "ann")):
+    for act in (resumed, lambda ports, name: paused(ports, name, "ann")):
         with pytest.raises(NotFoundError):
             act(ports, "etl")
     assert ports.triggers.get_triggers("etl") is None
@@ -142,7 +143,24 @@ def test_a_pause_holds_for_the_triggers_that_a_schedule_gets_later(ports: Ports)
     put(ports, "etl", NIGHTLY)
     move(ports, START + 2 * HOUR)
     assert tick(ports) == Ticked()
-    triggers.resume(ports, "etl")
+    resumed(ports, "etl")
+    move(ports, START + DAY + 2 * HOUR)
+    assert tick(ports) == Ticked(started=1)
+
+
+def test_a_pause_outlives_the_deletion_of_its_schedule_and_put_says_so(ports: Ports) -> None:
+    put(ports, "etl", NIGHTLY)
+    paused(ports, "etl", "ann", "maintenance")
+    schedules.delete(ports, "etl", "bob")
+    document = load({"scheduleId": "etl", "jobList": JOBS, "triggers": [NIGHTLY]})
+    schedules.put(ports, document, "bob")
+    (warning,) = triggers.warnings(ports, document)
+    assert "paused since 2026-11-23T00:00:00.000000Z, by ann: maintenance" in warning.reason
+    assert triggers.warnings(ports, document, lambda _: False) == []
+    move(ports, START + 2 * HOUR)
+    assert tick(ports) == Ticked()
+    resumed(ports, "etl")
+    assert triggers.warnings(ports, document) == []
     move(ports, START + DAY + 2 * HOUR)
     assert tick(ports) == Ticked(started=1)
 

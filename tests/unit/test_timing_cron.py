@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.timing.cron import MACROS, CronError, cron_fields, cron_rule
+from chalicelib.core.timing.cron import MACROS, CronError, cron_fields, cron_rule, fields_allowed
 from tests.fire_oracle import utc
 from tests.unit.timing import fires
 
@@ -228,3 +228,23 @@ def test_any_text_is_an_expression_or_refused(text: str) -> None:
 def test_an_expression_is_kept_without_what_means_nothing() -> None:
     assert cron_fields(" cron( 0  8 ? * MON-FRI * ) ")[0] == "0 8 ? * MON-FRI *"
     assert cron_fields("  @daily ")[0] == "@daily"
+
+
+@pytest.mark.parametrize(
+    ("text", "example"),
+    [
+        ("0 1 * *", "30 2 * * 1-5"),
+        ("61 1 * * *", "30 2 * * 1-5"),
+        ("@nightly", "30 2 * * 1-5"),
+        ("0 2 * * * *", "cron(30 2 ? * MON-FRI *)"),
+        ("cron(0 2 ? * 8 *)", "cron(30 2 ? * MON-FRI *)"),
+        (" CRON(0 2 * * *)", "cron(30 2 ? * MON-FRI *)"),
+    ],
+)
+def test_what_is_no_expression_is_refused_with_the_form_that_was_meant(
+    text: str, example: str
+) -> None:
+    with pytest.raises(CronError):
+        cron_rule(text)
+    assert fields_allowed(text).endswith(f": {example}")
+    assert ("year" in fields_allowed(text)) is example.startswith("cron(")

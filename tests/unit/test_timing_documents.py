@@ -160,6 +160,7 @@ def problems(*triggers: Mapping[str, Any], parameters: Any = None) -> list[Probl
         ({}, "", "has nothing that makes it fire; allowed: exactly one of cron, rate, at, onRun"),
         ({**CRON, "rate": "1 day"}, "", "has cron and rate"),
         ({"cron": "0 1 * *"}, ".cron", "is no cron expression: '0 1 * *' has 4 fields"),
+        ({"cron": "0 2 * * * *"}, ".cron", "day of week, year: cron(30 2 ? * MON-FRI *)"),
         ({"cron": 5}, ".cron", "is no text"),
         ({"rate": "15 min"}, ".rate", "is no rate"),
         ({"rate": "0 days"}, ".rate", "is no rate"),

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.loading import load
 from chalicelib.core.run import RunHeader
-from chalicelib.core.timing.agenda import Agenda, Pause
+from chalicelib.core.timing.agenda import Agenda, Pause, ScheduleAct, ScheduleEvent
 from chalicelib.core.timing.calendar_document import load_calendar
 from chalicelib.local.memory_queue import MemoryQueue, VirtualClock
 from chalicelib.ports import Ports, RunChange, StoredSchedule
@@ -60,6 +60,14 @@ def agenda(ports: Ports, schedule_id: str = "etl") -> Agenda:
 def paused(ports: Ports, schedule_id: str, actor: str, reason: str = "") -> Agenda:
     """Pause a schedule now."""
     return triggers.pause(ports, schedule_id, Pause(actor=actor, at=ports.clock(), reason=reason))
+
+
+def resumed(
+    ports: Ports, schedule_id: str, actor: str = "ann", reason: str = "", *, again: bool = False
+) -> Agenda:
+    """Resume a schedule now."""
+    event = ScheduleEvent(act=ScheduleAct.RESUME, at=ports.clock(), actor=actor, reason=reason)
+    return triggers.resume(ports, schedule_id, event, again=again)
 
 
 def end(ports: Ports, header: RunHeader, status: RunStatus = RunStatus.SUCCEEDED) -> RunHeader:

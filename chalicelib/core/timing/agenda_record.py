@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.core.records import decode_time, encode_time
-from chalicelib.core.timing.agenda import Agenda, Pause, PlannedStart
+from chalicelib.core.timing.agenda import (
+    Agenda,
+    Pause,
+    PlannedStart,
+    ScheduleAct,
+    ScheduleEvent,
+)
 from chalicelib.core.timing.trigger import Overlap
 from chalicelib.core.timing.trigger_json import of_json, to_json
 
@@ -22,7 +28,9 @@ def encode_agenda(agenda: Agenda) -> Row:
         "planned": [_of_start(each) for each in agenda.planned],
         "queued": [_of_start(each) for each in agenda.queued],
         "handled": list(agenda.handled),
+        "depths": dict(agenda.depths),
         "lastRun": agenda.last_run,
+        "events": [_of_event(each) for each in agenda.events],
     }
     return {key: value for key, value in row.items() if value not in (None, "", [], {})}
 
@@ -38,7 +46,9 @@ def decode_agenda(row: Mapping[str, Any]) -> Agenda:
         planned=tuple(_start(each) for each in row.get("planned", ())),
         queued=tuple(_start(each) for each in row.get("queued", ())),
         handled=tuple(row.get("handled", ())),
+        depths={text: int(depth) for text, depth in row.get("depths", {}).items()},
         last_run=row.get("lastRun", ""),
+        events=tuple(_event(each) for each in row.get("events", ())),
     )
 
 
@@ -65,6 +75,7 @@ def _of_start(start: PlannedStart) -> Row:
         "latest": encode_time(start.latest) if start.latest else None,
         "parameters": dict(start.parameters),
         "reason": start.reason,
+        "depth": start.depth or None,
     }
     return {key: value for key, value in row.items() if value is not None}
 
@@ -81,4 +92,26 @@ def _start(row: Mapping[str, Any]) -> PlannedStart:
         latest=decode_time(latest) if latest else None,
         parameters=dict(row.get("parameters", {})),
         reason=row.get("reason", ""),
+        depth=int(row.get("depth", 0)),
+    )
+
+
+def _of_event(event: ScheduleEvent) -> Row:
+    row = {
+        "act": event.act.value,
+        "at": encode_time(event.at),
+        "actor": event.actor,
+        "reason": event.reason,
+        "runId": event.run_id,
+    }
+    return {key: value for key, value in row.items() if value}
+
+
+def _event(row: Mapping[str, Any]) -> ScheduleEvent:
+    return ScheduleEvent(
+        act=ScheduleAct(row["act"]),
+        at=decode_time(row["at"]),
+        actor=row["actor"],
+        reason=row.get("reason", ""),
+        run_id=row.get("runId", ""),
     )

@@ -103,7 +103,16 @@ def cron_fields(text: str) -> tuple[str, list[str]]:
     return plain, fields
 
 
-_SIX_FIELDS = "minute, hour, day of month, month, day of week, year"
+_FIVE_FIELDS = "minute, hour, day of month, month, day of week"
+_SIX_FIELDS = f"{_FIVE_FIELDS}, year"
+
+
+def fields_allowed(text: str) -> str:
+    """The form that was meant by an expression that is none, with an example."""
+    is_six = text.strip().lower().startswith("cron(") or len(text.split()) == 6
+    if is_six:
+        return f"{_SIX_FIELDS}: cron(30 2 ? * MON-FRI *)"
+    return f"{_FIVE_FIELDS}: 30 2 * * 1-5"
 
 
 def _five(fields: list[str], years: frozenset[int] | None) -> CronRule:

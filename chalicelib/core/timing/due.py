@@ -8,7 +8,7 @@ that they stand for, and a start that is made twice names the same run (run_star
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,7 +16,7 @@ from enum import StrEnum
 from chalicelib.core.timing.calendars import Calendar
 from chalicelib.core.timing.fire_times import fire_times
 from chalicelib.core.timing.trigger import At, CatchUp, FireTime, Trigger
-from chalicelib.core.timing.waiting import opening, ready_at
+from chalicelib.core.timing.waiting import delayed, opened, opening, ready_at
 from chalicelib.errors import NotFoundError
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -87,6 +87,19 @@ class _Tick:
 
     def ready(self, fire: FireTime) -> datetime:
         return ready_at(self.schedule_id, self.trigger, fire.at)
+
+    def possible(self) -> Callable[[datetime], datetime]:
+        """From when a start may be made, now or later, that was ready at an instant.
+
+        Those that an earlier window has missed all have the jitter with which this one opens: so
+        the policy for missed ones sees them together.
+        """
+        open_at = opening(self.trigger, self.now)
+        begin = opened(self.trigger, open_at)
+        if begin is None:
+            return lambda ready: max(ready, open_at)
+        anew = max(open_at, delayed(self.schedule_id, self.trigger, begin))
+        return lambda ready: anew if ready < begin else max(ready, open_at)
 
 
 def due(
@@ -172,13 +185,13 @@ def _due(tick: _Tick, mark: datetime | None) -> Due:
 
 def _decided(tick: _Tick, mark: datetime) -> Due:
     ledger = _Ledger(tick.trigger)
-    open_at = opening(tick.trigger, tick.now)  # not before now
+    possible_of = tick.possible()
     held = mark  # the latest instant that one of those decided had to wait for
     for fire in tick.fires(mark):
         ready = tick.ready(fire)
         if fire.at > tick.now:
             return ledger.closed(next_at=fire.at if ledger.is_past(fire, ready) else ready)
-        possible = max(ready, open_at)
+        possible = possible_of(ready)
         if ledger.is_past(fire, possible):
             waits = ledger.is_past(fire, ready) or not ledger.is_past(fire, tick.now)
             ledger.miss(fire, MissReason.WAIT if waits else MissReason.DEADLINE)

@@ -16,7 +16,7 @@ from chalicelib.core.fields import (
     complaint,
 )
 from chalicelib.core.model import Model
-from chalicelib.core.timing.cron import FIRST_YEAR, LAST_YEAR, CronError, cron_rule
+from chalicelib.core.timing.cron import FIRST_YEAR, LAST_YEAR, CronError, cron_rule, fields_allowed
 from chalicelib.core.timing.durations import DURATION_PATTERN, rate_of, seconds_of
 from chalicelib.core.timing.ordinals import ordinal_of, ordinal_words
 from chalicelib.core.timing.trigger import CatchUp, Overlap, Roll, RunResult
@@ -26,6 +26,7 @@ from chalicelib.core.wording import Speller
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 _TIME = r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)"
+_SHORT = 4  # characters, as abbreviations have, of which many are alike
 _AT = re.compile(rf"at\({_TIME}\)|{_TIME}", re.IGNORECASE)
 
 
@@ -33,8 +34,7 @@ def _check_cron(text: str) -> str:
     try:
         cron_rule(text)
     except CronError as error:
-        allowed = "minute, hour, day of month, month, day of week: 30 2 * * 1-5"
-        raise complaint(f"is no cron expression: {error}", allowed) from error
+        raise complaint(f"is no cron expression: {error}", fields_allowed(text)) from error
     return text
 
 
@@ -68,10 +68,16 @@ def _check_at(text: str) -> str:
 def _check_zone(name: str) -> str:
     if name in zone_names():
         return name
-    speller = Speller()
-    city = speller.nearest(name.rpartition("/")[2].replace(" ", "_"), cities())
-    suggestion = speller.nearest(name, zone_names()) or cities().get(city, "")
-    raise complaint("is no time zone", "a name such as Europe/Berlin, or UTC", suggestion)
+    raise complaint("is no time zone", "a name such as Europe/Berlin, or UTC", _zone_near(name))
+
+
+def _zone_near(name: str) -> str:
+    """The zone that was probably meant, by its city first; what only sounds alike is none."""
+    speller, city = Speller(), name.rpartition("/")[2].replace(" ", "_")
+    # CEST is not EST, and GMT+25 not GMT+5.
+    is_word = len(city) > _SHORT and city.isascii() and not any(map(str.isdecimal, city))
+    found = speller.nearest(city, cities(), 0.8 if is_word else 1.0)
+    return cities().get(found, "") or speller.nearest(name, zone_names(), 0.9 if is_word else 1.0)
 
 
 def _check_day(text: str) -> str:
@@ -220,8 +226,8 @@ class TriggerDocument(Model):
     )
     jitter: Jitter | None = Field(
         None,
-        description="Seconds, or `5m`, by which a start is delayed at most; always the same for the"
-        " same fire time.",
+        description="Seconds, or `5m`, by which a start is delayed at most, from when"
+        " `startBetween` lets it start; always the same for the same fire time.",
     )
     catch_up: CatchUpWord | None = Field(
         None,

@@ -20,6 +20,7 @@ from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.naming import run_id
 from chalicelib.core.run import JobState, RunHeader
 from chalicelib.services import schedules
+from chalicelib.services.requesting import ask
 from chalicelib.services.runs import StartRequest, start
 from tests.builders import job, loaded
 from tests.functional.api.desks import ADMIN, HttpDesk, memory_desk
@@ -36,6 +37,8 @@ CHECKS = [
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 SCHEDULES = ("nightly", "weekly")
 _AFRESH = 300  # requests, after which so many runs were started that lists of them take long
+WAITING = "queued/2026-11-23T12:00:01.000000Z"  # a start that waits for the run before it
+QUEUE = {"name": "api", "http": {}, "overlap": "queue"}
 FAILED = "2026-11-23T10:00:00.000000Z"
 
 
@@ -49,6 +52,10 @@ def busy_desk() -> HttpDesk:
             stored = schedules.put(ports, made, "ada")
         start(ports, stored, StartRequest(actor="ada"))
         _ended_run(desk, name)
+    queued = loaded(job("load"), scheduleId=WAITING.partition("/")[0], triggers=[QUEUE])
+    stored = schedules.put(ports, queued, "ada")
+    for moment in (NOW, after(1)):
+        ask(ports, stored, StartRequest(actor="ada", at=moment))
     return desk
 
 
@@ -84,9 +91,15 @@ def narrowed() -> dict[str, Any]:
         for operation in path.values():
             for parameter in operation["parameters"]:
                 if parameter["name"] == "schedule_id":
-                    parameter["schema"] = {"enum": [*SCHEDULES, "unknown"]}
+                    parameter["schema"] = {"enum": [*SCHEDULES, "queued", "unknown"]}
                 if parameter["name"] == "started_at":
-                    starts = [FAILED, "2026-11-23T12:00:00.000000Z", "2026-11-23", "x"]
+                    starts = [
+                        FAILED,
+                        "2026-11-23T12:00:00.000000Z",
+                        "2026-11-23",
+                        "x",
+                        WAITING.partition("/")[2],
+                    ]
                     parameter["schema"] = {"enum": starts}
                 if parameter["name"] == "job":
                     parameter["schema"]["examples"] = ["load", "l*"]

@@ -12,6 +12,7 @@ from chalicelib.api.asking import MAX_BODY
 from chalicelib.core.access import Role
 from chalicelib.core.reading import MAX_BYTES
 from chalicelib.errors import BackendError
+from chalicelib.local.memory_queue import VirtualClock
 from tests.builders import document, job
 from tests.functional.api.desks import desk_with, memory_desk
 from tests.unit.served import MemoryEdition
@@ -86,6 +87,29 @@ def test_a_packed_body_is_told_of() -> None:
 def test_a_query_that_means_nothing_is_told_of(query: str, place: str) -> None:
     told = desk_with("nightly").get(f"/runs?{query}", 400)
     assert [each["path"] for each in told["problems"]] == [place]
+
+
+@pytest.mark.parametrize(
+    ("path", "other"),
+    [
+        ("/runs?scheduleId=nightly", "/runs?scheduleId=weekly"),
+        ("/runs?status=RUNNING", "/runs"),
+        ("/schedules?prefix=", "/schedules?prefix=n"),
+        ("/runs?", "/schedules?"),
+    ],
+)
+def test_a_cursor_of_another_filter_is_refused(path: str, other: str) -> None:
+    desk = desk_with("nightly", "weekly")
+    clock = desk.edition.ports.clock
+    assert isinstance(clock, VirtualClock)
+    for _ in range(2):
+        desk.post("/runs", {"scheduleId": "nightly"}, 202)
+        clock.advance(1.0)
+    cursor = desk.get(f"{path}&limit=1")["nextCursor"]
+    assert cursor
+    assert desk.get(f"{path}&limit=5&cursor={cursor}")["nextCursor"] is None
+    (problem,) = desk.get(f"{other}{'&' if '?' in other else '?'}cursor={cursor}", 400)["problems"]
+    assert (problem["path"], problem["reason"]) == ("?cursor", "belongs to another list")
 
 
 @pytest.mark.parametrize("cursor", ["bnVsbA", "dHJ1ZQ", "LTE", "Int9Ig", "e30", "1"])

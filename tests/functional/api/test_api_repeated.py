@@ -177,6 +177,7 @@ def test_while_a_request_is_worked_on_the_same_one_is_told_to_wait() -> None:
     early = at.ask("/runs", {"scheduleId": "etl"})
     assert early is not None
     assert (early.status_code, early.headers["Retry-After"]) == (409, "1")
+    assert early.json_body["type"] == "urn:batch-scheduler:problem:busy"
     told = "The same request is being worked on; ask again in a moment."
     assert early.json_body["detail"] == told
 

@@ -9,6 +9,7 @@ import pytest
 import app
 from chalicelib import errors
 from chalicelib.api.desk import HANDLER
+from chalicelib.api.openapi import description
 from chalicelib.api.problems import status_of
 from chalicelib.api.routes import ROUTES, Route
 from chalicelib.core.access import Role
@@ -81,6 +82,18 @@ def test_a_context_that_names_nobody_is_refused() -> None:
         token = {"authorization": json.dumps(context)}
         response = memory_desk().client.http.get("/schedules", headers=token)
         assert response.status_code == 403
+
+
+@pytest.mark.parametrize("status", ["408", "411", "413", "431"])
+def test_what_is_answered_to_any_request_is_described_for_all_of_them(status: str) -> None:
+    made = description()
+    told = [
+        operation["responses"] for path in made["paths"].values() for operation in path.values()
+    ]
+    assert all(status in each for each in told)
+    named = {each[status]["$ref"] for each in told if "$ref" in each[status]}
+    (reference,) = named
+    assert reference.rpartition("/")[2] in made["components"]["responses"]
 
 
 def test_every_error_has_a_status() -> None:

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.core.access import Role
 from chalicelib.core.fields import SCHEDULE_ID
 from tests.builders import document, job
-from tests.functional.api.desks import HttpDesk, memory_desk
+from tests.functional.api.desks import HttpDesk, desk_with, memory_desk
 
 NIGHTLY = document(job("load"), job("clean", "load"))
 LONGER = document(job("load"), job("clean", "load", command=["false"]), job("tell", "clean"),
@@ -242,3 +242,19 @@ def test_a_webhook_put_as_it_was_shown_stays_and_one_that_changes_is_told_so(
     assert any("https://hooks.example.org/… (changed)" in line for line in found["unified"])
     assert "s3cret" not in str(found)
     assert "other" not in str(found)
+
+
+def test_no_problem_document_advises_what_can_only_be_typed() -> None:
+    desk = desk_with("nightly")
+    told = [
+        desk.get("/schedules/nothing", 404)["detail"],
+        desk.get("/schedules/nightly?version=9", 404)["detail"],
+        desk.get("/calendars/nothing", 404)["detail"],
+        desk.delete("/tokens/nothing", 404)["detail"],
+    ]
+    assert [each.rpartition(": ")[2] for each in told] == [
+        "GET /schedules.",
+        "GET /schedules.",
+        "GET /calendars.",
+        "GET /tokens.",
+    ]

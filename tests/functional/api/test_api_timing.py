@@ -121,21 +121,27 @@ def test_a_fire_time_is_a_run_that_says_so(desk: HttpDesk) -> None:
 
 
 def test_a_calendar_is_kept_under_its_name(desk: HttpDesk) -> None:
-    assert desk.get("/calendars")["calendars"] == []
+    built_in = desk.get("/calendars")["calendars"]
+    assert [each["name"] for each in built_in] == ["weekdays"]
     made = desk.put("/calendars/ours", CALENDAR, 201)
     assert (made["revision"], made["storedBy"], made["document"]) == (1, "ada", CALENDAR)
     assert desk.get("/calendars/ours") == made
-    assert desk.get("/calendars")["calendars"] == [made]
+    assert desk.get("/calendars")["calendars"] == [made, *built_in]
     assert desk.put("/calendars/ours", CALENDAR | {"country": "FR"}, 200)["revision"] == 2
     assert desk.delete("/calendars/ours", 200)["revision"] == 2
     assert desk.get("/calendars/ours", 404)["status"] == 404
 
 
-def test_of_the_calendar_that_is_built_in_it_is_said_so(desk: HttpDesk) -> None:
+def test_the_calendar_that_is_built_in_is_shown_and_can_t_be_changed(desk: HttpDesk) -> None:
+    shown = desk.get("/calendars/weekdays")
+    assert shown == desk.get("/calendars")["calendars"][0]
+    assert (shown["revision"], shown["builtIn"], shown["storedBy"]) == (0, True, None)
+    assert shown["document"]["weekdays"] == ["mon", "tue", "wed", "thu", "fri"]
     told = "Calendar 'weekdays' is built in, Monday to Friday: it is nowhere stored."
-    assert desk.get("/calendars/weekdays", 404)["detail"] == told
     assert desk.delete("/calendars/weekdays", 404)["detail"] == told
-    assert "calendar list" in desk.get("/calendars/weekend", 404)["detail"]
+    assert desk.put("/calendars/weekdays", {"name": "weekdays"}, 400)["status"] == 400
+    there_are = desk.get("/calendars/weekend", 404)["detail"]
+    assert there_are.endswith("The calendars there are: GET /calendars.")
 
 
 def test_a_calendar_that_changed_meanwhile_is_not_replaced(desk: HttpDesk) -> None:
@@ -179,20 +185,6 @@ def test_f16_without_a_key_a_schedule_that_forbids_overlap_is_started_once(desk:
     clock(desk).advance(1.0)
     assert "still goes on" in started(desk, 409)["detail"]
     assert [each["runId"] for each in desk.get("/runs")["runs"]] == [run["runId"]]
-
-
-def test_a_start_that_waits_is_told_with_the_address_that_its_run_will_have(
-    desk: HttpDesk,
-) -> None:
-    by_http(desk, overlap="queue")
-    first = started(desk)
-    clock(desk).advance(1.0)
-    waits = started(desk, Idempotency_Key="two")
-    assert waits["waits"] is True
-    assert started(desk, Idempotency_Key="two") == waits
-    desk.get(f"/runs/{waits['runId']}", 404)
-    desk.post(f"/runs/{first['runId']}/cancel", status=202)
-    assert len(desk.get("/runs")["runs"]) == 1
 
 
 def test_a_paused_schedule_is_not_started_by_http_either(desk: HttpDesk) -> None:

@@ -21,7 +21,7 @@ from chalicelib.cli.exits import Exit
 from chalicelib.config import read_settings
 from chalicelib.core.tokens import make_token
 from chalicelib.errors import BackendError
-from chalicelib.services.repeating import BUSY
+from chalicelib.services.repeating import BUSY_TYPE
 from tests.functional.recorded import Desk
 from tests.functional.remote.servers import (
     Answer,
@@ -286,7 +286,8 @@ def test_an_act_that_the_server_still_works_on_is_waited_for(
     terminal: Terminal, place: Place
 ) -> None:
     """The first answer is lost; then the server says that it is at it, then what came of it."""
-    busy: Answer = (409, [("Content-Type", PROBLEM)], json.dumps({"detail": BUSY}).encode())
+    told = json.dumps({"type": BUSY_TYPE, "detail": "in other words"}).encode()
+    busy: Answer = (409, [("Content-Type", PROBLEM)], told)
     done: Answer = (200, [], json.dumps({"scheduleId": "once", "paused": None}).encode())
     answers: list[Answer | None] = [None, busy, done, None, busy, busy, busy]
     with listening(lambda *_: answers.pop(0)) as authority:
@@ -297,7 +298,7 @@ def test_an_act_that_the_server_still_works_on_is_waited_for(
         assert "it still works on it" in err
         answers[:] = [busy]
         code, _, err = elsewhere.type("resume", "once")
-        assert (code, err.strip()) == (Exit.REFUSED, BUSY)
+        assert (code, err.strip()) == (Exit.REFUSED, "in other words")
 
 
 def test_an_act_whose_answer_stays_lost_leaves_open_whether_it_was_done(

@@ -174,21 +174,39 @@ def test_what_is_not_there_is_a_problem_document(
     assert (answer.status, answer.json["status"]) == (status, status)
     assert answer.headers["content-type"] == "application/problem+json"
     if status == 405:
-        assert answer.headers["allow"] == "GET, POST"
+        assert answer.headers["allow"] == "GET, HEAD, POST"
 
 
 @pytest.mark.parametrize(
     ("path", "told"),
     [
-        ("/health", "PATCH is not taken here; GET is."),
-        ("/runs", "PATCH is not taken here; GET and POST are."),
-        ("/schedules/etl", "PATCH is not taken here; DELETE, GET and PUT are."),
+        ("/health", "PATCH is not taken here; GET and HEAD are."),
+        ("/runs", "PATCH is not taken here; GET, HEAD and POST are."),
+        ("/schedules/etl", "PATCH is not taken here; DELETE, GET, HEAD and PUT are."),
+        ("/validate", "PATCH is not taken here; POST is."),
     ],
 )
 def test_a_method_that_is_not_taken_is_told_with_those_that_are(
     server: LocalServer, path: str, told: str
 ) -> None:
     assert server.request("PATCH", path).json["detail"] == told
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/health", 200), ("/runs?limit=1", 200), ("/metrics", 200), ("/nothing", 404),
+     ("/runs/etl/none", 404), ("/validate", 405)],
+)  # fmt: skip
+def test_head_is_answered_as_get_is_but_for_the_body(
+    server: LocalServer, path: str, status: int
+) -> None:
+    head, get = (server.request(method, path) for method in ("HEAD", "GET"))
+    assert (head.status, get.status, head.text) == (status, status, "")
+    names = ("content-type", "etag", "allow")
+    assert [head.headers.get(name) for name in names] == [get.headers.get(name) for name in names]
+    if status != 405 and path != "/metrics":  # whose words name the method, and whose counts move
+        assert head.headers["content-length"] == str(len(get.text))
+    assert server.request("HEAD", "/runs", headers={}).status == 401
 
 
 def test_a_store_that_fails_is_a_problem_of_the_request_alone(serve: Serve) -> None:
