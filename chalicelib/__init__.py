@@ -2,8 +2,8 @@
 
 errors     every error raised on purpose, drawn as a tree
 core       DECIDES: statuses, documents, graphs, plans; pure, no clock, no I/O
-ports      what the services ask of the world; for telling people: notice_ports; of it, what
-           only reads: reading_ports
+ports      what the services ask of the world; for telling people: notice_ports; for what jobs
+           tell: claim_ports; of it, what only reads: reading_ports
 services   DOES: load (ports), decide (core), act (ports); one function a verb
 local      ANSWERS on one machine: SQLite, the host process; and the honest fakes of the tests
 aws        ANSWERS on AWS: DynamoDB, Batch, Step Functions, SNS, S3; alone in importing boto3
