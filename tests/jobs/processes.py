@@ -45,12 +45,13 @@ class Started:
         environment: Mapping[str, str],
         cwd: Path,
         program: Sequence[str] = ("-m", "fetch_and_run.main"),
+        stdin: int = subprocess.DEVNULL,
     ) -> None:
         self.process = subprocess.Popen(
             [sys.executable, *program, *words],
             env=environment_of(environment),
             cwd=cwd,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -1,6 +1,7 @@
 """A program runs as the child of batch-job as if it were alone: its start, its signals, its end."""
 
 import os
+import pty
 import signal
 import sys
 from pathlib import Path
@@ -25,11 +26,15 @@ except JobError as error:
 """
 
 
-def started(tmp_path: Path, content: str | bytes, *arguments: str) -> Started:
+def written(tmp_path: Path, content: str | bytes) -> str:
     program = tmp_path / "program"
     program.write_bytes(content.encode() if isinstance(content, str) else content)
     program.chmod(0o700)
-    return Started([str(program), *arguments], {}, tmp_path, ("-c", RUN))
+    return str(program)
+
+
+def started(tmp_path: Path, content: str | bytes, *arguments: str) -> Started:
+    return Started([written(tmp_path, content), *arguments], {}, tmp_path, ("-c", RUN))
 
 
 def ran(tmp_path: Path, content: str | bytes, *arguments: str) -> Ended:
@@ -98,6 +103,46 @@ def test_one_that_heeds_no_signal_is_not_left_alone(tmp_path: Path) -> None:
     assert one.end().code == 4
 
 
+# A session of its own, on the terminal that is its input.
+ON_A_TERMINAL = """
+import fcntl, os, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+"""
+
+
+# Leaves the group that a Ctrl-C is for, and a child of its own in it to say that one came.
+APART = f"""#!{sys.executable}
+import os, signal
+read, write = os.pipe()
+left = os.fork()
+if left == 0:
+    signal.signal(signal.SIGINT, lambda *_: os.write(1, b"Ctrl-C\\n"))
+    os.write(write, b".")
+    while True:
+        signal.pause()
+os.read(read, 1)
+os.setpgid(0, 0)
+signal.signal(signal.SIGINT, lambda *_: os.write(1, b"INT\\n"))
+signal.signal(signal.SIGUSR1, lambda *_: (os.write(1, b"USR1\\n"), os.kill(left, 9), os._exit(0)))
+os.write(1, b"ready\\n")
+while True:
+    signal.pause()
+"""
+
+
+def test_a_ctrl_c_that_the_whole_terminal_gets_is_not_told_again(tmp_path: Path) -> None:
+    program = written(tmp_path, APART)
+    ours, its = pty.openpty()
+    with os.fdopen(ours, "wb", buffering=0) as keys, os.fdopen(its, "rb") as terminal:
+        one = Started([program], {}, tmp_path, ("-c", ON_A_TERMINAL + RUN), terminal.fileno())
+        assert one.line() == "ready"
+        keys.write(b"\x03")
+        assert one.line() == "Ctrl-C"
+        one.process.send_signal(signal.SIGUSR1)
+        assert one.end() == Ended(0, "USR1\n", "")
+
+
 # PR_SET_CHILD_SUBREAPER: orphans come to it, as to process 1.
 ADOPTING = """
 import ctypes
@@ -126,8 +171,6 @@ print("alone")
 
 
 def test_as_process_1_it_takes_leave_of_all_that_are_left_behind(tmp_path: Path) -> None:
-    program = tmp_path / "program"
-    program.write_text(ORPHANS, "utf-8")
-    program.chmod(0o700)
-    ended = Started([str(program)], {}, tmp_path, ("-c", ADOPTING + RUN)).end()
+    program = written(tmp_path, ORPHANS)
+    ended = Started([program], {}, tmp_path, ("-c", ADOPTING + RUN)).end()
     assert ended == Ended(0, "alone\n", "")

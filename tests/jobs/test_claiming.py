@@ -1,12 +1,14 @@
 """A job that is submitted twice runs once: batch-job as a real process."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fetch_and_run.exits import Exit
+from fetch_and_run.main import real_world
 from tests.aws.tables import TABLES
 from tests.jobs.processes import AWS, IDENTITY, JOB, RUN, Ended, Started, batch_job
 from tests.jobs.table_server import Tables
@@ -34,6 +36,11 @@ def test_a_command_of_the_image_runs_under_the_claim_as_if_it_were_alone(tmp_pat
     ended = batch_job(*MARK, cwd=tmp_path, **on_disk(tmp_path))
     assert ended == Ended(3, "ran a b *\n", "")
     assert claim_of(tmp_path)["owner"] == IDENTITY["AWS_BATCH_JOB_ID"]
+
+
+def test_no_signal_is_ignored_by_a_command_because_python_ignores_it(tmp_path: Path) -> None:
+    ended = batch_job("claim", "--", "sh", "-c", "kill -PIPE $$", cwd=tmp_path)
+    assert ended.code == -signal.SIGPIPE
 
 
 def test_f12_the_queues_own_second_attempt_of_the_same_job_runs_again(tmp_path: Path) -> None:
@@ -90,6 +97,11 @@ def test_where_no_scheduler_is_a_command_runs_and_a_line_says_so(tmp_path: Path)
     ended = batch_job(*MARK, cwd=tmp_path)
     assert (ended.code, ended.out) == (3, "ran a b *\n")
     assert ended.err.count("nothing is on record") == 1
+
+
+def test_who_has_no_place_for_a_claim_is_nobody() -> None:
+    assert real_world(IDENTITY).who is None
+    assert real_world({"BATCH_SCHEDULER_CLAIMS": "directory:/x"}).claims is None
 
 
 @pytest.mark.parametrize(
