@@ -112,7 +112,8 @@ class Processes:
         }
         if job.index >= 0:
             environment["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.index)
-        environment["PATH"] = _with_commands(environment.get("PATH", ""))
+        if "PATH" not in job.request.environment:  # what a document says is not added to
+            environment["PATH"] = _with_commands(environment.get("PATH", ""))
         return environment
 
     def _enter(self, directory: str) -> None:

@@ -97,7 +97,9 @@ def test_f20_what_an_execution_left_that_was_ended_from_outside_is_taken_up(
             world = Rehearsal(BY_NAME[name], hooks={index: end_all(status)}, delays=delays)
             judge(world.drive())
             assert world.statuses() == undisturbed(name).statuses()
-            assert world.seconds < undisturbed(name).seconds + (60 if is_told else 900)
+            # Not told, a run that nothing drives is found by a reconcile after the fence.
+            most = 60 if is_told else 900 + 300
+            assert world.seconds <= undisturbed(name).seconds + most
 
 
 def end_all(status: str) -> Do:
