@@ -5,6 +5,8 @@
 
 VENV ?= .venv
 WORKERS ?= 2
+# Of tests that wait for processes more than they compute.
+WAITING ?= 4
 COVERED := 100 # per cent of core and services, branches included, by unit tests alone
 PYTHON ?=
 BIN := $(VENV)/bin
@@ -53,7 +55,7 @@ check: $(VENV)/.installed-dev
 	$(MAKE) --no-print-directory lint-image
 	$(PYTEST) tests/unit --cov=chalicelib/core --cov=chalicelib/services \
 		--cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=$(COVERED)
-	$(PYTEST) --ignore=tests/unit
+	$(PYTEST) -n $(WAITING) --ignore=tests/unit
 
 KILLING := tests/prove/test_killed_engines.py # real processes, which need the processors
 
@@ -70,7 +72,7 @@ prove: $(VENV)/.installed-dev
 
 # Long: the AWS edition on moto, and at its largest on the strict fake.
 rehearse: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m rehearse tests/acceptance tests/strict
+	$(BIN)/python -m pytest -m rehearse -n $(WORKERS) --dist worksteal
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run

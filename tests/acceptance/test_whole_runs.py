@@ -121,7 +121,8 @@ def test_a_failed_run_is_restarted_by_a_message_and_only_what_is_not_done_runs_a
     assert (here.header().generation, here.started_at()) == (2, started_at)
 
 
-@pytest.mark.parametrize("typed", ["PASS", pytest.param("SKIP", marks=pytest.mark.rehearse)])
+@pytest.mark.rehearse
+@pytest.mark.parametrize("typed", ["PASS", "SKIP"])
 def test_a_job_that_was_passed_by_hand_in_the_table_is_not_submitted_by_the_restart(
     here: Rehearsal, typed: str
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_run_that_is_cancelled_ends_its_jobs_and_submits_no_more(here: Rehears
     assert notice["Subject"] == "daily-am-load: run CANCELLED"
 
 
+@pytest.mark.rehearse
 def test_executions_hand_a_run_on_and_one_drives_at_a_time() -> None:
     with rehearsal(turns=1) as here:
         here.job_seconds = 1.0
@@ -162,6 +164,7 @@ def test_executions_hand_a_run_on_and_one_drives_at_a_time() -> None:
         assert here.submitted() == JOBS
 
 
+@pytest.mark.rehearse
 def test_an_execution_that_is_aborted_is_taken_up_again_when_that_is_told(here: Rehearsal) -> None:
     here.functions.before["poll_jobs"].append(lambda: here.abort("by-hand"))
     here.start("by-hand", start_message())
@@ -174,6 +177,7 @@ def test_an_execution_that_is_aborted_is_taken_up_again_when_that_is_told(here: 
     assert here.submitted() == JOBS
 
 
+@pytest.mark.rehearse
 def test_an_execution_that_is_aborted_and_nobody_tells_is_found_by_reconcile(
     here: Rehearsal,
 ) -> None:
@@ -192,6 +196,7 @@ def test_an_execution_that_is_aborted_and_nobody_tells_is_found_by_reconcile(
     assert here.submitted() == JOBS
 
 
+@pytest.mark.rehearse
 def test_a_driver_that_fails_for_good_says_so_and_reconcile_finds_another(here: Rehearsal) -> None:
     here.functions.before["poll_jobs"].append(failing_with(NotFoundError("table", "jobs")))
     here.start("by-hand", start_message())

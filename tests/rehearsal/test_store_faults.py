@@ -172,7 +172,9 @@ def restart_the_old(world: Rehearsal) -> None:
     world.people.restart(f"etl/{OLD}Z")
 
 
-@pytest.mark.parametrize("fault", [Fault.CRASH_BEFORE, Fault.CRASH_AFTER])
+@pytest.mark.parametrize(
+    "fault", [pytest.param(Fault.CRASH_BEFORE, marks=pytest.mark.rehearse), Fault.CRASH_AFTER]
+)
 def test_f39_the_history_is_what_the_items_of_jobs_say_wherever_a_write_was_cut_off(
     fault: Fault,
 ) -> None:
@@ -183,7 +185,14 @@ def test_f39_the_history_is_what_the_items_of_jobs_say_wherever_a_write_was_cut_
 
 
 @pytest.mark.parametrize("is_warm", [True, False], ids=["by process", "by call"])
-@pytest.mark.parametrize(("name", "lag"), [("diamond", 0.0), ("retries", 200.0), ("restart", 0.0)])
+@pytest.mark.parametrize(
+    ("name", "lag"),
+    [
+        ("diamond", 0.0),
+        pytest.param("retries", 200.0, marks=pytest.mark.rehearse),
+        pytest.param("restart", 0.0, marks=pytest.mark.rehearse),
+    ],
+)
 def test_f40_clocks_that_differ_by_minutes_order_nothing(
     name: str, lag: float, is_warm: bool
 ) -> None:

@@ -245,7 +245,8 @@ def test_what_waits_for_the_end_of_a_run_starts_once_wherever_notify_is_cut_off(
     assert cut > 10
 
 
-@pytest.mark.parametrize("fault", LONG_CUTS)
+@pytest.mark.rehearse
+@pytest.mark.parametrize("fault", CUTS)
 def test_what_waits_for_an_end_starts_once_though_nobody_told_and_reconcile_is_cut_off(
     fault: Fault,
 ) -> None:
@@ -321,7 +322,14 @@ def start(asking: Caller) -> Reply:
     return asking.stage.ask("POST", "/runs", body, token=asking.token, headers=KEY)
 
 
-@pytest.mark.parametrize("fault", [Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.LOST_REPLY])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.LOST_REPLY,
+        pytest.param(Fault.CRASH_BEFORE, marks=pytest.mark.rehearse),
+        pytest.param(Fault.CRASH_AFTER, marks=pytest.mark.rehearse),
+    ],
+)
 def test_f16_f17_a_start_that_was_cut_off_at_any_call_is_one_run_when_it_is_asked_again(
     fault: Fault,
 ) -> None:
