@@ -25,10 +25,11 @@ FILE_NAME = ".batch-scheduler.toml"
 LOCAL, AWS, HTTP = "local", "aws", "http"  # the editions
 TOKEN_FILE = "api-token"  # noqa: S105 - of a state directory: the token of its own server
 _HERE = "http://127.0.0.1:8080"  # where `serve` listens
+_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _ORIGIN = re.compile(
-    r"https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?"
-    r"|http://(?:localhost|127\.0\.0\.1)(?::[0-9]{1,5})?"
+    rf"(?:https://{_LABEL}(?:\.{_LABEL})*|http://(?:localhost|127\.0\.0\.1))(?::([1-9][0-9]{{0,4}}))?"
 )
+_USUAL_PORTS = {"https": 443, "http": 80}  # which stand in no origin
 _STAGE = re.compile(r"[a-z][a-z0-9-]{0,19}")
 # Keys of the file, and the variables that they stand for.
 _KEYS = {
@@ -240,6 +241,11 @@ def _read_server(variables: _Variables, of_file: Mapping[str, str]) -> Server:
     url, file = _KEYS["url"], _KEYS["token_file"]
     token_file, token = variables.text(file), variables.text(_TOKEN)
     is_of_file = url in of_file and variables.text(url) == of_file[url]
+    # Never a file's: what lies about must not decide what one's credentials sign.
+    access = _read_access(variables)
+    if access is Access.IAM and file in variables.typed:
+        reason = "a token is not sent where BATCH_SCHEDULER_ACCESS says iam"
+        variables.problems.append(Problem("--token-file", reason, allowed="one of the two"))
     if file in variables.typed:
         token = ""
     elif is_of_file:
@@ -251,8 +257,7 @@ def _read_server(variables: _Variables, of_file: Mapping[str, str]) -> Server:
         token_file=Path(token_file).absolute() if token_file else None,
         token=token,
         is_of_file=is_of_file,
-        # Never a file's: what lies about must not decide what one's credentials sign.
-        access=_read_access(variables),
+        access=access,
     )
 
 
@@ -288,7 +293,12 @@ def _access(text: str) -> Access | None:
 
 
 def _origin(text: str) -> str | None:
-    return text if _ORIGIN.fullmatch(text) else None
+    """An origin in the one way in which browsers write it."""
+    found = _ORIGIN.fullmatch(text)
+    if found is None:
+        return None
+    port, usual = int(found[1] or 1), _USUAL_PORTS[text.partition(":")[0]]
+    return text if port < 65_536 and port != usual else None
 
 
 def _stage(text: str) -> str | None:

@@ -11,7 +11,14 @@ from chalicelib.core.tokens import Token
 from chalicelib.local.clock import SystemClock
 from chalicelib.reading_ports import CalendarReader, ReadingPorts
 from chalicelib.remote.addresses import Address, parse_address
-from chalicelib.remote.bearing import Bearer, TokenBearer, no_token, token_in, token_of_file
+from chalicelib.remote.bearing import (
+    Bearer,
+    TokenBearer,
+    no_token,
+    token_in,
+    token_of_file,
+    unnamed,
+)
 from chalicelib.remote.reading import RemoteClaims, RemoteRuns, RemoteSchedules
 from chalicelib.remote.wire import Wire
 from chalicelib.verbs.asked import RunVerbs, ScheduleVerbs, TimingVerbs, TokenVerbs, Verbs, Views
@@ -119,6 +126,8 @@ def _bearer(settings: Settings, address: Address) -> Bearer:
     """What tells the server who asks. Raises InvalidInputError or BackendError."""
     if settings.server.access is Access.TOKEN:
         return TokenBearer(_token(settings, address))
+    if settings.server.is_of_file:
+        raise unnamed()
     from chalicelib.aws.clients import session_of
     from chalicelib.aws.signing import signer_of
 

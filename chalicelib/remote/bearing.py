@@ -56,6 +56,12 @@ def token_of_file(path: Path) -> Token:
     return token_in(text, f"--token-file {path}")
 
 
+def unnamed() -> InvalidInputError:
+    """What is told to whoever would sign requests to a server that only a file has named."""
+    reason = "a file names this server, and what lies about gets nothing that you have signed"
+    return InvalidInputError.at("--url", reason, allowed="--url or BATCH_SCHEDULER_URL")
+
+
 def no_token() -> InvalidInputError:
     """What is told to whoever has none."""
     return InvalidInputError.at("--token-file", f"no token is given; {HOW}", allowed=_PLACES)

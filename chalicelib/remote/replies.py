@@ -64,7 +64,9 @@ class Reply:
 def error_of(reply: Reply) -> SchedulerError:
     """The error that a server tells of."""
     if reply.status == HTTPStatus.UNAUTHORIZED:
-        told = f"{reply.host} does not take the token: it has ended, or is none of its own"
+        told = (
+            f"{reply.host} does not take the token: it has ended, is none of its own, or none came"
+        )
         return InvalidInputError.at("--token-file", f"{told}; {HOW}")
     if reply.status == HTTPStatus.FORBIDDEN:  # a gateway refuses in words of its own
         told = reply.detail or "The token's role or its scopes do not allow this."

@@ -294,3 +294,8 @@ def test_an_origin_is_a_host_and_perhaps_a_port(origin: str) -> None:
 def test_no_origin_but_an_exact_one_is_taken(origin: str) -> None:
     with pytest.raises(InvalidInputError, match="BATCH_SCHEDULER_ORIGIN"):
         read_api(ours(ORIGIN=origin))
+
+
+def test_a_token_is_not_named_where_requests_are_signed() -> None:
+    with pytest.raises(InvalidInputError, match="--token-file"):
+        read(ours(ACCESS="iam"), said={"token_file": "token"})

@@ -426,3 +426,25 @@ def test_a_stage_of_iam_is_asked_with_a_signature_and_no_token(terminal: Termina
     [headers] = asked
     assert headers["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
     assert "not-a-secret" not in str(headers)
+
+
+def test_nothing_is_signed_for_a_server_that_only_a_file_names(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    def respond(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        asked.append(path)
+        return 403, [], b""
+
+    with listening(respond) as authority:
+        named = f'edition = "http"\nurl = "http://{authority}"\n'
+        (tmp_path / ".batch-scheduler.toml").write_text(named)
+        code, _, err = terminal.type_only(
+            "list",
+            BATCH_SCHEDULER_ACCESS="iam",
+            AWS_REGION="eu-central-1",
+            AWS_ACCESS_KEY_ID="AKIDEXAMPLE",
+            AWS_SECRET_ACCESS_KEY="not-a-secret",  # noqa: S106 - nobody's
+        )
+    assert (code, "--url" in err, asked) == (Exit.INVALID, True, [])
