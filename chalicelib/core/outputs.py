@@ -6,10 +6,11 @@ stays what it is. A value goes where its name stood, as text; no argument ever b
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from chalicelib.core.claims import OUTPUT_NAME
+from chalicelib.core.code_words import code_in_command, code_in_environment
 from chalicelib.core.lifecycle import BROKEN, JobStatus
 from chalicelib.core.run import JobState
 from chalicelib.core.schedule import JobSpec, Reference, TriggerRule
@@ -20,8 +21,6 @@ MARK = "${jobs."  # how each begins; a shell has no such names
 _NAMED = rf"([^{{}}]+)\.outputs\.({OUTPUT_NAME})\}}"
 _REFERENCE = re.compile(rf"\$\{{jobs\.{_NAMED}")
 _WRITTEN = re.compile(rf"(\$)\$\{{(?:jobs\.)?|\$\{{jobs\.(?:{_NAMED})?")
-_SHELL = re.compile(r"(?:.*/)?(?:ba|da|a|k|z)?sh")
-_RUNS_TEXT = re.compile(r"-[A-Za-z]*c")
 
 Values = Mapping[Reference, str]
 
@@ -94,13 +93,16 @@ def _is_json(text: str) -> bool:
         return False
 
 
-def in_shell_text(spec: JobSpec) -> Reference | None:
-    """An output in a text that a shell would run: its value would be code."""
+def run_as_code(spec: JobSpec) -> tuple[str, Reference] | None:
+    """An output that would be code, and the field that it stands in."""
     overrides: Mapping[str, Any] = spec.request.get("containerOverrides") or {}
-    command: Sequence[str] = overrides.get("command") or ()
-    if len(command) < 3 or not (_SHELL.fullmatch(command[0]) and _RUNS_TEXT.fullmatch(command[1])):
-        return None
-    return next((each for each in spec.reads if str(each) in command[2]), None)
+    for word in code_in_command(overrides.get("command") or ()):
+        for each in _references(word):
+            return "command", each
+    for name, value in code_in_environment(overrides.get("environment") or ()):
+        for each in _references(value):
+            return f"environment.{name}", each
+    return None
 
 
 def value_of(spec: JobSpec, reference: Reference, state: JobState) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from chalicelib.core.document import ScheduleDocument
 from chalicelib.core.kinds import faults_of, strange_variables
 from chalicelib.core.layering import beneath, layer, merge, request_of
-from chalicelib.core.outputs import MARK, in_shell_text, references_in
+from chalicelib.core.outputs import MARK, references_in, run_as_code
 from chalicelib.core.parameters import Value, check, fill
 from chalicelib.core.schedule import (
     JobSpec,
@@ -115,11 +115,11 @@ def _check_reads(specs: Sequence[JobSpec]) -> Iterator[Problem]:
     main = sum(not spec.is_finally for spec in specs)
     for index, spec in enumerate(specs):
         place = ("finally", index - main) if spec.is_finally else ("jobList", index)
-        reference = in_shell_text(spec)
-        if reference is not None:
+        if (found := run_as_code(spec)) is not None:
+            field, reference = found
             yield Problem(
-                json_path((*place, "command")),
-                f"job {quoted(spec.name)}: a shell would run what another job has told",
+                f"{json_path(place)}.{field}",
+                f"job {quoted(spec.name)}: it would run what another job has told",
                 quoted(str(reference)),
                 f'"${reference.output.upper()}", and the output by `environment`',
             )

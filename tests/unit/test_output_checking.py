@@ -137,12 +137,12 @@ def test_an_output_is_no_code_either_where_the_shell_is_an_argument(part: str, p
     lists = [job("load"), made] if part == "jobList" else [job("load")]
     found = problem(*lists, finally_jobs=[made] if part == "finally" else None)
     assert found.path == f"$.{path}.command"
-    assert found.reason == 'job "report": a shell would run what another job has told'
+    assert found.reason == 'job "report": it would run what another job has told'
 
 
 def test_an_output_is_no_code_either_by_way_of_a_parameter_of_the_command() -> None:
     made = reader("load", command=["sh", "-c", "echo Ref::rows"], parameters={"rows": ROWS})
-    assert "a shell would run" in problem(job("load"), made).reason
+    assert "it would run" in problem(job("load"), made).reason
 
 
 def test_an_array_job_has_no_outputs_of_its_own() -> None:

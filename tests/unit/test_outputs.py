@@ -11,10 +11,10 @@ from chalicelib.core.lifecycle import FINAL, JobStatus
 from chalicelib.core.outputs import (
     Written,
     fill_outputs,
-    in_shell_text,
     missing,
     missing_words,
     references_in,
+    run_as_code,
     value_of,
     written_in,
 )
@@ -108,21 +108,48 @@ def test_outputs_that_the_job_does_not_read_are_left_alone() -> None:
     [
         (["/bin/sh", "-c", f"echo {ROWS}"], True),
         (["bash", "-euxc", f"{ROWS}"], True),
+        (["bash", "-euo", "pipefail", "-c", f"echo {ROWS}"], True),
+        (["bash", "-o", "pipefail", "-c", f"echo {ROWS}"], True),
+        (["bash", "-c", "-e", f"echo {ROWS}"], True),
+        (["bash", f"-c{ROWS}"], True),
+        (["timeout", "9", "bash", "-c", f"echo {ROWS}"], True),
+        (["env", "A=1", "/usr/bin/bash", "-c", f"echo {ROWS}"], True),
+        (["env", "-S", f"echo {ROWS}"], True),
+        (["python3.11", "-Ic", f"print({ROWS})"], True),
+        (["perl", "-ne", f"print {ROWS}"], True),
+        (["node", "--eval", f"{ROWS}"], True),
+        (["node", f"--eval={ROWS}"], True),
+        (["awk", "-F,", f"{{ print {ROWS} }}", "x"], True),
+        ([f"{ROWS}", "x"], True),
         (["sh", "-c", "echo $1", "sh", f"{ROWS}"], False),
         (["sh", f"{ROWS}"], False),
-        (["python", "-c", f"{ROWS}"], False),
+        (["python3", "load.py", "-c", f"{ROWS}"], False),
         (["fish.py", "-c", f"{ROWS}"], False),
         (["sh", "--norc", f"{ROWS}"], False),
+        (["bash", "+o", "posix", f"{ROWS}"], False),
+        (["awk", "{ print }", f"{ROWS}"], False),
+        (["tar", "-c", f"{ROWS}"], False),
+        (["echo", f"{ROWS}", "bash", "-c"], False),
         (None, False),
     ],
 )
-def test_an_output_in_what_a_shell_would_run_is_seen(command: Any, is_run: bool) -> None:
+def test_an_output_that_a_command_would_run_is_seen(command: Any, is_run: bool) -> None:
     made = spec("a", "load", request={"containerOverrides": {"command": command}}, reads=(ROWS,))
-    assert in_shell_text(made) == (ROWS if is_run else None)
+    assert run_as_code(made) == (("command", ROWS) if is_run else None)
 
 
-def test_a_job_without_a_container_runs_no_shell() -> None:
-    assert in_shell_text(spec("a", "load", reads=(ROWS,))) is None
+@pytest.mark.parametrize(
+    ("name", "is_run"), [("BASH_ENV", True), ("ld_preload", True), ("PATH", True), ("ROWS", False)]
+)
+def test_an_output_in_a_variable_that_decides_what_runs_is_seen(name: str, is_run: bool) -> None:
+    environment = [{"name": name, "value": f"x{ROWS}"}, {"name": "PATH", "value": "/bin"}]
+    overrides = {"command": ["true"], "environment": environment}
+    made = spec("a", "load", request={"containerOverrides": overrides}, reads=(ROWS,))
+    assert run_as_code(made) == ((f"environment.{name}", ROWS) if is_run else None)
+
+
+def test_a_job_without_a_container_runs_no_code() -> None:
+    assert run_as_code(spec("a", "load", reads=(ROWS,))) is None
 
 
 def test_an_output_of_a_job_that_succeeded_is_what_it_told() -> None:

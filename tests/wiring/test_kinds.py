@@ -43,7 +43,7 @@ ANYWHERE = {
 NAMED = r"\{'Ref': '\w+Arns'\}|\{'Fn::Sub': 'arn:[^*]+::document/AWS-RunShellScript'\}"
 CLAIMS = {
     "Effect": "Allow",
-    "Action": ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:GetItem"],
+    "Action": ["dynamodb:UpdateItem", "dynamodb:GetItem"],
     "Resource": {
         "Fn::Sub": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}"
         ":table/BatchScheduleJobs-${Stage}"

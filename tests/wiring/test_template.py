@@ -224,7 +224,7 @@ def test_no_role_of_the_companion_may_register_jobs_or_pass_roles() -> None:
 def test_a_job_can_claim_its_attempt_and_do_nothing_else_with_the_tables() -> None:
     (policy,) = resources("AWS::IAM::Role")["JobRole"]["Policies"]
     (statement,) = statements(policy)
-    assert statement["Action"] == ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:GetItem"]
+    assert statement["Action"] == ["dynamodb:UpdateItem", "dynamodb:GetItem"]
     assert statement["Resource"] == {"Fn::GetAtt": ["JobsTable", "Arn"]}
     assert statement["Condition"] == {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["#claim#*"]},
