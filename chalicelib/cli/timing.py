@@ -192,9 +192,12 @@ def _print_fire_times(
 
 
 def _note(upcoming: "Upcoming") -> str:
-    """Why it is not when the trigger says, and that its run starts later."""
+    """Why it is not when the trigger says, and that its run starts later, or does not."""
+    from chalicelib.services.triggers import MISSED
+
     notes = [upcoming.fire.note] if upcoming.fire.note else []
-    if upcoming.ready_at != upcoming.fire.at:
+    is_missed = upcoming.fire.note.endswith(MISSED)
+    if upcoming.ready_at != upcoming.fire.at and not is_missed:
         local = upcoming.ready_at.astimezone(upcoming.fire.local.tzinfo)
         notes.append(f"starts {local:%Y-%m-%d %H:%M:%S %z}")
     return "; ".join(notes)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from chalicelib.core.naming import run_id
+from chalicelib.core.naming import run_id, start_text
 from chalicelib.core.run import RunHeader
 from chalicelib.core.timing.agenda import Agenda, PlannedStart
 from chalicelib.core.timing.fire_parameters import event_fire, fire_parameters
@@ -37,6 +37,7 @@ def ask(ports: Ports, stored: StoredSchedule, request: runs.StartRequest) -> Run
         raise InvalidInputError.at("$.version", reason, allowed=str(agenda.version))
     start = _planned(ports, trigger, stored.schedule_id, request)
     runs.check(ports, stored, start.parameters)
+    _check_deadline(start)
     decided = settle(ports, stored.schedule_id, lambda it: Asked(it, [start]))
     made = make(ports, decided, agendas.next_fire_of(ports, decided.agenda))
     failed = {each.start.started_at: each.error for each in (*made.unmade, *made.postponed)}
@@ -68,6 +69,17 @@ def _planned(
         parameters={**given, **request.parameters},
         reason=request.reason,
     )
+
+
+def _check_deadline(start: PlannedStart) -> None:
+    """Raise ConflictError for a start that would wait in vain."""
+    if start.is_late(start.not_before):
+        raise ConflictError(
+            f"Trigger {start.trigger!r} starts nothing before {start_text(start.not_before)}, when"
+            " the deadline of this start has passed: ask again then, or nearer to it.",
+            status="closed",
+            event="start",
+        )
 
 
 def _outcome(ports: Ports, start: PlannedStart, agenda: Agenda) -> RunHeader | Waiting:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import merge
 from itertools import islice
 
@@ -33,6 +33,7 @@ from chalicelib.services.circles import circle_warnings
 
 logger = logging.getLogger(__name__)
 
+MISSED = "misses its deadline: no run is started"
 _OUT_OF_USE = "the schedule is out of use"
 
 
@@ -298,7 +299,15 @@ def _upcoming(
 ) -> Iterator[Upcoming]:
     for fire in fire_times(trigger, calendar, *span):
         ready = ready_at(schedule_id, trigger, fire.at)
-        yield Upcoming(schedule_id, trigger.name, fire, ready)
+        told = replace(fire, note="; ".join(_notes(trigger, fire, ready)))
+        yield Upcoming(schedule_id, trigger.name, told, ready)
+
+
+def _notes(trigger: Trigger, fire: FireTime, ready: datetime) -> Iterator[str]:
+    if fire.note:
+        yield fire.note
+    if trigger.deadline is not None and ready > fire.at + timedelta(seconds=trigger.deadline):
+        yield MISSED
 
 
 def _moment(upcoming: Upcoming) -> tuple[datetime, str, str]:

@@ -102,6 +102,7 @@ class Refusal(StrEnum):
     REPLACED = "a newer start took its place"
     FULL = "too many starts wait already"
     LATE = "its deadline has passed"
+    NEVER = "startBetween lets it start after its deadline only"
     CHAIN = f"more than {MAX_CHAIN} runs have started each other in a row"
 
 
@@ -212,6 +213,8 @@ def _hopeless(start: PlannedStart, now: datetime) -> Refusal | None:
     """Why a start is not made, whatever else goes on."""
     if start.depth > MAX_CHAIN:
         return Refusal.CHAIN
+    if start.is_late(start.not_before):
+        return Refusal.NEVER
     return Refusal.LATE if start.is_late(now) else None
 
 
