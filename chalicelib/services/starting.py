@@ -158,7 +158,7 @@ def _tell(ports: Ports, admission: Admission) -> None:
             logger.warning("%s of %s starts nothing for %s: %s", *told)
         tell = announcing.tell_overlap_skipped if is_overlap else announcing.tell_missed
         try:
-            tell(ports, schedule_id, start.trigger, start.fire_at, refused.why)
+            tell(ports, schedule_id, announcing.no_start_of(start, refused.why))
         except SchedulerError as error:
             logger.warning("can't tell of %s: %s", start.started_at, error)
 
