@@ -16,10 +16,13 @@ from chalicelib.services.starting import Asked, make, settle
 from chalicelib.services.waiting_starts import Waiting, waiting_of
 
 
-def ask(ports: Ports, stored: StoredSchedule, request: runs.StartRequest) -> RunHeader | Waiting:
+def ask(
+    ports: Ports, stored: StoredSchedule, request: runs.StartRequest, *, keeps_version: bool = False
+) -> RunHeader | Waiting:
     """Start a run of the schedule, now or when its policies let it; again is the same start.
 
-    `request.at` must be given. Raises InvalidInputError, and ConflictError for a schedule that is
+    `request.at` must be given. A start that waits is made of the version that is the newest then,
+    unless it `keeps_version`. Raises InvalidInputError, and ConflictError for a schedule that is
     paused and for a start that its policies refuse.
     """
     agenda = agendas.find_agenda(ports, stored.schedule_id)
@@ -36,6 +39,8 @@ def ask(ports: Ports, stored: StoredSchedule, request: runs.StartRequest) -> Run
         reason = f"can't be chosen: trigger {trigger.name!r} starts the newest version"
         raise InvalidInputError.at("$.version", reason, allowed=str(agenda.version))
     start = _planned(ports, trigger, stored.schedule_id, request)
+    if keeps_version:
+        start = replace(start, version=stored.version)
     runs.check(ports, stored, start.parameters)
     _check_deadline(start)
     decided = settle(ports, stored.schedule_id, lambda it: Asked(it, [start]))

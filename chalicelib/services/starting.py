@@ -207,8 +207,9 @@ def _start(ports: Ports, agenda: Agenda, start: PlannedStart) -> RunHeader:
     if start.is_late(ports.clock()) and not _is_there(ports, agenda, start):
         raise ConflictError(f"{Refusal.LATE}: {start.latest}", event="start")
     stored = ports.schedules.get_schedule(agenda.schedule_id)
-    if stored.version != agenda.version:  # it was put and is not followed yet
-        stored = ports.schedules.get_schedule(agenda.schedule_id, agenda.version)
+    wanted = start.version or agenda.version
+    if stored.version != wanted:  # another was put, and is not asked for or not followed yet
+        stored = ports.schedules.get_schedule(agenda.schedule_id, wanted)
     request = runs.StartRequest(
         actor=start.actor,
         parameters=start.parameters,

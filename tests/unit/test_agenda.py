@@ -260,7 +260,7 @@ def test_a_start_that_waited_and_becomes_no_run_stays_on_record_and_one_that_did
 def test_an_agenda_is_read_back_as_it_was_written(
     starts: Sequence[PlannedStart], events: Sequence[ScheduleEvent], depth: int
 ) -> None:
-    deep = [replace(each, depth=depth) for each in starts]
+    deep = [replace(each, depth=depth, version=depth or None) for each in starts]
     agenda = admit(replace(EMPTY, events=tuple(events)), deep, busy=True, now=NOW).agenda
     assert decode_agenda(json.loads(json.dumps(encode_agenda(agenda)))) == agenda
 

@@ -9,6 +9,8 @@ from chalicelib.core.run import RunHeader
 from chalicelib.errors import BackendError, ConflictError, InvalidInputError
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.ports import Ports, StoredSchedule
+from chalicelib.services import redoing
+from chalicelib.services.redoing import Wanted
 from chalicelib.services.requesting import ask
 from chalicelib.services.runs import StartRequest
 from chalicelib.services.ticking import tick
@@ -151,3 +153,19 @@ def test_a_start_whose_window_opens_after_its_deadline_is_refused_at_once(ports:
     assert waiting_of(agenda(ports)) == []
     move(ports, START + 5 * HOUR)
     assert isinstance(asked(ports, stored), Waiting)
+
+
+def test_a_start_that_waits_is_of_the_version_that_was_asked_for_or_of_the_newest(
+    ports: Ports,
+) -> None:
+    queued = {**BY_HTTP, "overlap": "queue"}
+    put(ports, "etl", queued)
+    for version in (None, 1, None):
+        wanted = Wanted(schedule_id="etl", version=version)
+        redoing.start(ports, wanted, StartRequest(actor="ann", at=ports.clock()))
+        move(ports, ports.clock() + MINUTE)
+    put(ports, "etl", queued, scheduleName="other")
+    for _ in range(2):
+        end(ports, runs(ports)[-1])
+        tick(ports)
+    assert [each.schedule_version for each in runs(ports)] == [1, 1, 2]

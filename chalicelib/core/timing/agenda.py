@@ -32,6 +32,7 @@ class PlannedStart:
     parameters: Mapping[str, object] = field(default_factory=dict)
     reason: str = ""
     depth: int = 0  # runs before it of which each started the next
+    version: int | None = None  # of the schedule, which was asked for; None: the newest then
 
     def is_late(self, now: datetime) -> bool:
         return self.latest is not None and now > self.latest
