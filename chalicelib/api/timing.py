@@ -96,7 +96,8 @@ def put_calendar(desk: Desk) -> Answer:
 @timing.handles("delete_calendar")
 def delete_calendar(desk: Desk) -> Answer:
     """Delete a calendar that no schedule goes by."""
-    last = calendars.delete(desk.ports, desk.path["name"], asking.seen(desk.request))
+    seen, sees = asking.seen(desk.request), desk.principal.sees
+    last = calendars.delete(desk.ports, desk.path["name"], seen, sees)
     return Answer(body=calendar_shape(last))
 
 

@@ -178,17 +178,20 @@ def warnings(
     return [
         *trigger_warnings(triggers, calendars, ports.clock()),
         *circle_warnings(ports, schedule_id, triggers, sees),
-        *(_of_pause(ports, schedule_id) if triggers and sees(schedule_id) else ()),
+        *(_of_pause(ports, document) if sees(schedule_id) else ()),
     ]
 
 
-def _of_pause(ports: Ports, schedule_id: str) -> Iterator[Problem]:
-    agenda = agendas.find_agenda(ports, schedule_id)
+def _of_pause(ports: Ports, document: ScheduleDocument) -> Iterator[Problem]:
+    agenda = agendas.find_agenda(ports, document.schedule_id)
     if agenda is not None and agenda.pause is not None:
         pause = agenda.pause
         why = f": {pause.reason}" if pause.reason else ""
         since = f"since {start_text(pause.at)}, by {pause.actor}{why}"
-        yield Problem("$.triggers", f"start nothing: the schedule is paused {since}; resume it")
+        if document.triggers:
+            yield Problem("$.triggers", f"start nothing: the schedule is paused {since}; resume it")
+        else:
+            yield Problem("$", f"is paused {since}: it is not started over HTTP; resume it")
 
 
 def pause(ports: Ports, schedule_id: str, wanted: Pause) -> Agenda:

@@ -157,6 +157,9 @@ def test_a_pause_outlives_the_deletion_of_its_schedule_and_put_says_so(ports: Po
     (warning,) = triggers.warnings(ports, document)
     assert "paused since 2026-11-23T00:00:00.000000Z, by ann: maintenance" in warning.reason
     assert triggers.warnings(ports, document, lambda _: False) == []
+    bare = load({"scheduleId": "etl", "jobList": JOBS})
+    (warning,) = triggers.warnings(ports, bare)
+    assert (warning.path, "is not started over HTTP" in warning.reason) == ("$", True)
     move(ports, START + 2 * HOUR)
     assert tick(ports) == Ticked()
     resumed(ports, "etl")
