@@ -46,6 +46,7 @@ def preview_fire_times(desk: Desk) -> Answer:
     asked = desk.query(PreviewQuery)
     begin = _time(asked.begin, "?from", desk.now)
     end = _time(asked.end, "?to", begin + _AHEAD)
+    triggers.check_span(begin, end, "?to")
     found = triggers.preview(desk.ports, begin, end, asked.limit, desk.principal.sees)
     body = {
         "fireTimes": [fire_time_shape(each) for each in found.upcoming],

@@ -76,9 +76,11 @@ def preview(
     """Show when all schedules start by themselves."""
     from chalicelib.core.moments import parse_moment
     from chalicelib.services.timing_shapes import fire_time_shape
+    from chalicelib.services.triggers import check_span
 
     since = parse_moment(begin, "--from") if begin else session.now()
     until = parse_moment(end, "--to") if end else since + _AHEAD
+    check_span(since, until, "--to")
     found = session.verbs.timing.preview(since, until, limit)
     session.answer(
         [fire_time_shape(each) for each in found.upcoming],

@@ -250,6 +250,13 @@ def next_fire_times(ports: Ports, schedule_id: str, count: int, after: datetime)
     return _ahead(ports, [agenda] if agenda else [], (after, None), count)
 
 
+def check_span(begin: datetime, end: datetime, place: str) -> None:
+    """Raise InvalidInputError, with the place of the end, when it is before the beginning."""
+    if begin > end:
+        reason, allowed = "is earlier than from", f"{start_text(begin)} or later"
+        raise InvalidInputError.at(place, reason, allowed=allowed)
+
+
 def preview(
     ports: Ports,
     begin: datetime,
@@ -257,13 +264,7 @@ def preview(
     limit: int,
     sees: Callable[[str], bool] = lambda _: True,
 ) -> LookAhead:
-    """The fire times within (begin, end] of the schedules that are seen, at most `limit` of them.
-
-    Raises InvalidInputError when the end is before the beginning.
-    """
-    if begin > end:
-        reason, allowed = "is earlier than from", f"{start_text(begin)} or later"
-        raise InvalidInputError.at("to", reason, allowed=allowed)
+    """The fire times within (begin, end] of the schedules that are seen, the first `limit`."""
     found = []
     for listed in ports.schedules.list_schedules():
         if not sees(listed.schedule_id):

@@ -121,7 +121,7 @@ def test_a_trigger_whose_calendar_is_not_there_is_warned_of_beside_the_others(
 
 def test_a_preview_that_ends_before_it_begins_is_refused(desk: Desk) -> None:
     code, _, err = desk.type("preview", "--from", "2026-12-02", "--to", "2026-12-01")
-    assert (code, "to: is earlier than from" in err) == (Exit.INVALID, True)
+    assert (code, "--to: is earlier than from" in err) == (Exit.INVALID, True)
 
 
 def test_put_warns_of_what_is_hardly_meant(desk: Desk, tmp_path: Path) -> None:

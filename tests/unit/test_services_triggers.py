@@ -240,8 +240,9 @@ def test_a_trigger_whose_calendar_is_not_there_is_told_of_beside_the_others(port
 
 
 def test_a_preview_that_ends_before_it_begins_is_refused(ports: Ports) -> None:
-    with pytest.raises(InvalidInputError, match="to: is earlier than from"):
-        triggers.preview(ports, START, START - MINUTE, 9)
+    with pytest.raises(InvalidInputError, match=r"\?to: is earlier than from"):
+        triggers.check_span(START, START - MINUTE, "?to")
+    triggers.check_span(START, START, "?to")
     assert triggers.preview(ports, START, START, 9) == LookAhead([], [])
 
 

@@ -100,7 +100,7 @@ def test_who_may_not_see_the_users_of_a_calendar_is_not_told_their_names(desk: H
 
 def test_a_preview_that_ends_before_it_begins_is_refused(desk: HttpDesk) -> None:
     problem = desk.get("/preview?from=2026-11-25&to=2026-11-23", 400)
-    assert problem["problems"][0]["path"] == "to"
+    assert problem["problems"][0]["path"] == "?to"
 
 
 def test_a_paused_schedule_starts_nothing_until_it_is_resumed(desk: HttpDesk) -> None:
