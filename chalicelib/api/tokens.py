@@ -2,7 +2,6 @@
 
 from http import HTTPStatus
 
-from chalicelib.api import asking
 from chalicelib.api.answering import Answer
 from chalicelib.api.desk import Desk, Resource
 from chalicelib.api.models import Nothing, TokenBody

@@ -32,9 +32,9 @@ def select(run: Run, patterns: Sequence[str], statuses: Iterable[JobStatus] = ()
     ]
     if not names:
         run_id = run.header.run_id
-        found = f"{no_job_is(patterns, wanted, f' of run {run_id}')}."
-        told = found if wanted else f"Run {run_id} has no jobs."
-        raise NotFoundError("job", " ".join(patterns), told=told)
+        none = f"{no_job_is(patterns, wanted, f' of run {run_id}')}."
+        message = none if wanted else f"Run {run_id} has no jobs."
+        raise NotFoundError("job", " ".join(patterns), told=message)
     return names
 
 

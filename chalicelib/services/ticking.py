@@ -116,11 +116,11 @@ def _tell(ports: Ports, schedule_id: str, found: Due, unmade: Iterable[Unmade]) 
         at = start_text(start.fire_at)
         logger.warning("%s of %s starts nothing for %s: %s", start.trigger, schedule_id, at, why)
     told += [announcing.no_start_of(each.start, str(each.error)) for each in unmade]
-    for each in told:
+    for no_start in told:
         try:
-            announcing.tell_missed(ports, schedule_id, each)
+            announcing.tell_missed(ports, schedule_id, no_start)
         except SchedulerError as error:
-            logger.warning("can't tell of %s of %s: %s", each.fire_time, schedule_id, error)
+            logger.warning("can't tell of %s of %s: %s", no_start.fire_time, schedule_id, error)
 
 
 def _no_start(missed: Missed) -> NoStart:

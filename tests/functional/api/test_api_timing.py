@@ -90,7 +90,7 @@ def test_a_circle_is_warned_of_by_the_names_that_are_in_scope(desk: HttpDesk) ->
 def test_who_may_not_see_the_users_of_a_calendar_is_not_told_their_names(desk: HttpDesk) -> None:
     desk.put("/calendars/ours", {"name": "ours"}, 201)
     for name in ("week-a", "other"):
-        by_ours = NIGHTLY["triggers"][0] | {"calendar": "ours"}
+        by_ours = {"cron": "0 2 * * *", "calendar": "ours"}
         desk.put(f"/schedules/{name}", NIGHTLY | {"scheduleId": name, "triggers": [by_ours]}, 201)
     for scope, named in (("", "other, week-a"), ("week", "week-a"), ("x", "schedules that are no")):
         told = desk.as_(Role.AUTHOR, scope).delete("/calendars/ours", 409)["detail"]
