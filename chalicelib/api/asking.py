@@ -1,5 +1,6 @@
 """Requests as handlers read them: the query and the body by their models, never as they come."""
 
+import re
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -10,7 +11,7 @@ from chalicelib.api.answering import is_behind_api_gateway
 from chalicelib.api.problems import RefusedError
 from chalicelib.core.problems import describe
 from chalicelib.core.reading import MAX_BYTES, parse
-from chalicelib.core.wording import Speller
+from chalicelib.core.wording import Speller, quoted
 from chalicelib.errors import InvalidInputError, Problem
 from chalicelib.services.schedules import ANY, Seen
 
@@ -18,18 +19,28 @@ MAX_BODY = 1024 * 1024  # bytes of a body that is no schedule
 _JSON = frozenset({"application/json", ""})
 _YAML = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
 
+_WHOLE = re.compile(r"-?[0-9]+", re.ASCII)  # pydantic takes 1_0 and blanks besides
+_INT = re.compile(r"\bint\b")
+
 M = TypeVar("M", bound=BaseModel)
 
 
 def query(request: Request, model: type[M]) -> M:
     """The query by its model. Raises InvalidInputError, for unknown names too."""
     given = request.query_params or MultiDict({})
-    lists = {field.alias or name for name, field in model.model_fields.items() if _is_list(field)}
+    fields = model.model_fields
+    lists = {field.alias or name for name, field in fields.items() if _is_list(field)}
+    numbers = {field.alias or name for name, field in fields.items() if _is_number(field)}
     values = {name: given.getlist(name) for name in given}
     problems = [
         Problem(f"?{name}", "is given twice", allowed="once")
         for name, all_of_it in values.items()
         if len(all_of_it) > 1 and name not in lists
+    ]
+    problems += [
+        Problem(f"?{name}", "is no whole number", quoted(text), "a whole number")
+        for name, (text, *_) in values.items()
+        if name in numbers and not _WHOLE.fullmatch(text)
     ]
     if problems:
         raise InvalidInputError(problems)
@@ -124,6 +135,10 @@ def _placed(problem: Problem, root: str) -> Problem:
 
 def _is_list(field: object) -> bool:
     return "list[" in str(getattr(field, "annotation", ""))
+
+
+def _is_number(field: object) -> bool:
+    return _INT.search(str(getattr(field, "annotation", ""))) is not None
 
 
 def header(request: Request, name: str) -> str:

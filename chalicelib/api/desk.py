@@ -92,9 +92,9 @@ class Desk:
 
     def once(self, act: Callable[[Turn], Answer]) -> Answer:
         """The answer of an act, which a request with an Idempotency-Key does once."""
-        key = asking.header(self.request, "idempotency-key")
-        if not key:
+        if "idempotency-key" not in self.request.headers:
             return act(Turn(self.now))
+        key = asking.header(self.request, "idempotency-key")
         if not _KEY.fullmatch(key):
             allowed = "up to 255 visible characters of ASCII"
             raise InvalidInputError.at("Idempotency-Key", "is no key", allowed=allowed)

@@ -147,7 +147,7 @@ def _operation(book: _Book, route: Route) -> Json:
         "summary": _summary(route.operation),
         "tags": [route.path.split("/")[1].partition(".")[0]],
         "parameters": [*_parameters(book, route, contract)],
-        "responses": {**_answers(book, contract), **_problems(book, route, contract)},
+        "responses": {**_answers(book, route, contract), **_problems(book, route, contract)},
     }
     if route.role is None:
         made["security"] = []
@@ -209,14 +209,38 @@ def _body(book: _Book, contract: Contract) -> Json:
     return {"required": contract.takes_message, "content": {JSON: {"schema": schema}}}
 
 
-def _answers(book: _Book, contract: Contract) -> Json:
+def _header(about: str, form: str = "string") -> Json:
+    return {"description": about, "schema": {"type": form}}
+
+
+_ETAG = {"ETag": _header("Names what is told; for `If-None-Match`, and with `PUT` for `If-Match`.")}
+_LOCATION = {"Location": _header("The address of the run.")}
+_RETRY_AFTER = {
+    "Retry-After": _header(
+        "Seconds until the same is to be asked again: it is being worked on.", "integer"
+    )
+}
+_CHALLENGE = {"WWW-Authenticate": _header("That a token is asked for: `Bearer`.")}
+
+
+def _with_headers(told: Json, *headers: Json) -> Json:
+    some = {name: about for each in headers for name, about in each.items()}
+    return {**told, "headers": some} if some else told
+
+
+def _answers(book: _Book, route: Route, contract: Contract) -> Json:
     if contract.media_type != JSON:
         content: Json = {contract.media_type: {"schema": {"type": "string"}}}
     else:
         schema = {"type": "object"} if contract.answer is None else book.of(contract.answer)
         content = {JSON: {"schema": schema}}
+    has_tag = route.method in ("GET", "PUT")
     return {
-        str(status.value): {"description": status.phrase, "content": content}
+        str(status.value): _with_headers(
+            {"description": status.phrase, "content": content},
+            _ETAG if has_tag else {},
+            _LOCATION if status is HTTPStatus.ACCEPTED else {},
+        )
         for status in contract.statuses
     }
 
@@ -261,11 +285,13 @@ def _problems(book: _Book, route: Route, contract: Contract) -> Json:
         str(status.value): {"description": status.phrase, "content": problem}
         for status in sorted(statuses)
     }
+    if contract.is_act and contract.is_repeatable:
+        told["409"] = _with_headers(told["409"], _RETRY_AFTER)
     for status in _BEFORE:
         told.setdefault(str(status.value), {"$ref": f"#/components/responses/{_named(status)}"})
+    told["403"] = {"description": "Forbidden"}
     if route.role is not None:
-        for status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            told[str(status.value)] = {"description": status.phrase}
-        if route.method == "GET":
-            told["304"] = {"description": "Not Modified"}
+        told["401"] = _with_headers({"description": "Unauthorized"}, _CHALLENGE)
+    if route.method == "GET":
+        told["304"] = _with_headers({"description": "Not Modified"}, _ETAG)
     return dict(sorted(told.items()))

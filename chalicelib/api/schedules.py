@@ -69,8 +69,8 @@ def put_schedule(desk: Desk) -> Answer:
         raise InvalidInputError.at("$.scheduleId", "is not that of the address", allowed=allowed)
     placed = keeping.place(desk.ports, document, desk.principal.actor, asking.seen(desk.request))
     status = HTTPStatus.CREATED if placed.is_new else HTTPStatus.OK
-    warnings = problem_shapes(triggers.warnings(desk.ports, document))
-    body = {**schedule_shape(placed.stored), "warnings": warnings}
+    warnings = triggers.warnings(desk.ports, document, desk.principal.sees)
+    body = {**schedule_shape(placed.stored), "warnings": problem_shapes(warnings)}
     return Answer(body=body, status=status, etag=_etag(placed.stored))
 
 

@@ -46,6 +46,7 @@ def preview_fire_times(desk: Desk) -> Answer:
     asked = desk.query(PreviewQuery)
     begin = _time(asked.begin, "?from", desk.now)
     end = _time(asked.end, "?to", begin + _AHEAD)
+    triggers.check_span(begin, end, "?to")
     found = triggers.preview(desk.ports, begin, end, asked.limit, desk.principal.sees)
     body = {
         "fireTimes": [fire_time_shape(each) for each in found.upcoming],
@@ -96,7 +97,8 @@ def put_calendar(desk: Desk) -> Answer:
 @timing.handles("delete_calendar")
 def delete_calendar(desk: Desk) -> Answer:
     """Delete a calendar that no schedule goes by."""
-    last = calendars.delete(desk.ports, desk.path["name"], asking.seen(desk.request))
+    seen, sees = asking.seen(desk.request), desk.principal.sees
+    last = calendars.delete(desk.ports, desk.path["name"], seen, sees)
     return Answer(body=calendar_shape(last))
 
 

@@ -7,6 +7,7 @@ import typer
 
 from chalicelib.cli.exits import Exit
 from chalicelib.cli.session import LARGEST, Session
+from chalicelib.errors import NotFoundError
 
 AnyRun = Annotated[
     str,
@@ -27,7 +28,11 @@ def status(
     """Show where a run stands: what failed, what runs, what waits and for what."""
     from chalicelib.cli.status_page import show_status
 
-    show_status(session, session.find_run(run), every=every)
+    try:
+        header = session.find_run(run)
+    except NotFoundError as error:
+        return _tell_of_start(session, run, error)
+    show_status(session, header, every=every)
     return Exit.DONE
 
 
@@ -56,7 +61,11 @@ def history(
     """Show everything that happened in a run, the oldest first: who, what and why."""
     from chalicelib.cli.run_pages import show_history
 
-    show_history(session, session.find_run(run).run_id, job)
+    try:
+        header = session.find_run(run)
+    except NotFoundError as error:
+        return _tell_of_start(session, run, error)
+    show_history(session, header.run_id, job)
     return Exit.DONE
 
 
@@ -68,7 +77,10 @@ def explain(
     """Say in plain words why a job does not run or why it failed, and what can be done now."""
     from chalicelib.cli.explanation_page import show_explanation
 
-    show_explanation(session, what, run)
+    try:
+        show_explanation(session, what, run)
+    except NotFoundError as error:
+        return _tell_of_start(session, run or what, error)
     return Exit.DONE
 
 
@@ -112,3 +124,11 @@ def logs(
     return show_log(
         session, LogRequest(job=job, run=run, attempt=attempt, follow=follow, lines=lines)
     )
+
+
+def _tell_of_start(session: Session, run: str, no_run: NotFoundError) -> Exit:
+    """Say what is known of a start that is no run. Raises `no_run` where it is no start either."""
+    from chalicelib.cli.schedule_pages import show_start
+
+    show_start(session, run, no_run)
+    return Exit.DONE

@@ -127,8 +127,19 @@ def watch(session: Session, run: AnyRun = "") -> Exit:
     """Follow a run until it ends, driving it if nobody does."""
     from chalicelib.cli.progress import last_event
 
-    header = session.find_run(run)
+    try:
+        header = session.find_run(run)
+    except NotFoundError as error:
+        return _watch_start(session, run, error)
     return _stay(session, header, detach=False, since=last_event(session, header))
+
+
+def _watch_start(session: Session, run: str, no_run: NotFoundError) -> Exit:
+    from chalicelib.cli.schedule_pages import show_start
+    from chalicelib.services.waiting_starts import Waiting
+
+    start = show_start(session, run, no_run)
+    return Exit.DETACHED if isinstance(start, Waiting) else Exit.RUN_CANCELLED
 
 
 def restart(

@@ -76,9 +76,11 @@ def preview(
     """Show when all schedules start by themselves."""
     from chalicelib.core.moments import parse_moment
     from chalicelib.services.timing_shapes import fire_time_shape
+    from chalicelib.services.triggers import check_span
 
     since = parse_moment(begin, "--from") if begin else session.now()
     until = parse_moment(end, "--to") if end else since + _AHEAD
+    check_span(since, until, "--to")
     found = session.verbs.timing.preview(since, until, limit)
     session.answer(
         [fire_time_shape(each) for each in found.upcoming],
@@ -192,9 +194,12 @@ def _print_fire_times(
 
 
 def _note(upcoming: "Upcoming") -> str:
-    """Why it is not when the trigger says, and that its run starts later."""
+    """Why it is not when the trigger says, and that its run starts later, or does not."""
+    from chalicelib.services.triggers import MISSED
+
     notes = [upcoming.fire.note] if upcoming.fire.note else []
-    if upcoming.ready_at != upcoming.fire.at:
+    is_missed = upcoming.fire.note.endswith(MISSED)
+    if upcoming.ready_at != upcoming.fire.at and not is_missed:
         local = upcoming.ready_at.astimezone(upcoming.fire.local.tzinfo)
         notes.append(f"starts {local:%Y-%m-%d %H:%M:%S %z}")
     return "; ".join(notes)

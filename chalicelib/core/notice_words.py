@@ -1,7 +1,8 @@
 """The words of notices: what happened, why, and the commands that repair it."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from chalicelib.core.advising import Advice, command, words_about
@@ -10,6 +11,7 @@ from chalicelib.core.naming import start_text
 from chalicelib.core.notices import Words
 from chalicelib.core.run import Intent, JobState, Run, RunHeader
 from chalicelib.core.schedule import OnFailure
+from chalicelib.core.secrecy import hidden_values
 from chalicelib.core.wording import counted
 
 SHOWN = 10  # jobs that one message tells of
@@ -29,6 +31,28 @@ class Failed:
 
     name: str
     state: JobState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoStart:
+    """A start that was not made, and why.
+
+    `event` is what asked for it, `key` what tells it from others of its trigger and fire time,
+    `parameters` those that its run would have had.
+    """
+
+    trigger: str
+    fire_time: datetime
+    why: str
+    event: str = ""
+    key: str = ""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def asked_by(self) -> str:
+        """The trigger, and what made it fire."""
+        event = " ".join(self.event.split())  # a file's name may have line breaks
+        return f"{self.trigger}: {event}" if event else self.trigger
 
 
 def of_first_failure(header: RunHeader, failed: Sequence[Failed], where: Sequence[str]) -> Words:
@@ -99,33 +123,29 @@ def of_stuck(header: RunHeader, stuck: Sequence[Failed], where: Sequence[str]) -
     )
 
 
-def of_missed(
-    schedule_id: str, trigger: str, fire_time: datetime, reason: str, where: Sequence[str]
-) -> Words:
+def of_missed(schedule_id: str, start: NoStart, where: Sequence[str]) -> Words:
     """A fire time passed without a run."""
-    at = start_text(fire_time)
+    at = start_text(start.fire_time)
     return Words(
         subject=f"{schedule_id}: the run of {at} was missed",
         lines=(
-            f"Schedule {schedule_id} should have started at {at} ({trigger}), and did not.",
-            f"Why: {reason}",
+            f"Schedule {schedule_id} should have started at {at} ({start.asked_by}), and did not.",
+            f"Why: {start.why}",
         ),
-        commands=_start_now(schedule_id, where),
+        commands=_start_now(schedule_id, start, where),
     )
 
 
-def of_overlap_skipped(
-    schedule_id: str, trigger: str, fire_time: datetime, reason: str, where: Sequence[str]
-) -> Words:
+def of_overlap_skipped(schedule_id: str, start: NoStart, where: Sequence[str]) -> Words:
     """A fire time was skipped because a run goes on."""
-    at = start_text(fire_time)
+    at = start_text(start.fire_time)
     return Words(
         subject=f"{schedule_id}: the run of {at} was skipped",
         lines=(
-            f"Schedule {schedule_id} was not started at {at} ({trigger}).",
-            f"Another run of it goes on: {reason}",
+            f"Schedule {schedule_id} was not started at {at} ({start.asked_by}).",
+            f"Another run of it goes on: {start.why}",
         ),
-        commands=_start_now(schedule_id, where),
+        commands=_start_now(schedule_id, start, where),
     )
 
 
@@ -164,8 +184,15 @@ def _repairs(header: RunHeader, where: Sequence[str]) -> tuple[tuple[str, str], 
     )
 
 
-def _start_now(schedule_id: str, where: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    return (("Start it now:", command(("start", schedule_id), where)),)
+def _start_now(
+    schedule_id: str, start: NoStart, where: Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    given = [
+        word
+        for name, value in hidden_values(start.parameters).items()
+        for word in ("--param", f"{name}={value if isinstance(value, str) else json.dumps(value)}")
+    ]
+    return (("Start it now:", command(("start", schedule_id, *given), where)),)
 
 
 def _failures(jobs: Sequence[Failed]) -> list[str]:

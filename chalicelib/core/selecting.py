@@ -31,12 +31,17 @@ def select(run: Run, patterns: Sequence[str], statuses: Iterable[JobStatus] = ()
         if (not patterns or name in matched) and (not wanted or state.status in wanted)
     ]
     if not names:
-        raise NotFoundError(
-            "job",
-            " ".join([*patterns, *sorted(wanted)]),
-            f"No job of run {run.header.run_id} is meant by that.",
-        )
+        run_id = run.header.run_id
+        none = f"{no_job_is(patterns, wanted, f' of run {run_id}')}."
+        message = none if wanted else f"Run {run_id} has no jobs."
+        raise NotFoundError("job", " ".join(patterns), told=message)
     return names
+
+
+def no_job_is(patterns: Sequence[str], statuses: Iterable[JobStatus], where: str = "") -> str:
+    """That none of the named jobs, or none at all, has one of these statuses."""
+    named = f" named {' or '.join(patterns)}" if patterns else ""
+    return f"No job{named}{where} is {' or '.join(sorted(statuses))}"
 
 
 def is_glob(pattern: str) -> bool:

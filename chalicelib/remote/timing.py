@@ -16,11 +16,12 @@ from chalicelib.remote.timing_decoding import (
     dropped_of,
     look_ahead_of,
     pause_of,
+    start_of,
 )
 from chalicelib.remote.wire import Wire
 from chalicelib.services.triggers import LookAhead, Upcoming
-from chalicelib.services.waiting_starts import Dropped
-from chalicelib.store_words import no_calendar
+from chalicelib.services.waiting_starts import Dropped, Waiting
+from chalicelib.store_words import no_calendar, no_run
 from chalicelib.timing_ports import StoredCalendar
 from chalicelib.verbs.asked import Ahead
 
@@ -58,6 +59,12 @@ class RemoteTimingVerbs:
     def cancel_start(self, run_id: str, reason: str) -> Dropped:
         reply = self._wire.post(f"{run_path(run_id)}/cancel", {"reason": reason})
         return reply.read(lambda shape: dropped_of(_unmade(shape)))
+
+    def find_start(self, run_id: str) -> Waiting | Dropped:
+        found = self._wire.get(run_path(run_id)).read(start_of)
+        if found is None:
+            raise no_run(run_id)  # it is a run by now
+        return found
 
     def next_fire_times(self, schedule_id: str, count: int, after: datetime) -> Ahead:
         """Page by page: each goes on behind the last moment of the one before."""

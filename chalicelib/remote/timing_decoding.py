@@ -47,6 +47,13 @@ def waiting_of(shape: Shape) -> Waiting:
     )
 
 
+def start_of(shape: Shape) -> Waiting | Dropped | None:
+    """A start that is no run; None for what is one."""
+    if "waits" not in shape:
+        return None
+    return waiting_of(shape) if shape["waits"] else dropped_of(shape)
+
+
 def dropped_of(shape: Shape) -> Dropped:
     """A start that was taken away."""
     return Dropped(shape["runId"], event_of(shape["dropped"]))

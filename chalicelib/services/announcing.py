@@ -7,7 +7,6 @@ What rules want goes into the outbox first.
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 
 from chalicelib.core import notice_words
 from chalicelib.core.document import ScheduleDocument
@@ -15,8 +14,10 @@ from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.loading import read
 from chalicelib.core.naming import start_text
 from chalicelib.core.notice_rules import Occasion, digest_of
+from chalicelib.core.notice_words import NoStart
 from chalicelib.core.notices import Letter, News, Words
 from chalicelib.core.run import Run, RunHeader
+from chalicelib.core.timing.agenda import PlannedStart
 from chalicelib.driving_ports import DrivingPorts, Notice
 from chalicelib.errors import BackendError, InvalidInputError, NotFoundError, SchedulerError
 from chalicelib.ports import Ports
@@ -81,36 +82,43 @@ def tell_driver_failed(
         )
 
 
-def tell_missed(
-    ports: Ports, schedule_id: str, trigger: str, fire_time: datetime, reason: str
-) -> list[Letter]:
-    """Post that no run was started for a fire time; `trigger` is what people call what fired."""
-    words = notice_words.of_missed(schedule_id, trigger, fire_time, reason, ports.where)
-    return _post_of_schedule(ports, schedule_id, Occasion.MISSED, (trigger, fire_time), words)
+def tell_missed(ports: Ports, schedule_id: str, start: NoStart) -> list[Letter]:
+    """Post that no run was started for a fire time."""
+    words = notice_words.of_missed(schedule_id, start, ports.where)
+    return _post_of_schedule(ports, schedule_id, Occasion.MISSED, start, words)
 
 
-def tell_overlap_skipped(
-    ports: Ports, schedule_id: str, trigger: str, fire_time: datetime, reason: str
-) -> list[Letter]:
+def tell_overlap_skipped(ports: Ports, schedule_id: str, start: NoStart) -> list[Letter]:
     """Post that no run was started for a fire time because another run of the schedule goes on."""
-    words = notice_words.of_overlap_skipped(schedule_id, trigger, fire_time, reason, ports.where)
-    kind = Occasion.OVERLAP_SKIPPED
-    return _post_of_schedule(ports, schedule_id, kind, (trigger, fire_time), words)
+    words = notice_words.of_overlap_skipped(schedule_id, start, ports.where)
+    return _post_of_schedule(ports, schedule_id, Occasion.OVERLAP_SKIPPED, start, words)
+
+
+def no_start_of(start: PlannedStart, why: str) -> NoStart:
+    """A start that was planned, as one that is not made."""
+    return NoStart(
+        trigger=start.trigger,
+        fire_time=start.fire_at,
+        why=why,
+        event=start.reason,
+        key=start_text(start.started_at),
+        parameters=start.parameters,
+    )
 
 
 def _post_of_schedule(
-    ports: Ports, schedule_id: str, kind: Occasion, fired: tuple[str, datetime], words: Words
+    ports: Ports, schedule_id: str, kind: Occasion, start: NoStart, words: Words
 ) -> list[Letter]:
     """Post by the rules of the schedule as it is today."""
     document = _document(ports, schedule_id, None)
     rules = [rule.frozen for rule in document.notify or ()] if document else []
-    trigger, fire_time = fired
+    which = digest_of(start.trigger, start.key)
     news = News(
-        id=f"{schedule_id}/{start_text(fire_time)}/{digest_of(trigger)}/{kind}",
+        id=f"{schedule_id}/{start_text(start.fire_time)}/{which}/{kind}",
         kind=kind,
         schedule_id=schedule_id,
         words=words,
-        at=fire_time,
+        at=start.fire_time,
     )
     return posting.post(ports, rules, [news])
 

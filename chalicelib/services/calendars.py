@@ -1,6 +1,7 @@
 """Keeping calendars: which days are business days, by name."""
 
 import json
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from chalicelib.core.timing.calendar_document import CalendarDocument, calendar_of, load_calendar
@@ -84,20 +85,24 @@ def _put(
     return stored, True
 
 
-def delete(ports: Ports, name: str, seen: Seen | None = None) -> StoredCalendar:
+def delete(
+    ports: Ports,
+    name: str,
+    seen: Seen | None = None,
+    sees: Callable[[str], bool] = lambda _: True,
+) -> StoredCalendar:
     """Delete a calendar that no schedule goes by, and give what it was.
 
-    Raises NotFoundError, ConflictError that names the schedules, and ChangedError when what was
-    `seen` is gone.
+    Raises NotFoundError, ConflictError that names the schedules that the caller `sees`, and
+    ChangedError when what was `seen` is gone.
     """
     stored = ports.calendars.get_calendar(name)
     _check(name, stored, seen)
     users = ports.triggers.listeners(f"{agendas.ON_CALENDAR}{name}")
     if users:
-        more = f" and {len(users) - _SHOWN} more" if len(users) > _SHOWN else ""
+        named = _named([each for each in users if sees(each)])
         raise ConflictError(
-            f"Calendar {name!r} is used by {', '.join(users[:_SHOWN])}{more}:"
-            " change these schedules first.",
+            f"Calendar {name!r} is used by {named}: change these schedules first.",
             event="delete calendar",
         )
     try:
@@ -105,6 +110,14 @@ def delete(ports: Ports, name: str, seen: Seen | None = None) -> StoredCalendar:
     except ConflictError as error:
         raise _late(error, seen) from error
     return stored
+
+
+def _named(users: Sequence[str]) -> str:
+    """The first of the schedules; how many are out of sight is not told."""
+    if not users:
+        return "schedules that are not yours to see"
+    more = f" and {len(users) - _SHOWN} more" if len(users) > _SHOWN else ""
+    return f"{', '.join(users[:_SHOWN])}{more}"
 
 
 def _late(error: ConflictError, seen: Seen | None) -> ConflictError:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from chalicelib.core.claims import Told
 from chalicelib.core.lifecycle import Act, JobStatus
 from chalicelib.core.run import Event, JobState, RunHeader
-from chalicelib.core.selecting import is_glob, match
+from chalicelib.core.selecting import is_glob, match, no_job_is
 from chalicelib.core.wording import Speller, counted
 from chalicelib.errors import ConflictError, ExpiredError, NotFoundError
 from chalicelib.ports import JobRecord
@@ -58,8 +58,9 @@ def find_run_of_jobs(
     if meant:
         several = ", ".join(header.run_id for header in meant)
         raise ConflictError(f"Several runs have such jobs: {several}. Say which: --run RUN.")
-    words = " ".join([*patterns, *statuses])
-    raise NotFoundError("job", words, "The latest runs have none such; --run RUN names another.")
+    hint = "The latest runs have none such; --run RUN names another."
+    told = f"{no_job_is(patterns, statuses)}. {hint}" if statuses else ""
+    raise NotFoundError("job", " ".join(patterns), hint, told=told)
 
 
 def get_job(ports: ReadingPorts, run_id: str, name: str) -> JobRecord:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from chalicelib.core.lifecycle import RunStatus
 from chalicelib.core.naming import start_text
+from chalicelib.core.notice_words import NoStart
 from chalicelib.core.run import RunHeader
 from chalicelib.core.timing.agenda import Agenda, PlannedStart, depth_of
 from chalicelib.core.timing.fire_parameters import (
@@ -186,7 +187,14 @@ def _plan(
     except (InvalidInputError, NotFoundError) as error:
         at = start_text(occurrence.at)
         logger.warning("%s of %s starts nothing for %s: %s", trigger.name, schedule_id, at, error)
-        announcing.tell_missed(ports, schedule_id, trigger.name, occurrence.at, str(error))
+        lost = NoStart(
+            trigger=trigger.name,
+            fire_time=occurrence.at,
+            why=str(error),
+            event=occurrence.reason,
+            key=occurrence.key,
+        )
+        announcing.tell_missed(ports, schedule_id, lost)
         return None
 
 

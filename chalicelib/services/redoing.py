@@ -35,9 +35,10 @@ def start(ports: Ports, wanted: Wanted, request: StartRequest) -> RunHeader | Wa
         ports.drivers.nudge(before)
         return before
     stored: StoredSchedule = ports.schedules.get_schedule(wanted.schedule_id, wanted.version)
-    if wanted.version is not None:
+    is_chosen = wanted.version is not None
+    if is_chosen:
         check_in_use(ports, stored)
-    return ask(ports, stored, request)
+    return ask(ports, stored, request, keeps_version=is_chosen)
 
 
 def restart(ports: Ports, run_id: str, order: Order, *, again: bool) -> RunHeader:

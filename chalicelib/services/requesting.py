@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from chalicelib.core.naming import run_id
+from chalicelib.core.naming import run_id, start_text
 from chalicelib.core.run import RunHeader
 from chalicelib.core.timing.agenda import Agenda, PlannedStart
 from chalicelib.core.timing.fire_parameters import event_fire, fire_parameters
@@ -16,10 +16,13 @@ from chalicelib.services.starting import Asked, make, settle
 from chalicelib.services.waiting_starts import Waiting, waiting_of
 
 
-def ask(ports: Ports, stored: StoredSchedule, request: runs.StartRequest) -> RunHeader | Waiting:
+def ask(
+    ports: Ports, stored: StoredSchedule, request: runs.StartRequest, *, keeps_version: bool = False
+) -> RunHeader | Waiting:
     """Start a run of the schedule, now or when its policies let it; again is the same start.
 
-    `request.at` must be given. Raises InvalidInputError, and ConflictError for a schedule that is
+    `request.at` must be given. A start that waits is made of the version that is the newest then,
+    unless it `keeps_version`. Raises InvalidInputError, and ConflictError for a schedule that is
     paused and for a start that its policies refuse.
     """
     agenda = agendas.find_agenda(ports, stored.schedule_id)
@@ -36,7 +39,10 @@ def ask(ports: Ports, stored: StoredSchedule, request: runs.StartRequest) -> Run
         reason = f"can't be chosen: trigger {trigger.name!r} starts the newest version"
         raise InvalidInputError.at("$.version", reason, allowed=str(agenda.version))
     start = _planned(ports, trigger, stored.schedule_id, request)
+    if keeps_version:
+        start = replace(start, version=stored.version)
     runs.check(ports, stored, start.parameters)
+    _check_deadline(start)
     decided = settle(ports, stored.schedule_id, lambda it: Asked(it, [start]))
     made = make(ports, decided, agendas.next_fire_of(ports, decided.agenda))
     failed = {each.start.started_at: each.error for each in (*made.unmade, *made.postponed)}
@@ -68,6 +74,17 @@ def _planned(
         parameters={**given, **request.parameters},
         reason=request.reason,
     )
+
+
+def _check_deadline(start: PlannedStart) -> None:
+    """Raise ConflictError for a start that would wait in vain."""
+    if start.is_late(start.not_before):
+        raise ConflictError(
+            f"Trigger {start.trigger!r} starts nothing before {start_text(start.not_before)}, when"
+            " the deadline of this start has passed: ask again then, or nearer to it.",
+            status="closed",
+            event="start",
+        )
 
 
 def _outcome(ports: Ports, start: PlannedStart, agenda: Agenda) -> RunHeader | Waiting:

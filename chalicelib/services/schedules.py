@@ -135,9 +135,10 @@ def history(ports: Ports, schedule_id: str) -> list[ScheduleEvent]:
     agenda = agendas.find_agenda(ports, schedule_id)
     events = list(reversed(agenda.events)) if agenda else []
     deletion = ports.schedules.get_deletion(schedule_id)
-    if deletion is None or _deleted(deletion) in events:
-        return events
-    return [_deleted(deletion), *events]  # whoever deleted it was cut off before it was noted
+    if deletion is not None and _deleted(deletion) not in events:
+        events = [_deleted(deletion), *events]  # who deleted it was cut off before it was noted
+    # An act counts from when it was asked for: what it led to may be written down before it.
+    return sorted(events, key=lambda event: event.at, reverse=True)
 
 
 def _deleted(deletion: Deletion) -> ScheduleEvent:

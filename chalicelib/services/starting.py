@@ -158,7 +158,7 @@ def _tell(ports: Ports, admission: Admission) -> None:
             logger.warning("%s of %s starts nothing for %s: %s", *told)
         tell = announcing.tell_overlap_skipped if is_overlap else announcing.tell_missed
         try:
-            tell(ports, schedule_id, start.trigger, start.fire_at, refused.why)
+            tell(ports, schedule_id, announcing.no_start_of(start, refused.why))
         except SchedulerError as error:
             logger.warning("can't tell of %s: %s", start.started_at, error)
 
@@ -207,8 +207,9 @@ def _start(ports: Ports, agenda: Agenda, start: PlannedStart) -> RunHeader:
     if start.is_late(ports.clock()) and not _is_there(ports, agenda, start):
         raise ConflictError(f"{Refusal.LATE}: {start.latest}", event="start")
     stored = ports.schedules.get_schedule(agenda.schedule_id)
-    if stored.version != agenda.version:  # it was put and is not followed yet
-        stored = ports.schedules.get_schedule(agenda.schedule_id, agenda.version)
+    wanted = start.version or agenda.version
+    if stored.version != wanted:  # another was put, and is not asked for or not followed yet
+        stored = ports.schedules.get_schedule(agenda.schedule_id, wanted)
     request = runs.StartRequest(
         actor=start.actor,
         parameters=start.parameters,

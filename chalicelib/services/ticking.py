@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 
 from chalicelib.core.naming import start_text
+from chalicelib.core.notice_words import NoStart
 from chalicelib.core.timing.agenda import PlannedStart
 from chalicelib.core.timing.calendars import Calendar
 from chalicelib.core.timing.due import Due, Missed, MissReason, Start, due
@@ -109,17 +110,21 @@ def _tell(ports: Ports, schedule_id: str, found: Due, unmade: Iterable[Unmade]) 
     """Post what was missed; people who can't be told are no reason to start nothing."""
     for trigger, reason in found.stuck.items():
         logger.warning("trigger %s of %s does not fire: %s", trigger, schedule_id, reason)
-    told = [(each.trigger, each.last.at, _missed(each)) for each in found.missed]
+    told = [_no_start(each) for each in found.missed]
     for each in unmade:
         start, why = each.start, each.error
         at = start_text(start.fire_at)
         logger.warning("%s of %s starts nothing for %s: %s", start.trigger, schedule_id, at, why)
-    told += [(each.start.trigger, each.start.fire_at, str(each.error)) for each in unmade]
-    for trigger, fire_time, reason in told:
+    told += [announcing.no_start_of(each.start, str(each.error)) for each in unmade]
+    for no_start in told:
         try:
-            announcing.tell_missed(ports, schedule_id, trigger, fire_time, reason)
+            announcing.tell_missed(ports, schedule_id, no_start)
         except SchedulerError as error:
-            logger.warning("can't tell of %s of %s: %s", fire_time, schedule_id, error)
+            logger.warning("can't tell of %s of %s: %s", no_start.fire_time, schedule_id, error)
+
+
+def _no_start(missed: Missed) -> NoStart:
+    return NoStart(trigger=missed.trigger, fire_time=missed.last.at, why=_missed(missed))
 
 
 def _missed(missed: Missed) -> str:

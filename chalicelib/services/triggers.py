@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import merge
 from itertools import islice
 
@@ -33,6 +33,7 @@ from chalicelib.services.circles import circle_warnings
 
 logger = logging.getLogger(__name__)
 
+MISSED = "misses its deadline: no run is started"
 _OUT_OF_USE = "the schedule is out of use"
 
 
@@ -177,17 +178,20 @@ def warnings(
     return [
         *trigger_warnings(triggers, calendars, ports.clock()),
         *circle_warnings(ports, schedule_id, triggers, sees),
-        *(_of_pause(ports, schedule_id) if triggers and sees(schedule_id) else ()),
+        *(_of_pause(ports, document) if sees(schedule_id) else ()),
     ]
 
 
-def _of_pause(ports: Ports, schedule_id: str) -> Iterator[Problem]:
-    agenda = agendas.find_agenda(ports, schedule_id)
+def _of_pause(ports: Ports, document: ScheduleDocument) -> Iterator[Problem]:
+    agenda = agendas.find_agenda(ports, document.schedule_id)
     if agenda is not None and agenda.pause is not None:
         pause = agenda.pause
         why = f": {pause.reason}" if pause.reason else ""
         since = f"since {start_text(pause.at)}, by {pause.actor}{why}"
-        yield Problem("$.triggers", f"start nothing: the schedule is paused {since}; resume it")
+        if document.triggers:
+            yield Problem("$.triggers", f"start nothing: the schedule is paused {since}; resume it")
+        else:
+            yield Problem("$", f"is paused {since}: it is not started over HTTP; resume it")
 
 
 def pause(ports: Ports, schedule_id: str, wanted: Pause) -> Agenda:
@@ -246,6 +250,13 @@ def next_fire_times(ports: Ports, schedule_id: str, count: int, after: datetime)
     return _ahead(ports, [agenda] if agenda else [], (after, None), count)
 
 
+def check_span(begin: datetime, end: datetime, place: str) -> None:
+    """Raise InvalidInputError, with the place of the end, when it is before the beginning."""
+    if begin > end:
+        reason, allowed = "is earlier than from", f"{start_text(begin)} or later"
+        raise InvalidInputError.at(place, reason, allowed=allowed)
+
+
 def preview(
     ports: Ports,
     begin: datetime,
@@ -253,13 +264,7 @@ def preview(
     limit: int,
     sees: Callable[[str], bool] = lambda _: True,
 ) -> LookAhead:
-    """The fire times within (begin, end] of the schedules that are seen, at most `limit` of them.
-
-    Raises InvalidInputError when the end is before the beginning.
-    """
-    if begin > end:
-        reason, allowed = "is earlier than from", f"{start_text(begin)} or later"
-        raise InvalidInputError.at("to", reason, allowed=allowed)
+    """The fire times within (begin, end] of the schedules that are seen, the first `limit`."""
     found = []
     for listed in ports.schedules.list_schedules():
         if not sees(listed.schedule_id):
@@ -298,7 +303,15 @@ def _upcoming(
 ) -> Iterator[Upcoming]:
     for fire in fire_times(trigger, calendar, *span):
         ready = ready_at(schedule_id, trigger, fire.at)
-        yield Upcoming(schedule_id, trigger.name, fire, ready)
+        told = replace(fire, note="; ".join(_notes(trigger, fire, ready)))
+        yield Upcoming(schedule_id, trigger.name, told, ready)
+
+
+def _notes(trigger: Trigger, fire: FireTime, ready: datetime) -> Iterator[str]:
+    if fire.note:
+        yield fire.note
+    if trigger.deadline is not None and ready > fire.at + timedelta(seconds=trigger.deadline):
+        yield MISSED
 
 
 def _moment(upcoming: Upcoming) -> tuple[datetime, str, str]:

@@ -169,6 +169,9 @@ class TimingVerbs(Protocol):
     def cancel_start(self, run_id: str, reason: str) -> "Dropped":
         """Take away a start that waits, of which this run would have come."""
 
+    def find_start(self, run_id: str) -> "Waiting | Dropped":
+        """The start of which this run is to come, or would have come."""
+
     def next_fire_times(self, schedule_id: str, count: int, after: datetime) -> Ahead:
         """The next fire times of a schedule."""
 

@@ -10,7 +10,13 @@ from chalicelib.core.timing.calendar_document import CalendarDocument
 from chalicelib.services import agendas, calendars, triggers
 from chalicelib.services.served import Served
 from chalicelib.services.triggers import LookAhead
-from chalicelib.services.waiting_starts import Dropped, cancel_start, waiting_of
+from chalicelib.services.waiting_starts import (
+    Dropped,
+    Waiting,
+    cancel_start,
+    find_start,
+    waiting_of,
+)
 from chalicelib.timing_ports import StoredCalendar
 from chalicelib.verbs.asked import Ahead
 
@@ -38,6 +44,9 @@ class OwnTimingVerbs:
         ports = self._served.ports
         order = Order(act=Act.CANCEL, actor=self._actor(), reason=reason, at=ports.clock())
         return cancel_start(ports, run_id, order)
+
+    def find_start(self, run_id: str) -> Waiting | Dropped:
+        return find_start(self._served.ports, run_id)
 
     def next_fire_times(self, schedule_id: str, count: int, after: datetime) -> Ahead:
         ports = self._served.ports

@@ -14,7 +14,7 @@ from tests.functional.remote.servers import Place, Proxy, Terminal, proxied, ser
 @pytest.fixture
 def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
     made = Desk(tmp_path / "state", capsys)
-    triggers = [{"name": "api", "http": {}, "overlap": "queue"}]
+    triggers = [{"name": "api", "http": {}, "overlap": "queue", "deadline": "1h"}]
     path = tmp_path / "nightly.json"
     path.write_text(json.dumps(document(job("a"), triggers=triggers)), encoding="utf-8")
     made.read("put", str(path))
@@ -37,6 +37,24 @@ def test_a_start_that_waits_is_shown_and_taken_away(desk: Desk) -> None:
     assert f"CANCEL {second}" in line
     assert line.endswith("a mistake")
     assert desk.json("runs")[0]["runId"] == first
+
+
+@pytest.mark.parametrize("verb", ["status", "watch", "history", "explain"])
+def test_what_waits_says_so_and_until_when_and_what_was_taken_away_by_whom(
+    desk: Desk, verb: str
+) -> None:
+    _, second = (desk.ask("nightly").run_id for _ in range(2))
+    code, told, _ = desk.type(verb, second)
+    assert code == (Exit.DETACHED if verb == "watch" else Exit.DONE)
+    assert told.startswith(f"WAITING {second}, not before ")
+    assert ", not after " in told
+    desk.read("cancel", second, "--reason", "a mistake")
+    code, told, _ = desk.type(verb, second)
+    assert code == (Exit.RUN_CANCELLED if verb == "watch" else Exit.DONE)
+    assert told.startswith(f"CANCEL {second}, ")
+    assert told.endswith(": a mistake; it became no run.\n")
+    code, _, err = desk.type(verb, second.replace("nightly", "other"))
+    assert (code, "There is no " in err) == (Exit.NOT_FOUND, True)
 
 
 @pytest.mark.parametrize("run", ["nightly/2020-01-01T00:00:00.000000Z", "nothing"])
@@ -76,9 +94,14 @@ def test_a_start_that_waits_on_a_server_is_told_shown_and_taken_away_from_elsewh
         assert (code, out.startswith("WAITING nightly/")) == (Exit.DETACHED, True)
         (waiting,) = afar.json("next", "nightly")["waiting"]
         run = waiting["runId"]
-        assert afar.type("status", run)[0] == Exit.NOT_FOUND
+        assert afar.json("status", run) == waiting
+        for words in (["watch", run], ["explain", run], ["explain", "a", "--run", run]):
+            assert afar.type(*words, "--json") == desk.type(*words, "--json")
         dropped = afar.json("cancel", run, "--reason", "a mistake")
         assert (dropped["runId"], dropped["dropped"]["reason"]) == (run, "a mistake")
+        for words in (["history", run], ["watch", run], ["status", run, "--json"]):
+            assert afar.type(*words) == desk.type(*words)
+        assert afar.type("status", run.replace("nightly", "other"))[0] == Exit.NOT_FOUND
         assert afar.json("versions", "nightly") == desk.json("versions", "nightly")
         assert afar.read("delete", "nightly", "--reason", "over").startswith("nightly: deleted")
         assert afar.json("versions", "nightly")["events"][0]["reason"] == "over"

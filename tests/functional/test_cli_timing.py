@@ -53,6 +53,19 @@ def test_next_says_when_a_run_starts_later_than_its_fire_time(desk: Desk, tmp_pa
     assert line.endswith("nightly  starts 2026-12-01 04:00:00 +0100")
 
 
+def test_a_start_that_will_miss_its_deadline_is_warned_of_and_said_in_next_and_preview(
+    desk: Desk, tmp_path: Path
+) -> None:
+    late = {**NIGHTLY, "cron": "30 2 * * *", "startBetween": ["04:00", "05:00"], "deadline": "1h"}
+    file = schedule(tmp_path, late)
+    for verb in ("validate", "put"):
+        _, _, err = desk.type(verb, file)
+        assert "deadline: is over before startBetween opens: the fire time 02:30" in err
+    note = "nightly  misses its deadline: no run is started"
+    assert desk.read("next", "nightly", "-n", "1").splitlines()[1].endswith(note)
+    assert desk.read("preview").splitlines()[1].endswith(note)
+
+
 def test_next_of_a_schedule_without_clock_says_so(desk: Desk, tmp_path: Path) -> None:
     desk.read("put", schedule(tmp_path))
     assert desk.read("next", "nightly") == "No trigger of nightly fires by the clock.\n"
@@ -108,7 +121,7 @@ def test_a_trigger_whose_calendar_is_not_there_is_warned_of_beside_the_others(
 
 def test_a_preview_that_ends_before_it_begins_is_refused(desk: Desk) -> None:
     code, _, err = desk.type("preview", "--from", "2026-12-02", "--to", "2026-12-01")
-    assert (code, "to: is earlier than from" in err) == (Exit.INVALID, True)
+    assert (code, "--to: is earlier than from" in err) == (Exit.INVALID, True)
 
 
 def test_put_warns_of_what_is_hardly_meant(desk: Desk, tmp_path: Path) -> None:

@@ -73,3 +73,18 @@ def test_files_come_in_the_order_of_their_arrival(tmp_path: Path) -> None:
     files = LocalFiles(tmp_path, later(max(moments)))
     found = files.arrived("*.csv", EVER)
     assert [each.at for each in found] == sorted(moments)
+
+
+def test_what_touches_a_file_is_what_the_page_says(tmp_path: Path) -> None:
+    put(tmp_path / "new" / "a.csv")
+    (tmp_path / "in").mkdir()
+    before = put(tmp_path / "in" / "b.csv")
+    (tmp_path / "new").rename(tmp_path / "in" / "new")
+    files = LocalFiles(tmp_path, later(before, seconds=60))
+    assert names(files, "in/*/*.csv", after=before) == []
+    for touch in (lambda path: path.chmod(0o600), lambda path: os.link(path, tmp_path / "link")):
+        last = arrived(tmp_path / "in" / "b.csv")
+        while arrived(tmp_path / "in" / "b.csv") == last:  # a clock of a kernel has coarse steps
+            (tmp_path / "link").unlink(missing_ok=True)
+            touch(tmp_path / "in" / "b.csv")
+        assert names(files, "in/*.csv", after=last) == ["b.csv"]

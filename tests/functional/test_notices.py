@@ -145,10 +145,11 @@ def test_what_others_post_is_delivered_by_the_engine_that_lives(desk: Desk) -> N
     post = (
         "from pathlib import Path; from chalicelib.config import read_settings;"
         "from chalicelib.bootstrap import open_edition;"
-        "from chalicelib.services.announcing import tell_missed\n"
+        "from chalicelib.services.announcing import NoStart, tell_missed\n"
         "with open_edition(read_settings()) as edition:\n"
         "    at = edition.ports.clock()\n"
-        "    tell_missed(edition.ports, 'etl', 'cron', at, 'nothing ran')"
+        "    start = NoStart(trigger='cron', fire_time=at, why='nothing ran')\n"
+        "    tell_missed(edition.ports, 'etl', start)"
     )
     environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "HOME": str(desk.folder),
                    "BATCH_SCHEDULER_STATE": str(desk.state)}  # fmt: skip

@@ -126,6 +126,13 @@ def test_a_start_past_its_deadline_is_refused_wherever_it_waited() -> None:
     assert not admission.agenda.queued
 
 
+def test_a_start_that_could_only_be_late_is_refused_at_once_and_does_not_wait() -> None:
+    vain = start(1, not_before=NOW + timedelta(hours=1), latest=NOW + timedelta(minutes=59))
+    admission = admit(EMPTY, [vain], busy=False, now=NOW)
+    assert refused(admission) == [(vain, Refusal.NEVER)]
+    assert not admission.agenda.queued
+
+
 def test_only_so_many_starts_wait_and_the_newest_are_refused() -> None:
     many = [start(number, Overlap.QUEUE) for number in range(MAX_QUEUED + 2)]
     admission = admit(EMPTY, many, busy=True, now=NOW)
@@ -253,7 +260,7 @@ def test_a_start_that_waited_and_becomes_no_run_stays_on_record_and_one_that_did
 def test_an_agenda_is_read_back_as_it_was_written(
     starts: Sequence[PlannedStart], events: Sequence[ScheduleEvent], depth: int
 ) -> None:
-    deep = [replace(each, depth=depth) for each in starts]
+    deep = [replace(each, depth=depth, version=depth or None) for each in starts]
     agenda = admit(replace(EMPTY, events=tuple(events)), deep, busy=True, now=NOW).agenda
     assert decode_agenda(json.loads(json.dumps(encode_agenda(agenda)))) == agenda
 

@@ -1,5 +1,6 @@
 """What notices say of things that have no test with the services: stuck jobs and fire times."""
 
+import shlex
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from chalicelib.core.lifecycle import JobStatus
 from chalicelib.core.notice_words import (
     SHOWN,
     Failed,
+    NoStart,
     of_missed,
     of_overlap_skipped,
     of_stuck,
@@ -19,6 +21,7 @@ from tests.unit.runs import EARLIER, NOW, header, run_of, spec, state
 
 J = JobStatus
 WHERE = ("--stage", "prod")
+NIGHT = NoStart(trigger="cron 0 2 * * *", fire_time=EARLIER, why="nothing ran the ticks")
 
 
 def stuck_in(seconds: int, **members: object) -> list[str]:
@@ -74,17 +77,31 @@ def test_stuck_jobs_are_told_with_how_many_and_why() -> None:
 
 
 def test_a_fire_time_without_a_run_is_told_with_how_to_start_one() -> None:
-    missed = of_missed("etl", "cron 0 2 * * *", EARLIER, "nothing ran the ticks", WHERE)
+    missed = of_missed("etl", NIGHT, WHERE)
     assert missed.subject == "etl: the run of 2026-11-23T11:00:00.000000Z was missed"
     assert missed.lines[0].endswith(
         "should have started at 2026-11-23T11:00:00.000000Z (cron 0 2 * * *), and did not."
     )
     assert missed.lines[1] == "Why: nothing ran the ticks"
-    skipped = of_overlap_skipped("etl", "cron 0 2 * * *", EARLIER, "run etl/1", WHERE)
+    skipped = of_overlap_skipped("etl", replace(NIGHT, why="run etl/1"), WHERE)
     assert skipped.subject == "etl: the run of 2026-11-23T11:00:00.000000Z was skipped"
     assert skipped.lines[1] == "Another run of it goes on: run etl/1"
     start = (("Start it now:", "batch-scheduler start etl --stage prod"),)
     assert missed.commands == skipped.commands == start
+
+
+def test_a_start_that_an_event_asked_for_is_told_with_it_and_its_parameters() -> None:
+    given = {"file": "in/it's.csv", "count": 3, "apiToken": "abc"}
+    start = NoStart(
+        trigger="csv", fire_time=EARLIER, why="x", event="in/a\nb.csv arrived", parameters=given
+    )
+    for words in (of_missed("etl", start, WHERE), of_overlap_skipped("etl", start, WHERE)):
+        assert "(csv: in/a b.csv arrived)" in words.lines[0]
+        ((_, typed),) = words.commands
+        assert shlex.split(typed) == [
+            "batch-scheduler", "start", "etl", "--param", "file=in/it's.csv", "--param", "count=3",
+            "--param", "apiToken=(hidden)", "--stage", "prod",
+        ]  # fmt: skip
 
 
 def test_what_is_stuck_does_not_hang_on_the_order_of_other_statuses() -> None:

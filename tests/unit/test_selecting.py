@@ -60,12 +60,16 @@ def test_names_differ_by_case() -> None:
 
 def test_statuses_that_no_job_has_are_a_mistake() -> None:
     assert mistake(RUN, "load_*", "clean", statuses=(J.RUNNING, J.HELD)) == (
-        "There is no job 'load_* clean HELD RUNNING'. No job of run etl/2026 is meant by that."
+        "No job named load_* or clean of run etl/2026 is HELD or RUNNING."
     )
 
 
+def test_a_status_that_no_job_has_is_told_alone_where_no_job_was_named() -> None:
+    assert mistake(RUN, statuses=(J.HELD,)) == "No job of run etl/2026 is HELD."
+
+
 def test_a_run_without_jobs_has_none_that_is_meant() -> None:
-    assert mistake(run_of()) == "There is no job ''. No job of run etl/2026 is meant by that."
+    assert mistake(run_of()) == "Run etl/2026 has no jobs."
 
 
 def test_a_plain_name_matches_itself_only() -> None:

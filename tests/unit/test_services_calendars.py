@@ -89,6 +89,8 @@ def test_a_calendar_that_schedules_go_by_is_not_deleted(ports: Ports) -> None:
         put(ports, f"etl-{number}", WORKDAYS)
     with pytest.raises(ConflictError, match=r"used by etl-0, .*etl-4 and 2 more"):
         calendars.delete(ports, "ours")
+    with pytest.raises(ConflictError, match=r"used by schedules that are not yours to see: change"):
+        calendars.delete(ports, "ours", sees=lambda _: False)
     for number in range(7):
         put(ports, f"etl-{number}", NIGHTLY)
     calendars.delete(ports, "ours")

@@ -82,6 +82,8 @@ def test_a_job_that_only_an_earlier_run_has_is_not_looked_for_there(ports: Ports
     put_runs(ports, "etl/2")
     with pytest.raises(NotFoundError, match="latest runs have none such"):
         find_run_of_jobs(ports, ["old"])
+    with pytest.raises(NotFoundError, match=r"^No job named old is HELD\. The latest runs have"):
+        find_run_of_jobs(ports, ["old"], [JobStatus.HELD])
 
 
 def test_every_pattern_must_match_in_the_run_that_is_meant(ports: Ports) -> None:

@@ -305,10 +305,42 @@ def test_a_trigger_that_waits_for_the_same_files_goes_on_where_it_was(ports: Por
 NOTIFY = [{"on": ["missed"], "log": True}]
 
 
-def told(ports: Ports) -> list[str]:
+def told(ports: Ports, kind: str = "missed") -> list[str]:
     """The reasons of what people are told."""
     posted = ports.outbox.pending(ports.clock() + DAY, 100)
-    return [each.letter.message for each in posted if each.letter.kind == "missed"]
+    return [each.letter.message for each in posted if each.letter.kind == kind]
+
+
+def test_no_file_is_lost_while_a_run_goes_on_and_no_end_of_a_run_either(ports: Ports) -> None:
+    shelf = Shelf()
+    put(ports, "etl", {"name": "csv", "onFile": {"path": "in/*.csv"}}, AFTER_LOAD)
+    shelf.files += [FoundFile(f"in/{name}.csv", START + MINUTE) for name in "abc"]
+    ends(ports, ended(ports))
+    move(ports, START + HOUR)
+    for _ in range(4):
+        looks(ports, shelf)
+        end(ports, runs(ports)[-1])
+    asked = [each.reason.rpartition("/")[2] for each in runs(ports)]
+    assert sorted(asked[1:]) == ["a.csv arrived", "b.csv arrived", "c.csv arrived"]
+    assert runs(ports)[0].started_by == "trigger after"
+
+
+def test_of_each_file_that_is_skipped_it_is_told_with_what_starts_its_run(ports: Ports) -> None:
+    ports = replace(ports, outbox=MemoryOutbox())
+    shelf, given = Shelf(), {"parameters": {"file": "${file}"}, "overlap": "skip"}
+    csv = {"name": "csv", "onFile": {"path": "in/*.csv"}, **given}
+    rules = [{"on": ["overlapSkipped"], "log": True}]
+    put(ports, "etl", csv, parameters={"file": {}}, notify=rules)
+    shelf.files += [FoundFile(f"in/{name}.csv", START + MINUTE) for name in "abc"]
+    move(ports, START + HOUR)
+    for _ in range(2):
+        looks(ports, shelf)
+    skipped = told(ports, "overlapSkipped")
+    assert len(runs(ports)) == 1
+    assert len(skipped) == 2
+    for each in skipped:
+        name = each.partition("(csv: in/")[2][0]
+        assert each.endswith(f"batch-scheduler start etl --param file=in/{name}.csv")
 
 
 def test_a_file_whose_name_is_no_text_is_told_of_once_and_stops_nothing(

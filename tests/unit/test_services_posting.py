@@ -7,6 +7,7 @@ import pytest
 
 from chalicelib.core.lifecycle import JobStatus, RunStatus
 from chalicelib.core.notice_rules import Means, NoticeRule, Occasion, Receiver
+from chalicelib.core.notice_words import NoStart
 from chalicelib.core.notices import Letter
 from chalicelib.core.run import RunHeader
 from chalicelib.core.schedule import Policy
@@ -305,25 +306,29 @@ def put(stage: Stage, **members: object) -> None:
     schedules.put(stage.ports, loaded(job("a"), **members), "ada")
 
 
+def no_start(trigger: str, why: str = "nothing ran") -> NoStart:
+    return NoStart(trigger=trigger, fire_time=NOW, why=why)
+
+
 def test_what_was_missed_is_told_by_the_rules_of_today(stage: Stage) -> None:
     put(stage, notify=[{"on": ["missed"], "log": True}])
     for _ in range(2):
-        tell_missed(stage.ports, "nightly", "cron 0 2 * * *", NOW, "nothing ran")
+        tell_missed(stage.ports, "nightly", no_start("cron 0 2 * * *"))
     [posted] = stage.outbox.pending(NOW, 9)
     letter = posted.letter
     assert (letter.kind, letter.schedule_id, letter.run_id, letter.at) == (
         "missed", "nightly", "", NOW,
     )  # fmt: skip
     assert letter.commands == ("batch-scheduler start nightly",)
-    assert [each.id for each in tell_missed(stage.ports, "nightly", "other", NOW, "x")] != [
+    assert [each.id for each in tell_missed(stage.ports, "nightly", no_start("other"))] != [
         letter.id
     ]
 
 
 def test_what_was_skipped_is_another_occasion(stage: Stage) -> None:
     put(stage, notify=[{"on": ["overlapSkipped"], "log": True}])
-    assert tell_missed(stage.ports, "nightly", "cron", NOW, "nothing ran") == []
-    [letter] = tell_overlap_skipped(stage.ports, "nightly", "cron", NOW, f"run {RUN}")
+    assert tell_missed(stage.ports, "nightly", no_start("cron")) == []
+    [letter] = tell_overlap_skipped(stage.ports, "nightly", no_start("cron", f"run {RUN}"))
     assert letter.kind == "overlapSkipped"
     assert RUN in letter.message
 
@@ -331,4 +336,4 @@ def test_what_was_skipped_is_another_occasion(stage: Stage) -> None:
 def test_a_schedule_without_rules_or_that_is_gone_tells_nobody(stage: Stage) -> None:
     put(stage)
     for name in ("nightly", "gone"):
-        assert tell_missed(stage.ports, name, "cron", NOW, "nothing ran") == []
+        assert tell_missed(stage.ports, name, no_start("cron")) == []

@@ -9,12 +9,14 @@ from chalicelib.core.run import RunHeader
 from chalicelib.errors import BackendError, ConflictError, InvalidInputError
 from chalicelib.local.memory_store import MemoryStore
 from chalicelib.ports import Ports, StoredSchedule
+from chalicelib.services import redoing
+from chalicelib.services.redoing import Wanted
 from chalicelib.services.requesting import ask
 from chalicelib.services.runs import StartRequest
 from chalicelib.services.ticking import tick
-from chalicelib.services.waiting_starts import Waiting
+from chalicelib.services.waiting_starts import Waiting, waiting_of
 from tests.unit.stores import world
-from tests.unit.triggered import HOUR, MINUTE, START, end, move, paused, put, runs
+from tests.unit.triggered import HOUR, MINUTE, START, agenda, end, move, paused, put, runs
 
 BY_HTTP = {"name": "api", "http": {}}
 
@@ -141,3 +143,29 @@ def test_a_start_that_fails_says_so_and_is_made_later() -> None:
     mended = replace(broken, runs=MemoryStore())
     tick(mended)
     assert len(runs(mended)) == 1
+
+
+def test_a_start_whose_window_opens_after_its_deadline_is_refused_at_once(ports: Ports) -> None:
+    closed = {**BY_HTTP, "startBetween": ["06:00", "08:00"], "deadline": "1h"}
+    stored = put(ports, "etl", closed)
+    with pytest.raises(ConflictError, match="starts nothing before 2026-11-23T06:00"):
+        asked(ports, stored)
+    assert waiting_of(agenda(ports)) == []
+    move(ports, START + 5 * HOUR)
+    assert isinstance(asked(ports, stored), Waiting)
+
+
+def test_a_start_that_waits_is_of_the_version_that_was_asked_for_or_of_the_newest(
+    ports: Ports,
+) -> None:
+    queued = {**BY_HTTP, "overlap": "queue"}
+    put(ports, "etl", queued)
+    for version in (None, 1, None):
+        wanted = Wanted(schedule_id="etl", version=version)
+        redoing.start(ports, wanted, StartRequest(actor="ann", at=ports.clock()))
+        move(ports, ports.clock() + MINUTE)
+    put(ports, "etl", queued, scheduleName="other")
+    for _ in range(2):
+        end(ports, runs(ports)[-1])
+        tick(ports)
+    assert [each.schedule_version for each in runs(ports)] == [1, 1, 2]

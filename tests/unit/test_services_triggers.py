@@ -157,6 +157,9 @@ def test_a_pause_outlives_the_deletion_of_its_schedule_and_put_says_so(ports: Po
     (warning,) = triggers.warnings(ports, document)
     assert "paused since 2026-11-23T00:00:00.000000Z, by ann: maintenance" in warning.reason
     assert triggers.warnings(ports, document, lambda _: False) == []
+    bare = load({"scheduleId": "etl", "jobList": JOBS})
+    (warning,) = triggers.warnings(ports, bare)
+    assert (warning.path, "is not started over HTTP" in warning.reason) == ("$", True)
     move(ports, START + 2 * HOUR)
     assert tick(ports) == Ticked()
     resumed(ports, "etl")
@@ -236,9 +239,27 @@ def test_a_trigger_whose_calendar_is_not_there_is_told_of_beside_the_others(port
     assert triggers.preview(ports, START, START + DAY, 9).broken == []
 
 
+def test_ahead_it_is_noted_which_starts_will_miss_their_deadline_and_what_moved_them(
+    ports: Ports,
+) -> None:
+    calendar(ports)
+    days = {"name": "ours", "roll": "forward"}
+    closed = {"startBetween": ["04:00", "05:00"], "deadline": "1h"}
+    put(ports, "etl", {"name": "n", "cron": "0 1,3 29 11 *", "calendar": days, **closed})
+    found = triggers.next_fire_times(ports, "etl", 2, ports.clock())
+    first, second = (each.fire.note for each in found.upcoming)
+    assert first.startswith("moved from Sun 2026-11-29")
+    assert first.endswith("; misses its deadline: no run is started")
+    assert "deadline" not in second
+    put(ports, "etl", {"name": "n", "cron": "0 1 * * *", **closed})
+    (bare,) = triggers.next_fire_times(ports, "etl", 1, ports.clock()).upcoming
+    assert bare.fire.note == triggers.MISSED
+
+
 def test_a_preview_that_ends_before_it_begins_is_refused(ports: Ports) -> None:
-    with pytest.raises(InvalidInputError, match="to: is earlier than from"):
-        triggers.preview(ports, START, START - MINUTE, 9)
+    with pytest.raises(InvalidInputError, match=r"\?to: is earlier than from"):
+        triggers.check_span(START, START - MINUTE, "?to")
+    triggers.check_span(START, START, "?to")
     assert triggers.preview(ports, START, START, 9) == LookAhead([], [])
 
 

@@ -1,6 +1,8 @@
 """Starts that wait: seen, and taken away by people before they become runs."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -153,6 +155,20 @@ def test_of_a_start_that_waits_in_vain_it_is_told_why(
     found = find_start(ports, WAITS)
     assert isinstance(found, Dropped)
     assert (found.event.act, found.event.reason) == (ScheduleAct.DROP, why)
+
+
+def test_what_an_act_led_to_stands_above_it_though_it_was_noted_before(ports: Ports) -> None:
+    clock = ports.clock
+
+    def slow() -> datetime:
+        move(ports, clock() + MINUTE)
+        return clock()
+
+    schedules.delete(replace(ports, clock=slow), "etl", "ann")
+    assert [each.act for each in agenda(ports).events] == [ScheduleAct.DROP, ScheduleAct.DELETE]
+    told = schedules.history(ports, "etl")
+    assert [each.act for each in told] == [ScheduleAct.DROP, ScheduleAct.DELETE]
+    assert told[0].at > told[1].at
 
 
 def test_of_a_start_whose_run_can_t_be_made_it_is_told_why() -> None:

@@ -109,15 +109,20 @@ def test_a_document_says_all_about_its_triggers() -> None:
         Trigger(
             name="onRun-load-ended-802a1be2",
             kind=OnRun("load", RunResult.ENDED),
+            overlap=Overlap.QUEUE,
             parameters=some,
         ),
         Trigger(
             name="onFile-incoming-in-csv-ee22e871",
             kind=OnFile("incoming", "in/", ".csv"),
+            overlap=Overlap.QUEUE,
             parameters=some,
         ),
         Trigger(
-            name="onFile-incoming-csv-edc51685", kind=OnFile(path="incoming/*.csv"), parameters=some
+            name="onFile-incoming-csv-edc51685",
+            kind=OnFile(path="incoming/*.csv"),
+            overlap=Overlap.QUEUE,
+            parameters=some,
         ),
         Trigger(name="http-a2188fe6", kind=Http()),
     )

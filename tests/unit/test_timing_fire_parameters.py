@@ -107,6 +107,8 @@ NOW = utc(2026, 11, 23)
 def test_where_no_calendar_is_known_nothing_is_told_of_one_nor_of_its_days() -> None:
     made = trigger(cron="0 0 30 2 *", calendar="de", catchUp="all", overlap="skip")
     assert [each.path for each in trigger_warnings([made], None, NOW)] == ["$.triggers[0].overlap"]
+    made = trigger(cron="0 0 * * *", calendar="de", deadline=60, startBetween=["02:00", "03:00"])
+    assert [each.path for each in trigger_warnings([made], None, NOW)] == ["$.triggers[0].deadline"]
     made = trigger(cron="0 0 30 2 *", calendar="weekdays")
     assert [each.path for each in trigger_warnings([made], None, NOW)] == ["$.triggers[0].cron"]
 
@@ -145,6 +147,12 @@ def told_of(made: Trigger, calendars: dict[str, Calendar] | None = None) -> list
         ({"rate": "1 hour", "startBetween": ["22:00", "05:00"]}, "startBetween",
          "makes several fire times wait for the same moment"),
         ({"cron": "0 0,6 * * *", "startBetween": ["08:00", "09:00"]}, "startBetween", "several"),
+        ({"cron": "0 12 * * *", "startBetween": ["22:00", "05:00"], "deadline": "9h"}, "deadline",
+         "the fire time 12:00 on 2026-11-23 misses its deadline; found 9h, startBetween 22:00 to"),
+        ({"http": {}, "startBetween": ["22:00", "05:00"], "deadline": "1h"}, "deadline",
+         "what comes more than 1h before that misses its deadline"),
+        ({"at": "2027-03-28T02:30", "timezone": "Europe/Berlin", "dst": "skip"}, "at",
+         "does not exist, clocks are put forward over it"),
         ({"cron": "0 0 * * *", "calendar": "de"}, "calendar", "there is no such calendar yet"),
         ({"onRun": {"schedule": "a"}, "calendar": "de"}, "calendar", "no such calendar yet"),
     ],
@@ -172,6 +180,9 @@ def test_what_is_hardly_meant_is_told_with_its_place(
         {"cron": "0 22-23,0-4 * * *", "startBetween": ["22:00", "05:00"]},
         {"at": "2027-03-28T03:30", "timezone": "Europe/Berlin"},
         {"rate": "15 minutes", "timezone": "Europe/Berlin"},
+        {"cron": "0 12 * * *", "startBetween": ["22:00", "05:00"], "deadline": "10h"},
+        {"http": {}, "startBetween": ["22:00", "05:00"], "deadline": "17h"},
+        {"http": {}, "startBetween": ["22:00", "05:00"]},
         {"http": {}},
     ],
 )

@@ -32,6 +32,7 @@ class PlannedStart:
     parameters: Mapping[str, object] = field(default_factory=dict)
     reason: str = ""
     depth: int = 0  # runs before it of which each started the next
+    version: int | None = None  # of the schedule, which was asked for; None: the newest then
 
     def is_late(self, now: datetime) -> bool:
         return self.latest is not None and now > self.latest
@@ -102,6 +103,7 @@ class Refusal(StrEnum):
     REPLACED = "a newer start took its place"
     FULL = "too many starts wait already"
     LATE = "its deadline has passed"
+    NEVER = "startBetween lets it start after its deadline only"
     CHAIN = f"more than {MAX_CHAIN} runs have started each other in a row"
 
 
@@ -212,6 +214,8 @@ def _hopeless(start: PlannedStart, now: datetime) -> Refusal | None:
     """Why a start is not made, whatever else goes on."""
     if start.depth > MAX_CHAIN:
         return Refusal.CHAIN
+    if start.is_late(start.not_before):
+        return Refusal.NEVER
     return Refusal.LATE if start.is_late(now) else None
 
 

@@ -76,12 +76,13 @@ def _of_start(start: PlannedStart) -> Row:
         "parameters": dict(start.parameters),
         "reason": start.reason,
         "depth": start.depth or None,
+        "version": start.version,
     }
     return {key: value for key, value in row.items() if value is not None}
 
 
 def _start(row: Mapping[str, Any]) -> PlannedStart:
-    latest = row.get("latest")
+    latest, version = row.get("latest"), row.get("version")
     return PlannedStart(
         trigger=row["trigger"],
         started_at=decode_time(row["startDateTime"]),
@@ -93,6 +94,7 @@ def _start(row: Mapping[str, Any]) -> PlannedStart:
         parameters=dict(row.get("parameters", {})),
         reason=row.get("reason", ""),
         depth=int(row.get("depth", 0)),
+        version=None if version is None else int(version),
     )
 
 

@@ -237,7 +237,8 @@ class TriggerDocument(Model):
     overlap: OverlapWord | None = Field(
         None,
         description="A start while the run before it goes on: `allow`, `skip` (the default),"
-        " `queue` (the default with `catchUp: all`), or `cancel` that run.",
+        " `queue` (the default of `onRun` and `onFile`, and with `catchUp: all`), or `cancel`"
+        " that run.",
     )
     deadline: Deadline | None = Field(
         None,

@@ -47,7 +47,6 @@ def trigger_of(document: TriggerDocument) -> Trigger:
     """One trigger with all its policies; the document must be one that was loaded."""
     kind = _kind(document)
     catch_up = document.catch_up or CatchUp.LATEST
-    queued = Overlap.QUEUE if catch_up is CatchUp.ALL else Overlap.SKIP
     return Trigger(
         name=document.name or default_name(kind),
         kind=kind,
@@ -57,11 +56,17 @@ def trigger_of(document: TriggerDocument) -> Trigger:
         window=window_of(document.start_between) if document.start_between else None,
         jitter=document.jitter or 0,
         catch_up=catch_up,
-        overlap=document.overlap or queued,
+        overlap=document.overlap or _overlap(kind, catch_up),
         deadline=document.deadline,
         parameters=dict(document.parameters or {}),
         enabled=document.enabled is not False,
     )
+
+
+def _overlap(kind: Kind, catch_up: CatchUp) -> Overlap:
+    """The default: an event comes once, and no later one makes up for it."""
+    is_event = isinstance(kind, OnRun | OnFile)
+    return Overlap.QUEUE if is_event or catch_up is CatchUp.ALL else Overlap.SKIP
 
 
 def default_name(kind: Kind) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import islice, pairwise
 
 from chalicelib.core.timing.calendars import Calendar
@@ -14,7 +14,9 @@ from chalicelib.core.timing.trigger import (
     FireTime,
     Overlap,
     Trigger,
+    Window,
 )
+from chalicelib.core.timing.waiting import opening
 from chalicelib.core.timing.wall_time import Dst
 from chalicelib.core.timing.zones import zone
 from chalicelib.core.wording import json_path, quoted
@@ -45,6 +47,7 @@ def _warnings(
     path: str, trigger: Trigger, calendars: Mapping[str, Calendar] | None, now: datetime
 ) -> Iterator[Problem]:
     yield from _of_policies(path, trigger)
+    yield from _of_deadline(path, trigger, now)
     calendar = (calendars or {}).get(trigger.days.calendar) if trigger.days else None
     try:
         calendar = calendar_for(trigger, calendar)
@@ -75,9 +78,44 @@ def _of_policies(path: str, trigger: Trigger) -> Iterator[Problem]:
         yield Problem(f"{path}.deadline", reason, found)
 
 
+def _of_deadline(path: str, trigger: Trigger, now: datetime) -> Iterator[Problem]:
+    """Tell of a window that opens only after the deadline."""
+    window, deadline = trigger.window, trigger.deadline
+    if window is None or deadline is None:
+        return
+    late = ""
+    if trigger.clock is None:
+        length = _closed(window)
+        if length > timedelta(seconds=deadline):
+            late = f"what comes more than {spoken(deadline)} before that"
+    else:
+        # The days that a calendar leaves out don't change when a window opens.
+        bare = replace(trigger, days=None)
+        soon = islice(fire_times(bare, None, now), _LOOKED_AT)
+        allowed = timedelta(seconds=deadline)
+        first = next((it for it in soon if opening(trigger, it.at) > it.at + allowed), None)
+        late = f"the fire time {first.local:%H:%M on %Y-%m-%d}" if first else ""
+    if late:
+        reason = f"is over before startBetween opens: {late} misses its deadline"
+        found = f"{spoken(deadline)}, startBetween {window.begin:%H:%M} to {window.end:%H:%M}"
+        yield Problem(f"{path}.deadline", reason, found)
+
+
+def _closed(window: Window) -> timedelta:
+    """For how long a window is closed, on a day of 24 hours."""
+    return (_on_a_day(window.begin) - _on_a_day(window.end)) % _DAY
+
+
+def _on_a_day(moment: time) -> timedelta:
+    return timedelta(hours=moment.hour, minutes=moment.minute)
+
+
 def _never(path: str, trigger: Trigger, calendar: Calendar, now: datetime) -> Problem:
     if isinstance(trigger.kind, At):
-        return Problem(f"{path}.at", "is past, or moved to what is past: it does not fire")
+        reason = "is past, or moved to what is past: it does not fire"
+        if any(True for _ in fire_times(replace(trigger, dst=Dst.NEXT), calendar, now)):
+            reason = "does not exist, clocks are put forward over it: with dst: skip it never fires"
+        return Problem(f"{path}.at", reason)
     if trigger.days is not None:
         bare = replace(trigger, days=None)
         if any(True for _ in fire_times(bare, None, now)):

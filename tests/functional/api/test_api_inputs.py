@@ -75,6 +75,12 @@ def test_a_packed_body_is_told_of() -> None:
         ("limit=0", "?limit"),
         ("limit=1001", "?limit"),
         ("limit=x", "?limit"),
+        ("limit=1_0", "?limit"),
+        ("limit=%205", "?limit"),
+        ("limit=+5", "?limit"),
+        ("limit=%D9%A5", "?limit"),  # a digit, elsewhere
+        ("limit=-1", "?limit"),
+        ("limit=", "?limit"),
         ("limit=1&limit=2", "?limit"),
         ("status=tired", "?status"),
         ("cursor=x", "?cursor"),

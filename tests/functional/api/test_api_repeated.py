@@ -205,6 +205,15 @@ def test_a_key_belongs_to_one_body_one_path_and_one_caller() -> None:
     assert mine["runId"] != first["runId"]
 
 
+@pytest.mark.parametrize("key", ["", " ", "a b", "é", "x" * 256])
+def test_what_is_no_key_is_refused_and_nothing_is_done(key: str) -> None:
+    at = place()
+    before = runs_besides(at)
+    told = at.desk.post("/runs", {"scheduleId": "etl"}, 400, Idempotency_Key=key)
+    assert told["problems"][0]["path"] == "Idempotency-Key"
+    assert runs_besides(at) == before
+
+
 def test_what_was_refused_is_refused_again_for_a_day_and_then_looked_at_anew() -> None:
     at = place()
     unknown = at.desk.post("/runs", {"scheduleId": "late"}, 404, **KEY)

@@ -110,3 +110,25 @@ def test_every_error_has_a_status() -> None:
     assert [status_of(each).value for each in made] == [
         400, 422, 404, 410, 409, 412, 409, 503, 502,
     ]  # fmt: skip
+
+
+def test_the_description_tells_of_headers_where_they_come() -> None:
+    paths = description()["paths"]
+
+    def headers(path: str, method: str, status: str) -> list[str]:
+        return sorted(paths[path][method]["responses"][status].get("headers", {}))
+
+    run = "/runs/{schedule_id}/{started_at}"
+    assert (
+        headers("/runs", "post", "202") == headers(f"{run}/cancel", "post", "202") == ["Location"]
+    )
+    assert (
+        headers("/runs", "post", "409") == headers(f"{run}/hold", "post", "409") == ["Retry-After"]
+    )
+    assert headers("/tokens", "post", "201") == headers(f"{run}/hold", "post", "200") == []
+    for status in ("200", "304"):
+        assert headers(run, "get", status) == headers("/health", "get", status) == ["ETag"]
+    assert headers("/schedules/{schedule_id}", "put", "201") == ["ETag"]
+    assert headers("/runs", "get", "401") == ["WWW-Authenticate"]
+    assert "401" not in paths["/health"]["get"]["responses"]
+    assert "403" in paths["/health"]["get"]["responses"]

@@ -82,11 +82,25 @@ def test_a_circle_is_warned_of_by_the_names_that_are_in_scope(desk: HttpDesk) ->
     (warning,) = author.post("/validate", after("week-b", "week-a"))["warnings"]
     assert warning["found"] == "week-b -> week-a -> week-b"
     assert author.post("/validate", after("week-b", "other"))["warnings"] == []
+    desk.put("/schedules/week-c", after("week-c", "other"), 201)
+    desk.put("/schedules/other", after("other", "week-d"), 200)
+    assert author.put("/schedules/week-d", after("week-d", "week-c"), 201)["warnings"] == []
+
+
+def test_who_may_not_see_the_users_of_a_calendar_is_not_told_their_names(desk: HttpDesk) -> None:
+    desk.put("/calendars/ours", {"name": "ours"}, 201)
+    for name in ("week-a", "other"):
+        by_ours = {"cron": "0 2 * * *", "calendar": "ours"}
+        desk.put(f"/schedules/{name}", NIGHTLY | {"scheduleId": name, "triggers": [by_ours]}, 201)
+    for scope, named in (("", "other, week-a"), ("week", "week-a"), ("x", "schedules that are no")):
+        told = desk.as_(Role.AUTHOR, scope).delete("/calendars/ours", 409)["detail"]
+        assert f"is used by {named}" in told
+        assert scope != "x" or "other" not in told
 
 
 def test_a_preview_that_ends_before_it_begins_is_refused(desk: HttpDesk) -> None:
     problem = desk.get("/preview?from=2026-11-25&to=2026-11-23", 400)
-    assert problem["problems"][0]["path"] == "to"
+    assert problem["problems"][0]["path"] == "?to"
 
 
 def test_a_paused_schedule_starts_nothing_until_it_is_resumed(desk: HttpDesk) -> None:
