@@ -18,6 +18,7 @@ from chalicelib.api.entry import Entry
 from chalicelib.api.problems import RefusedError
 from chalicelib.api.routes import OF_OPERATION, Route
 from chalicelib.bootstrap import served
+from chalicelib.config import Access
 from chalicelib.core.access import Decision, Principal, Role, decide
 from chalicelib.core.fields import SCHEDULE_ID
 from chalicelib.core.lifecycle import Act
@@ -47,6 +48,7 @@ class Desk:
     request: Request
     principal: Principal
     path: Mapping[str, str]  # its variable parts
+    access: Access  # how this API recognises who asks
 
     @property
     def served(self) -> Served:
@@ -147,7 +149,7 @@ class Resource:
 def _add(made: Blueprint, route: Route, handler: Callable[..., Answer], entry: Entry) -> None:
     def view(**path: str) -> Response:
         request = made.current_request
-        return _respond(request, lambda: handler(_admit(request, route, path, entry.recognise)))
+        return _respond(request, lambda: handler(_admit(request, route, path, entry)))
 
     options: dict[str, Any] = {} if route.role is None else {"authorizer": entry.authorizer}
     if entry.cors is not None:
@@ -172,19 +174,14 @@ def _respond(request: Request, handle: Callable[[], Answer]) -> Response:
         return sent(request, answer)
 
 
-def _admit(
-    request: Request,
-    route: Route,
-    path: Mapping[str, str],
-    recognise: Callable[[Request], Principal],
-) -> Desk:
+def _admit(request: Request, route: Route, path: Mapping[str, str], entry: Entry) -> Desk:
     """Let in who may."""
     # Gateways differ in whether they decode; nothing that we take has a % in it.
     plain = {name: unquote(value) for name, value in path.items()}
     if route.role is None:
-        return Desk(request, _NOBODY, plain)
-    principal = recognise(request)
-    desk = Desk(request, principal, plain)
+        return Desk(request, _NOBODY, plain, entry.access)
+    principal = entry.recognise(request)
+    desk = Desk(request, principal, plain, entry.access)
     if is_behind_api_gateway(request):  # elsewhere whoever has recognised the token notes it
         note_use(desk.served.access.tokens, principal, desk.now)
     schedule_id = plain.get("schedule_id")

@@ -23,13 +23,14 @@ class Entry:
     authorizer: Any  # Chalice's
     recognise: Callable[[Request], Principal]  # raises RefusedError
     cors: CORSConfig | None = None  # None: no page of another origin may read an answer
+    access: Access = Access.TOKEN
 
 
 def entry_of(api: Api, authorizer: Any) -> Entry:
     """The entry that a stage asks for; `authorizer` knows tokens."""
     cors = _readable_from(api.origin) if api.origin else None
     if api.access is Access.IAM:
-        return Entry(IAMAuthorizer(), by_iam, cors)
+        return Entry(IAMAuthorizer(), by_iam, cors, api.access)
     return Entry(authorizer, by_token, cors)
 
 

@@ -1,7 +1,7 @@
 """The description of the API (OpenAPI 3.1), made of the table of routes and of what checks it."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +13,7 @@ from chalicelib.api.contracts import CONTRACTS, JSON, Contract
 from chalicelib.api.models import Asked
 from chalicelib.api.problems import MEDIA_TYPE
 from chalicelib.api.routes import OF_OPERATION, Route
+from chalicelib.config import Access
 from chalicelib.core.fields import SCHEDULE_ID
 from chalicelib.core.schema import schema as schema_of_schedules
 from chalicelib.core.timing.calendar_document import CalendarDocument
@@ -79,9 +80,9 @@ _DOCUMENTS: dict[str, Callable[[], Json]] = {
 }
 
 
-@lru_cache(maxsize=1)
-def description() -> Json:
-    """The whole document; never to be changed."""
+@lru_cache(maxsize=len(Access))
+def description(access: Access = Access.TOKEN) -> Json:
+    """The whole document for a stage of that access; never to be changed."""
     book = _Book()
     paths: Json = {}
     for operation in CONTRACTS:
@@ -91,14 +92,26 @@ def description() -> Json:
         "openapi": "3.1.0",
         "info": {"title": "batch-scheduler", "version": "1", "description": _INTRO},
         "servers": [{"url": "/"}],
-        "security": [{"token": []}],
+        "security": [{access.value: []}],
         "paths": paths,
         "components": {
             "schemas": dict(sorted(book.schemas.items())),
             "responses": {_named(status): {"description": status.phrase} for status in _BEFORE},
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {access.value: _SCHEMES[access]},
         },
     }
+
+
+_SCHEMES: Mapping[Access, Json] = {
+    Access.TOKEN: {"type": "http", "scheme": "bearer"},
+    # As API Gateway itself describes signatures: OpenAPI has no words for them.
+    Access.IAM: {
+        "type": "apiKey",
+        "name": "Authorization",
+        "in": "header",
+        "x-amazon-apigateway-authtype": "awsSigv4",
+    },
+}
 
 
 class _Book:

@@ -19,4 +19,4 @@ def health(desk: Desk) -> Answer:
 def openapi(desk: Desk) -> Answer:
     """The description of this API."""
     desk.query(Nothing)
-    return Answer(body=description())
+    return Answer(body=description(desk.access))

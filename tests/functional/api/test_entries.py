@@ -139,3 +139,13 @@ def test_without_an_origin_there_is_no_word_of_one() -> None:
     there = HttpDesk(desk.edition, app, client, desk.as_(Role.VIEWER).principal)
     headers = there.request("GET", "/runs", headers={"origin": ORIGIN}).headers
     assert not [name for name in headers if name.startswith("Access-Control")]
+
+
+def test_the_description_says_how_this_stage_recognises_who_asks() -> None:
+    desk, app = desk_with("nightly"), app_of(Api(access=Access.IAM))
+    answer = ask(desk, app, "GET", "/openapi.json", identity={"userArn": ARN})
+    described = json.loads(answer["body"])
+    assert described["security"] == [{"iam": []}]
+    [scheme] = described["components"]["securitySchemes"].values()
+    assert scheme["x-amazon-apigateway-authtype"] == "awsSigv4"
+    assert desk.get("/openapi.json")["security"] == [{"token": []}]
