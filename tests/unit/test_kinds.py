@@ -493,6 +493,6 @@ def test_the_documents_of_the_how_to_are_taken_and_become_commands() -> None:
         for spec in resolve(made, {"day": "2026-11-30"} if made.parameters else {})[0].jobs
     ]
     assert [each["uses"] for each in requests] == [
-        "sftp", "glue", "redshift", "lambda", "glue", "glue",
+        "sftp", "glue", "redshift", "lambda", "glue", "glue", "script",
     ]  # fmt: skip
-    assert requests[-1]["containerOverrides"]["command"][-1] == "--argument=table=items"
+    assert requests[-2]["containerOverrides"]["command"][-1] == "--argument=table=items"
