@@ -119,6 +119,39 @@ def test_what_can_not_be_read_ends_with_2_in_one_line_and_tells_nothing(
     assert told(claims) == Claim(owner="job-1", claimed_at=NOW)
 
 
+def test_the_scheme_of_a_link_is_kept_as_the_scheduler_reads_it(
+    world: World, claims: DirectoryClaims
+) -> None:
+    assert main(["link", "a=HTTPS://Example.org/A", "b=S3://bucket/Key"], world) == 0
+    assert told(claims).links == {"a": "https://Example.org/A", "b": "s3://bucket/Key"}
+
+
+@pytest.mark.parametrize(
+    ("argv", "kind"),
+    [
+        (["link", "a=https://ann:hunter2@example.org/"], "a user or a password in a URL"),
+        (["output", "a=see https://ann:hunter2@example.org/"], "a user or a password in a URL"),
+        (["link", "a=https://b.s3.amazonaws.com/k?X-Amz-Date=1&X-Amz-Signature=hunter2"], "query"),
+        (["link", "a=https://x/?x-amz-security-token=hunter2"], "a secret in a URL's query"),
+        (["link", "a=https://x/#access_token=hunter2"], "a secret in a URL's query"),
+        (["output", "a=https://x/?a=1&sig=hunter2"], "a secret in a URL's query"),
+        (["output", "a=https://x/?password=hunter2"], "a secret in a URL's query"),
+        (["output", "a=https://x/?api_key=hunter2"], "a secret in a URL's query"),
+        (["output", "a=eyJhbGciOiJub25l.eyJzdWIiOiJodW50ZXIyIn0.hunter2"], "a JSON Web Token"),
+    ],
+)
+def test_what_looks_like_a_secret_is_refused_and_not_quoted(
+    world: World, claims: DirectoryClaims, argv: list[str], kind: str
+) -> None:
+    assert main([argv[0], "ok=s3://b/k", *argv[1:]], world) == Exit.REFUSED
+    assert (kind in printed(world.err), "hunter2" in printed(world.err)) == (True, False)
+    assert told(claims) == Claim(owner="job-1", claimed_at=NOW)
+
+
+def test_a_link_with_an_ordinary_query_is_no_secret(world: World) -> None:
+    assert main(["link", "a=https://x/?design=1&tokens=5&page=2#top", "b=https://x/a@b"], world) == 0
+
+
 @pytest.mark.parametrize("argv", [["--help"], ["run", "--help"], ["claim", "-h"], ["link", "-h"]])
 def test_every_command_explains_itself(
     world: World, argv: list[str], capsys: pytest.CaptureFixture[str]
