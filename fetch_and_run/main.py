@@ -4,6 +4,7 @@ import os
 import random
 import sys
 import time
+import traceback
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from fetch_and_run.scripts import TYPE, fetch_and_run, is_classic
 from fetch_and_run.world import World
 
 PROGRAM = "batch-job"
+TRACEBACK = "BATCH_JOB_TRACEBACK"  # if set, a bug is told with where it is
 _EXPLANATION = f"""\
 What a job runs as: fetches and runs its script, claims its attempt before, tells its scheduler
 how far it is, and drives work of other services. Exit codes and variables: docs/batch-job.md.
@@ -37,15 +39,22 @@ class _Parser(ArgumentParser):
 
 def main(argv: Sequence[str], world: World) -> int:
     """Run one command and return its exit code."""
-    return _ended(lambda: _begin(list(argv), world), world.err)
+    return _ended(lambda: _begin(list(argv), world), world.environment, world.err)
 
 
-def _ended(begin: Callable[[], int], err: TextIO) -> int:
+def _ended(begin: Callable[[], int], environment: Mapping[str, str], err: TextIO) -> int:
     try:
         return begin()
     except JobError as error:
         print(f"{PROGRAM}: {error.reason}", file=err, flush=True)
         return error.code
+    except Exception as error:
+        if environment.get(TRACEBACK):
+            traceback.print_exception(error, file=err)
+        words = " ".join(f"{type(error).__name__}: {error}".split())
+        hint = "" if environment.get(TRACEBACK) else f" ({TRACEBACK}=1 shows where)"
+        print(f"{PROGRAM}: a bug: {words}{hint}", file=err, flush=True)
+        return Exit.BUG
 
 
 def _begin(argv: list[str], world: World) -> int:
@@ -120,7 +129,7 @@ def real_world(environment: Mapping[str, str]) -> World:
 def entry() -> None:
     """The console script."""
     environment = dict(os.environ)
-    sys.exit(_ended(lambda: main(sys.argv[1:], real_world(environment)), sys.stderr))
+    sys.exit(_ended(lambda: main(sys.argv[1:], real_world(environment)), environment, sys.stderr))
 
 
 if __name__ == "__main__":

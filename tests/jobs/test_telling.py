@@ -1,6 +1,7 @@
 """What a job tells its scheduler while it runs, by the commands and what they print."""
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,25 @@ def test_what_looks_like_a_secret_is_refused_and_not_quoted(
 
 def test_a_link_with_an_ordinary_query_is_no_secret(world: World) -> None:
     assert main(["link", "a=https://x/?design=1&tokens=5&page=2#top", "b=https://x/a@b"], world) == 0
+
+
+class Broken(DirectoryClaims):
+    """Claims with a bug."""
+
+    def take(self, who: Identity, now: datetime) -> Claim:
+        raise KeyError("of\nall")
+
+
+def test_a_bug_is_told_in_one_line_and_where_it_is_only_when_asked_for(tmp_path: Path) -> None:
+    claims = Broken(tmp_path, lambda: NOW)
+    world = world_of({}, WHO, claims)
+    assert main(["claim", "--", "true"], world) == Exit.BUG
+    told = "batch-job: a bug: KeyError: 'of\\nall'"
+    assert printed(world.err) == f"{told} (BATCH_JOB_TRACEBACK=1 shows where)\n"
+    world = world_of({"BATCH_JOB_TRACEBACK": "1"}, WHO, claims)
+    assert main(["claim", "--", "true"], world) == Exit.BUG
+    assert printed(world.err).startswith("Traceback (most recent call last):\n")
+    assert printed(world.err).splitlines()[-1] == told
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["run", "--help"], ["claim", "-h"], ["link", "-h"]])
