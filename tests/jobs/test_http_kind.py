@@ -256,6 +256,14 @@ def test_sigterm_without_a_way_to_cancel_is_not_said_to_have_ended_it(
     assert "has no --cancel-url" in jobs.err
 
 
+def test_a_time_out_without_a_way_to_cancel_is_the_end(server: Receiver, jobs: Jobs) -> None:
+    server.answers = [says(202, {}, Location="/loads/7"), *[status(202)] * 90]
+    argv = ["http", server.url("/loads"), "--body", "{}", "--timeout", "20"]
+    assert jobs.run(argv) == Exit.UNKNOWN
+    assert "has no --cancel-url" in jobs.err
+    assert sum(jobs.slept) < 21
+
+
 def test_secrets_do_not_go_where_a_redirect_leads_to_another_host(
     server: Receiver, jobs: Jobs
 ) -> None:
