@@ -13,6 +13,7 @@ from botocore.parsers import ResponseParserError
 from botocore.session import get_session
 
 from fetch_and_run.exits import Exit, JobError
+from fetch_and_run.printing import in_one_line
 from fetch_and_run.work import AgainError, InDoubtError
 from fetch_and_run.world import World
 
@@ -154,7 +155,7 @@ def _words(service: str, error: exceptions.ClientError) -> str:
 
 
 def _in_one_line(told: object) -> str:
-    return " ".join(str(told).split())
+    return in_one_line(str(told))
 
 
 def _status_of(error: exceptions.ClientError) -> int:

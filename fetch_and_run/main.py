@@ -7,14 +7,16 @@ import time
 import traceback
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 from fetch_and_run import telling
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.identity import identity_of
 from fetch_and_run.kinds import KINDS, kind_of
 from fetch_and_run.opening import open_claims
+from fetch_and_run.printing import Log, Printable, in_one_line, printable
 from fetch_and_run.running import become
 from fetch_and_run.scripts import TYPE, fetch_and_run, is_classic
 from fetch_and_run.world import World
@@ -42,16 +44,16 @@ def main(argv: Sequence[str], world: World) -> int:
     return _ended(lambda: _begin(list(argv), world), world.environment, world.err)
 
 
-def _ended(begin: Callable[[], int], environment: Mapping[str, str], err: TextIO) -> int:
+def _ended(begin: Callable[[], int], environment: Mapping[str, str], err: Log) -> int:
     try:
         return begin()
     except JobError as error:
-        print(f"{PROGRAM}: {error.reason}", file=err, flush=True)
+        print(f"{PROGRAM}: {printable(error.reason)}", file=err, flush=True)
         return error.code
     except Exception as error:
         if environment.get(TRACEBACK):
-            traceback.print_exception(error, file=err)
-        words = " ".join(f"{type(error).__name__}: {error}".split())
+            print("".join(traceback.format_exception(error)), end="", file=err)
+        words = in_one_line(f"{type(error).__name__}: {error}")
         hint = "" if environment.get(TRACEBACK) else f" ({TRACEBACK}=1 shows where)"
         print(f"{PROGRAM}: a bug: {words}{hint}", file=err, flush=True)
         return Exit.BUG
@@ -71,6 +73,8 @@ def _begin(argv: list[str], world: World) -> int:
         become(argv[2:], world.environment)
     arguments = _parser(argv[:1]).parse_args(argv)
     begin: Begin = arguments.begin
+    if arguments.command in KINDS:  # these print what services say
+        world = replace(world, out=Printable(world.out), err=Printable(world.err))
     return begin(arguments, world)
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
+from fetch_and_run.claim_form import MAX_VALUE
 from fetch_and_run.exits import Exit, JobError
-from fetch_and_run.telling import MAX_VALUE
 from fetch_and_run.telling import checked as checked_value
 from fetch_and_run.web.rules import AGAIN, Condition, Statuses, filled, first_met, retry_after, said
 from fetch_and_run.web.urls import checked, led_to, origin, shown

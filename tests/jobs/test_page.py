@@ -50,7 +50,7 @@ def test_every_limit_is_on_the_page() -> None:
         f"over {archives.FREE_BYTES // 1024**2} MiB",
         f"up to {telling.MAX_TEXT} characters",
         f"at most {claim_form.MOST_NAMES} of each",
-        f"up to {telling.MAX_VALUE:,} characters",
+        f"up to {claim_form.MAX_VALUE:,} characters",
         f"{claim_form.MAX_TOLD // 1024} KiB in all",
     ):
         assert limit in PAGE.replace("\n  ", " ").replace("\n", " "), limit

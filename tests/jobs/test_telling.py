@@ -150,7 +150,9 @@ def test_what_looks_like_a_secret_is_refused_and_not_quoted(
 
 
 def test_a_link_with_an_ordinary_query_is_no_secret(world: World) -> None:
-    assert main(["link", "a=https://x/?design=1&tokens=5&page=2#top", "b=https://x/a@b"], world) == 0
+    assert (
+        main(["link", "a=https://x/?design=1&tokens=5&page=2#top", "b=https://x/a@b"], world) == 0
+    )
 
 
 class Broken(DirectoryClaims):

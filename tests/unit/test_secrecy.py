@@ -140,8 +140,10 @@ def test_parameters_of_a_run_are_hidden_by_their_names() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["DB_PASSWORD", "apiKey", "api-key", "TOKEN", "authToken", "x_secret", "AWSAccessKey"]
-    + ["PGPASSWORD", "mysqlpasswd"],
+    [
+        *("DB_PASSWORD", "apiKey", "api-key", "TOKEN", "authToken", "x_secret", "AWSAccessKey"),
+        *("PGPASSWORD", "mysqlpasswd"),
+    ],
 )
 def test_names_that_say_so_are_of_secrets(name: str) -> None:
     assert is_secret_name(name)

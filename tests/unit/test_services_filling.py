@@ -109,7 +109,9 @@ def test_a_job_that_lacks_an_output_that_could_not_be_kept_says_so(driving: Driv
     driving.tell("load", outputs={"rows": "two\nlines", "lines": "5"})
     driving.pass_time()
     assert driving.state("load").reason == 'of what it told: "rows" can\'t be kept'
-    assert 'output "rows" of "load" is missing: told, but not kept' in driving.state("report").reason
+    assert (
+        'output "rows" of "load" is missing: told, but not kept' in driving.state("report").reason
+    )
 
 
 @pytest.mark.parametrize("owner", ["", "the-other"], ids=["away", "of a double"])
