@@ -68,8 +68,8 @@ class Told:
 class Claim:
     """What is on record of an attempt.
 
-    `owner` is the queue's id of the job that has it; `amiss` says what of it can't be kept, `dropped`
-    has the names of outputs among that, and `told` is None when nothing can or nothing was told.
+    `owner` is the queue's id of the job that has it; `amiss` says what of it can't be kept,
+    `dropped` has the names of outputs among that, and `told` is None when nothing is kept.
     """
 
     owner: str = ""

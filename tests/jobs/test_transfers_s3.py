@@ -135,12 +135,16 @@ def test_an_answer_that_a_proxy_has_made_less_of_is_said_to_be_that(
 
     s3.put_object(Bucket="lake", Key="a", Body=b"a")
     place = S3(s3, "lake", part=5 * MIB)
+
+    def ask() -> None:
+        place.write("/b", 0, [b"x" * 5 * MIB])
+        place.look("/a")
+
     hook = f"after-call.s3.{operation}"
     s3.meta.events.register(hook, leave_out)
     try:
         with pytest.raises(JobError, match=words) as raised:
-            place.write("/b", 0, [b"x" * 5 * MIB])
-            place.look("/a")
+            ask()
     finally:
         s3.meta.events.unregister(hook, leave_out)
     assert raised.value.code is Exit.NOT_FETCHED
