@@ -9,6 +9,7 @@ from fetch_and_run.claim_form import MAX_VALUE
 from fetch_and_run.claims import WHERE, Claim, Claims, Progress
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.identity import Identity
+from fetch_and_run.secrecy import secret_in
 from fetch_and_run.world import World
 
 MAX_TEXT = 200  # characters that go with progress
@@ -117,7 +118,8 @@ def _link(text: str) -> tuple[str, str]:
     scheme, separator, rest = value.partition("://")
     value = f"{scheme.lower()}{separator}{rest}"  # as the scheduler wants it
     if not _is_url(value):
-        raise ArgumentTypeError(f"{value!r} is no URL of https, http or s3")
+        shown = f"the value of {name}" if secret_in(value) else repr(value)
+        raise ArgumentTypeError(f"{shown} is no URL of https, http or s3")
     return name, value
 
 

@@ -149,6 +149,12 @@ def test_what_looks_like_a_secret_is_refused_and_not_quoted(
     assert told(claims) == Claim(owner="job-1", claimed_at=NOW)
 
 
+def test_a_secret_in_what_is_no_link_is_not_quoted(world: World) -> None:
+    assert main(["link", "a=ftp://ann:hunter2@example.org/"], world) == Exit.USAGE
+    assert "the value of a is no URL of https, http or s3" in printed(world.err)
+    assert "hunter2" not in printed(world.err)
+
+
 def test_a_link_with_an_ordinary_query_is_no_secret(world: World) -> None:
     assert (
         main(["link", "a=https://x/?design=1&tokens=5&page=2#top", "b=https://x/a@b"], world) == 0
