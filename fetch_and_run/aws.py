@@ -1,6 +1,6 @@
 """AWS's services as kinds ask them: one send a request, and what its failure means."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -10,8 +10,10 @@ import boto3
 from botocore import exceptions
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
+from botocore.session import get_session
 
 from fetch_and_run.exits import Exit, JobError
+from fetch_and_run.printing import in_one_line
 from fetch_and_run.work import AgainError, InDoubtError
 from fetch_and_run.world import World
 
@@ -66,10 +68,19 @@ def client(world: World, service: str, read_timeout: float = _READ_TIMEOUT) -> A
             told.get("AWS_ACCESS_KEY_ID"),
             told.get("AWS_SECRET_ACCESS_KEY"),
             told.get("AWS_SESSION_TOKEN"),
-        ).client(service, config=config, endpoint_url=told.get("AWS_ENDPOINT_URL"))
+        ).client(service, config=config, endpoint_url=_endpoint(service, told))
     except exceptions.NoRegionError as error:
         reason = "no region of AWS is set: give AWS_REGION in the job's environment"
         raise JobError(Exit.NOT_STARTED, reason) from error
+
+
+def _endpoint(service: str, told: Mapping[str, str]) -> str | None:
+    """Where the environment says that a service is, as botocore reads it (AWS_ENDPOINT_URL_SFN)."""
+    own = ""
+    if any(name.startswith("AWS_ENDPOINT_URL_") for name in told):
+        service_id = get_session().get_service_model(service).service_id
+        own = told.get(f"AWS_ENDPOINT_URL_{service_id.replace(' ', '_').upper()}", "")
+    return own or told.get("AWS_ENDPOINT_URL")
 
 
 @cache
@@ -144,7 +155,7 @@ def _words(service: str, error: exceptions.ClientError) -> str:
 
 
 def _in_one_line(told: object) -> str:
-    return " ".join(str(told).split())
+    return in_one_line(str(told))
 
 
 def _status_of(error: exceptions.ClientError) -> int:

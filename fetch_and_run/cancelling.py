@@ -33,6 +33,11 @@ class Cancelling:
             self._refused = error.reason
 
     @property
+    def is_refused(self) -> bool:
+        """Whether nothing can ask for the end."""
+        return bool(self._refused)
+
+    @property
     def is_in_vain(self) -> bool:
         """Whether the work may go on for good."""
         return self.outcome is None and not self._is_asked

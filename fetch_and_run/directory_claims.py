@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from fetch_and_run.claim_form import merged, read, shaped
+from fetch_and_run.claim_form import read, shaped, with_links, with_outputs
 from fetch_and_run.claims import Claim, Progress, lost
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.identity import Identity
@@ -37,16 +37,10 @@ class DirectoryClaims:
         self._change(who, self._now(), lambda claim: replace(claim, progress=progress))
 
     def tell_outputs(self, who: Identity, outputs: Mapping[str, str]) -> None:
-        def changed(claim: Claim) -> Claim:
-            return replace(claim, outputs=merged(outputs, claim.outputs, "outputs"))
-
-        self._change(who, self._now(), changed)
+        self._change(who, self._now(), lambda claim: with_outputs(claim, outputs))
 
     def tell_links(self, who: Identity, links: Mapping[str, str]) -> None:
-        def changed(claim: Claim) -> Claim:
-            return replace(claim, links=merged(links, claim.links, "links"))
-
-        self._change(who, self._now(), changed)
+        self._change(who, self._now(), lambda claim: with_links(claim, links))
 
     def tell_remote(self, who: Identity, remote: Mapping[str, str]) -> None:
         self._change(who, self._now(), lambda claim: replace(claim, remote=dict(remote)))

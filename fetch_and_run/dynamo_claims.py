@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from fetch_and_run.claim_form import merged, moment_text, of_progress, read
+from fetch_and_run.claim_form import moment_text, of_progress, read, with_links, with_outputs
 from fetch_and_run.claims import Claim, Progress, lost
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.identity import Identity
@@ -54,16 +54,16 @@ class DynamoClaims:
         self._held(who, self._now(), _Setting("remote", _value(remote)))
 
     def tell_outputs(self, who: Identity, outputs: Mapping[str, str]) -> None:
-        self._add(who, "outputs", outputs)
+        self._add(who, "outputs", lambda claim: with_outputs(claim, outputs).outputs)
 
     def tell_links(self, who: Identity, links: Mapping[str, str]) -> None:
-        self._add(who, "links", links)
+        self._add(who, "links", lambda claim: with_links(claim, links).links)
 
-    def _add(self, who: Identity, member: str, told: Mapping[str, str]) -> None:
+    def _add(self, who: Identity, member: str, added: Callable[[Claim], Mapping[str, str]]) -> None:
         """Add to a map while it is as it was read: no condition can count what it would become."""
         item = self._held(who, self._now())
         for _ in range(_MOST_ROUNDS):
-            both = _value(merged(told, _shape(item)[member], member))
+            both = _value(added(read(_shape(item))))
             if self._update(who, self._now(), _Setting(member, both, item[member])) is not None:
                 return
             item = self._held(who, self._now())

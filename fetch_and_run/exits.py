@@ -12,11 +12,12 @@ class Exit(IntEnum):
     REFUSED = 90  # what is not allowed: a URL, an archive, a field
     NOT_FETCHED = 91  # the object is not there, not ours to read, or would not come
     CHANGED = 92  # what came is not what was meant: checksum, version, changed in between
-    NOT_STARTED = 93  # the program could not be started
+    NOT_STARTED = 93  # the program could not be started, or the service refused the work
     TIMED_OUT = 94  # the remote work took too long, and was cancelled
     UNKNOWN = 95  # work was begun and its outcome could not be seen: nobody may begin it again
     NO_CLAIMS = 96  # claims could not be reached; nothing was begun
     LOST_CLAIM = 97  # another job has this attempt; nothing was begun
+    BUG = 98  # batch-job itself is wrong; what it has begun may go on
 
 
 class JobError(Exception):

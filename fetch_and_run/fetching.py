@@ -29,6 +29,7 @@ MAX_BREAKS = 6  # of one transfer
 _CHUNK = 64 * 1024  # what is lost of a transfer that stalls
 _BROKEN_OFF = (HTTPClientError, IncompleteReadError, ResponseStreamingError)
 _GONE_ON = frozenset({"PreconditionFailed", "412", "InvalidRange", "416"})
+_NEEDED = {"ETag": "an ETag", "ContentLength": "a Content-Length"}
 
 Pause = Callable[[int], None]  # before the n-th time that something is asked for again, from 0
 
@@ -91,7 +92,7 @@ def _transfer(client: Any, wanted: Wanted, file: BinaryIO, pause: Pause) -> None
             with closing(answer["Body"]) as body:
                 found = found or _first(answer, wanted)
                 _check_same(answer, wanted, found, file.tell())
-                _write(body, file, found.size)
+                _write(body, file, found.size, wanted)
         except _BROKEN_OFF as error:
             breaks += 1
             if breaks >= MAX_BREAKS:
@@ -119,6 +120,14 @@ def _asked(client: Any, wanted: Wanted, found: _Found | None, done: int) -> Mapp
         raise
     except BotoCoreError as error:
         raise JobError(Exit.NOT_FETCHED, f"{wanted.place} can't be fetched: {error}") from error
+    missing = [name for member, name in _NEEDED.items() if member not in answer]
+    if missing:
+        answer["Body"].close()
+        raise JobError(
+            Exit.NOT_FETCHED,
+            f"{wanted.place} came without {' and '.join(missing)}, so nobody can say that it is "
+            "whole; does a proxy between the job and S3 leave them out?",
+        )
     return answer
 
 
@@ -143,14 +152,14 @@ def _check_same(answer: Mapping[str, Any], wanted: Wanted, found: _Found, done: 
         )
 
 
-def _write(body: Any, file: BinaryIO, size: int) -> None:
+def _write(body: Any, file: BinaryIO, size: int, wanted: Wanted) -> None:
     try:
         while chunk := body.read(min(_CHUNK, size - file.tell()) or 1):
             file.write(chunk)
         if file.tell() < size:
             raise IncompleteReadError(actual_bytes=file.tell(), expected_bytes=size)
     except FlexibleChecksumError as error:
-        raise JobError(Exit.CHANGED, f"{error}; it was not run") from error
+        raise JobError(Exit.CHANGED, f"{wanted.place}: {error}; it was not run") from error
 
 
 def _refusal(error: ClientError, wanted: Wanted) -> JobError:

@@ -112,6 +112,8 @@ def _cancelled(course: Course, work: Work, remote: Remote) -> int:
     last = course.world.now() + timedelta(seconds=course.patience.cancelling)
     goes_on = cancelling.goes_on()
     course.record.catch_up()
+    if cancelling.is_refused and not course.pauses.signal:
+        last = course.world.now()  # its time is over, and nothing was asked for that may come yet
     while goes_on and course.world.now() < last and not course.grace_is_over():
         course.pauses.pause(_WHILE_CANCELLING)
         goes_on = cancelling.goes_on()

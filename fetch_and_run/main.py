@@ -4,21 +4,25 @@ import os
 import random
 import sys
 import time
+import traceback
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 from fetch_and_run import telling
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.identity import identity_of
 from fetch_and_run.kinds import KINDS, kind_of
 from fetch_and_run.opening import open_claims
+from fetch_and_run.printing import Log, Printable, in_one_line, printable
 from fetch_and_run.running import become
 from fetch_and_run.scripts import TYPE, fetch_and_run, is_classic
 from fetch_and_run.world import World
 
 PROGRAM = "batch-job"
+TRACEBACK = "BATCH_JOB_TRACEBACK"  # if set, a bug is told with where it is
 _EXPLANATION = f"""\
 What a job runs as: fetches and runs its script, claims its attempt before, tells its scheduler
 how far it is, and drives work of other services. Exit codes and variables: docs/batch-job.md.
@@ -37,15 +41,22 @@ class _Parser(ArgumentParser):
 
 def main(argv: Sequence[str], world: World) -> int:
     """Run one command and return its exit code."""
-    return _ended(lambda: _begin(list(argv), world), world.err)
+    return _ended(lambda: _begin(list(argv), world), world.environment, world.err)
 
 
-def _ended(begin: Callable[[], int], err: TextIO) -> int:
+def _ended(begin: Callable[[], int], environment: Mapping[str, str], err: Log) -> int:
     try:
         return begin()
     except JobError as error:
-        print(f"{PROGRAM}: {error.reason}", file=err, flush=True)
+        print(f"{PROGRAM}: {printable(error.reason)}", file=err, flush=True)
         return error.code
+    except Exception as error:
+        if environment.get(TRACEBACK):
+            print("".join(traceback.format_exception(error)), end="", file=err)
+        words = in_one_line(f"{type(error).__name__}: {error}")
+        hint = "" if environment.get(TRACEBACK) else f" ({TRACEBACK}=1 shows where)"
+        print(f"{PROGRAM}: a bug: {words}{hint}", file=err, flush=True)
+        return Exit.BUG
 
 
 def _begin(argv: list[str], world: World) -> int:
@@ -62,6 +73,8 @@ def _begin(argv: list[str], world: World) -> int:
         become(argv[2:], world.environment)
     arguments = _parser(argv[:1]).parse_args(argv)
     begin: Begin = arguments.begin
+    if arguments.command in KINDS:  # these print what services say
+        world = replace(world, out=Printable(world.out), err=Printable(world.err))
     return begin(arguments, world)
 
 
@@ -120,7 +133,7 @@ def real_world(environment: Mapping[str, str]) -> World:
 def entry() -> None:
     """The console script."""
     environment = dict(os.environ)
-    sys.exit(_ended(lambda: main(sys.argv[1:], real_world(environment)), sys.stderr))
+    sys.exit(_ended(lambda: main(sys.argv[1:], real_world(environment)), environment, sys.stderr))
 
 
 if __name__ == "__main__":

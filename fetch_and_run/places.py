@@ -35,7 +35,7 @@ def read_url(text: str) -> Place:
 def check_allowed(place: Place, environment: Mapping[str, str]) -> None:
     """Raises JobError, REFUSED, unless the object is below a prefix of BATCH_FILE_ALLOWED."""
     texts = [each.strip() for each in environment.get(ALLOWED, "").split(",")]
-    allowed = [_read(each.rstrip("/"), ALLOWED) for each in texts if each]
+    allowed = [_prefix(each) for each in texts if each]
     if not allowed:
         raise JobError(
             Exit.REFUSED,
@@ -44,6 +44,11 @@ def check_allowed(place: Place, environment: Mapping[str, str]) -> None:
         )
     if not any(_is_below(place, each) for each in allowed):
         raise JobError(Exit.REFUSED, f"{place} is not below {_named(allowed)}, as {ALLOWED} says")
+
+
+def _prefix(text: str) -> Place:
+    place = _read(text, ALLOWED)
+    return Place(place.bucket, place.key.rstrip("/"))
 
 
 def _read(text: str, what: str) -> Place:

@@ -7,11 +7,12 @@ again by. Who finds STARTING does not know whether the work began.
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from fetch_and_run.claim_form import MAX_VALUE
 from fetch_and_run.claims import Claims
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.identity import Identity
 from fetch_and_run.pausing import Pauses
-from fetch_and_run.telling import MAX_VALUE, claim
+from fetch_and_run.telling import claim
 from fetch_and_run.work import AgainError, Remote
 from fetch_and_run.world import World
 

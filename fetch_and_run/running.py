@@ -95,6 +95,17 @@ def _is_binary(program: str) -> bool:
         return b"\0" in file.read(128)
 
 
+def _interpreter_of(program: str) -> bytes:
+    """What a script's first line names; empty where nothing does (execve(2))."""
+    try:
+        with Path(program).open("rb") as file:
+            line = file.readline(256).removesuffix(b"\n")
+    except OSError:
+        return b""
+    words = line.removeprefix(b"#!").split(b" ")
+    return next(filter(None, words), b"") if line.startswith(b"#!") else b""
+
+
 def _reaped(child: int) -> int | None:
     """Take leave of all that have ended; the child's status if it is one of them."""
     status = None
@@ -111,6 +122,12 @@ def _reaped(child: int) -> int | None:
 
 def _not_started(program: str, error: Exception) -> JobError:
     reason = error.strerror if isinstance(error, OSError) else str(error)
+    interpreter = _interpreter_of(program) if isinstance(error, FileNotFoundError) else b""
+    if interpreter:
+        named = interpreter.decode("utf-8", "backslashreplace")
+        reason = f"its first line names {named!r}, which is not there"
+        if interpreter.endswith(b"\r"):
+            reason += ": its lines end as on Windows (CRLF); save it with LF"
     return JobError(Exit.NOT_STARTED, f"{program} can't be started: {reason}")
 
 

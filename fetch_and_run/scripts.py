@@ -6,14 +6,12 @@ itself the name says nothing; in an archive it is the path of the file to run.
 
 import os
 import re
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from fetch_and_run.exits import Exit, JobError
+from fetch_and_run.keeping import private_directory
 from fetch_and_run.places import check_allowed, read_url
 from fetch_and_run.running import end_by_signals, run
 from fetch_and_run.telling import claim
@@ -52,9 +50,14 @@ def fetch_and_run(words: Sequence[str], world: World) -> int:
     check_allowed(place, world.environment)
     end_by_signals()
     claim(world)
-    with _private_directory(world.environment) as directory:
-        program = _fetched(asked, directory, world)
-        return run(program, asked.arguments, {**world.environment, FETCHED: "1"})
+    keep = bool(world.environment.get(KEEP))
+    with private_directory(world.environment, keep=keep) as directory:
+        try:
+            program = _fetched(asked, directory, world)
+            return run(program, asked.arguments, {**world.environment, FETCHED: "1"})
+        finally:
+            if not keep:
+                os.chdir("/")  # out of what goes
 
 
 def _read(words: Sequence[str], environment: Mapping[str, str]) -> _Asked:
@@ -84,18 +87,6 @@ def _inside(name: str) -> str:
     if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in name:
         raise JobError(Exit.REFUSED, f"{name!r} is no file of the archive")
     return str(path)
-
-
-@contextmanager
-def _private_directory(environment: Mapping[str, str]) -> Iterator[Path]:
-    """A new directory of this user's; it goes at the end unless the job asks to keep it."""
-    directory = Path(tempfile.mkdtemp(prefix="batch-job-"))
-    try:
-        yield directory
-    finally:
-        if not environment.get(KEEP):
-            os.chdir("/")
-            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _fetched(asked: _Asked, directory: Path, world: World) -> Path:

@@ -5,12 +5,13 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
+from fetch_and_run.claim_form import MAX_VALUE
 from fetch_and_run.claims import WHERE, Claim, Claims, Progress
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.identity import Identity
+from fetch_and_run.secrecy import secret_in
 from fetch_and_run.world import World
 
-MAX_VALUE = 1024  # characters of an output or a link
 MAX_TEXT = 200  # characters that go with progress
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 _OFF_RECORD = f"nothing is on record: no scheduler has set {WHERE} and who this job is"
@@ -114,8 +115,11 @@ def pair(text: str) -> tuple[str, str]:
 
 def _link(text: str) -> tuple[str, str]:
     name, value = pair(text)
+    scheme, separator, rest = value.partition("://")
+    value = f"{scheme.lower()}{separator}{rest}"  # as the scheduler wants it
     if not _is_url(value):
-        raise ArgumentTypeError(f"{value!r} is no URL of https, http or s3")
+        shown = f"the value of {name}" if secret_in(value) else repr(value)
+        raise ArgumentTypeError(f"{shown} is no URL of https, http or s3")
     return name, value
 
 

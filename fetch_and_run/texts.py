@@ -1,9 +1,9 @@
 """A text that a job is given by where it is: a file of the image, or an object of S3."""
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from fetch_and_run.exits import Exit, JobError
+from fetch_and_run.keeping import private_directory
 from fetch_and_run.places import check_allowed, read_url
 from fetch_and_run.world import World
 
@@ -45,8 +45,8 @@ def _fetched(url: str, world: World) -> bytes:
 
     place = read_url(url)
     check_allowed(place, world.environment)
-    with TemporaryDirectory() as directory:
-        to = Path(directory) / "text"
+    with private_directory(world.environment) as directory:
+        to = directory / "text"
         client = client_of_s3(world.environment)
         fetch(client, Wanted(place=place), to, lambda count: world.sleep(_PAUSES[count]))
         return _read(to)

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TextIO
 
 from fetch_and_run.claims import Claims
 from fetch_and_run.identity import Identity
+from fetch_and_run.printing import Log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,5 +23,5 @@ class World:
     environment: Mapping[str, str]
     who: Identity | None
     claims: Claims | None
-    out: TextIO
-    err: TextIO
+    out: Log
+    err: Log

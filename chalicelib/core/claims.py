@@ -5,14 +5,14 @@ to be trusted: not its size, not what kind of values it has, and not that it hol
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
-from chalicelib.core.secrecy import HIDDEN, is_secret_name, secret_in
-from chalicelib.core.wording import counted
+from chalicelib.core.secrecy import HIDDEN, has_secret_url, is_secret_name, secret_in
+from chalicelib.core.wording import counted, quoted
 
 MAX_NAMES = 50  # outputs, and links, of one attempt
 MAX_VALUE = 1024  # characters
@@ -24,7 +24,7 @@ _NAME = re.compile(OUTPUT_NAME)
 # Line separators end a line too, and halves of surrogate pairs are no text.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LINK = re.compile(r"(?:https?|s3)://[^\s/]\S*")
-_PASSWORD = re.compile(r"[a-z0-9]+://[^/?#]*@")
+_SHOWN_NAMES = 5  # of what can't be kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +68,15 @@ class Told:
 class Claim:
     """What is on record of an attempt.
 
-    `owner` is the queue's id of the job that has it; `amiss` says what of it can't be kept, and
-    `told` is None when nothing can or nothing was told.
+    `owner` is the queue's id of the job that has it; `amiss` says what of it can't be kept,
+    `dropped` has the names of outputs among that, and `told` is None when nothing is kept.
     """
 
     owner: str = ""
     progress: Progress | None = None
     told: Told | None = None
     amiss: str = ""
+    dropped: frozenset[str] = frozenset()
 
 
 def parse_claim(record: object) -> Claim:
@@ -85,6 +86,8 @@ def parse_claim(record: object) -> Claim:
     outputs = dict(_fitting(record.get("outputs"), _is_value))
     links = dict(_fitting(record.get("links"), _is_link))
     told = _within_bounds(Told(outputs=outputs, links=links))
+    dropped = _names(record.get("outputs")) - told.outputs.keys()
+    lost = [*sorted(dropped), *sorted(_names(record.get("links")) - told.links.keys())]
     given = _count(record.get("outputs")) + _count(record.get("links"))
     left_out = given - len(told.outputs) - len(told.links)
     owner = record.get("owner")
@@ -92,12 +95,33 @@ def parse_claim(record: object) -> Claim:
         owner=owner if isinstance(owner, str) else "",
         progress=_progress(record.get("progress")),
         told=told if told.outputs or told.links else None,
-        amiss=f"{counted(left_out, 'value')} can't be kept" if left_out else "",
+        amiss=f"{_named(lost, left_out)} can't be kept" if left_out else "",
+        dropped=dropped,
     )
 
 
 def _count(found: object) -> int:
     return len(found) if isinstance(found, Mapping) else int(found is not None)
+
+
+def _names(found: object) -> frozenset[str]:
+    """The names in what was told that may be shown."""
+    names = found if isinstance(found, Mapping) else ()
+    return frozenset(
+        name
+        for name in names
+        if isinstance(name, str) and _NAME.fullmatch(name) and not secret_in(name)
+    )
+
+
+def _named(names: Sequence[str], count: int) -> str:
+    """`"rows", "report" and 3 other values`: not more names than a line bears."""
+    shown = names[:_SHOWN_NAMES]
+    others = count - len(shown)
+    if not shown:
+        return counted(others, "value")
+    line = ", ".join(map(quoted, shown))
+    return f"{line} and {counted(others, 'other value')}" if others else line
 
 
 def _fitting(found: object, is_fit: Any) -> Iterator[tuple[str, str]]:
@@ -122,7 +146,7 @@ def _is_link(value: object) -> bool:
 
 
 def _shown(name: str, value: str) -> str:
-    is_secret = is_secret_name(name) or secret_in(value) or _PASSWORD.match(value)
+    is_secret = is_secret_name(name) or secret_in(value) or has_secret_url(value)
     return HIDDEN if is_secret else value
 
 

@@ -18,6 +18,7 @@ _UNITS = (("VCPU", "vCPU"), ("MEMORY", "MiB of memory"), ("GPU", "GPU"))
 _EXIT_WORDS: Mapping[int, str] = MappingProxyType(
     {
         97: "another start of the same attempt had claimed it already, so it did nothing",
+        98: "a bug in batch-job ended it; its log says which",
         126: "the command was found but can't be executed; is it executable?",
         127: "the command was not found; is it installed, is PATH right?",
         130: "interrupted (SIGINT)",

@@ -6,7 +6,7 @@ stays what it is. A value goes where its name stood, as text; no argument ever b
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from chalicelib.core.claims import OUTPUT_NAME
@@ -121,8 +121,8 @@ def value_of(spec: JobSpec, reference: Reference, state: JobState) -> str | None
     return (value or "") if is_lenient else None
 
 
-def missing_words(reference: Reference, state: JobState) -> str:
-    """Why an output is missing, and what can be done."""
+def missing_words(reference: Reference, state: JobState, dropped: Collection[str] = ()) -> str:
+    """Why an output is missing, and what can be done; `dropped` was told, and can't be kept."""
     job, output = quoted(reference.job), quoted(reference.output)
     told = state.told.outputs if state.told else {}
     if told.get(reference.output) == HIDDEN:
@@ -131,6 +131,9 @@ def missing_words(reference: Reference, state: JobState) -> str:
     what = f"output {output} of {job} is missing"
     again = f"rerun {job} with everything downstream"
     if state.status is JobStatus.SUCCEEDED:
+        if reference.output in dropped:
+            bounds = "one line of text, 1,024 characters, and 32 KiB of all that it tells"
+            return f"{what}: told, but not kept: it is beyond {bounds}; mend that, then {again}"
         line = f"`batch-job output {reference.output}=VALUE`"
         return f"{what}: it succeeded without telling it; let it run {line}, then {again}"
     word = "did not succeed" if state.status in BROKEN else "did not run to its end"

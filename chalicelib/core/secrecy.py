@@ -25,7 +25,14 @@ _LOOKS = {
     "a token of Slack": r"\bxox[abprs]-[A-Za-z0-9-]{10}",
     "a key of Google's": r"\bAIza[A-Za-z0-9_-]{35}",
     "a key of Stripe": r"\b[rs]k_live_[A-Za-z0-9]{24}",
+    "a JSON Web Token": r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.",
 }
+# A user, or a password, or what signs or opens a URL in its query.
+_IN_URL = re.compile(
+    r"\b[a-z][a-z0-9+.-]*://(?:[^/?#\s]*@|\S*[?&#;](?:X-Amz-Signature|X-Amz-Security-Token"
+    r"|Signature|sig|access_token|id_token|token|api_?key|password|client_secret)=)",
+    re.IGNORECASE,
+)
 _ANY = re.compile("|".join([*_LOOKS.values(), re.escape(f'"{HIDDEN}"')]))
 _KINDS = {kind: re.compile(pattern) for kind, pattern in _LOOKS.items()}
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
@@ -34,6 +41,7 @@ _SECRET_WORDS = frozenset(
     | {"credentials", "apikey", "privatekey"}
 )
 _SECRET_PAIRS = frozenset({("api", "key"), ("private", "key"), ("access", "key")})
+_RUN_TOGETHER = re.compile(r"(?:password|passwd|passphrase|secret)$", re.IGNORECASE)  # PGPASSWORD
 _REFERENCES = frozenset({"secretHeaders"})  # say where values are, of whatever name
 _INSTEAD = "a reference: `secrets` of the job definition, a file, a program that fetches it"
 
@@ -43,6 +51,11 @@ def secret_in(text: str) -> str:
     return next((kind for kind, looks in _KINDS.items() if looks.search(text)), "")
 
 
+def has_secret_url(text: str) -> bool:
+    """Whether a URL in the text opens more than its address: that it is one is not beyond doubt."""
+    return _IN_URL.search(text) is not None
+
+
 def is_suspicious(text: str) -> bool:
     """A quick look at a whole document: whether anything in it is to be refused."""
     return _ANY.search(text) is not None
@@ -50,6 +63,8 @@ def is_suspicious(text: str) -> bool:
 
 def is_secret_name(name: str) -> bool:
     """Whether what goes by this name is not for everybody's eyes: `DB_PASSWORD`, `apiKey`."""
+    if _RUN_TOGETHER.search(name):
+        return True
     words = [word.lower() for word in _WORDS.findall(name)]
     pairs = pairwise(words)
     return not (_SECRET_WORDS.isdisjoint(words) and _SECRET_PAIRS.isdisjoint(pairs))

@@ -1,14 +1,14 @@
 """Outputs of jobs, filled into the requests of those that are about to be handed over."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib.core.outputs import fill_outputs, missing, missing_words, value_of
 from chalicelib.core.planning import HandOver
 from chalicelib.core.run import Run
-from chalicelib.core.schedule import JobSpec
+from chalicelib.core.schedule import JobSpec, Reference
 from chalicelib.core.sizing import is_too_large
 from chalicelib.errors import BackendError
 from chalicelib.ports import Ports
@@ -46,7 +46,7 @@ def prepare(ports: Ports, run: Run, jobs: Sequence[HandOver]) -> Prepared:
             continue
         lacking = next(missing(spec, sources.states), None)
         if lacking is not None:
-            refused[name] = missing_words(lacking, sources.states[lacking.job])
+            refused[name] = sources.why_missing(lacking)
             continue
         values = {each: value_of(spec, each, sources.states[each.job]) or "" for each in spec.reads}
         requests[name] = fill_outputs(spec.request, values)
@@ -69,6 +69,7 @@ class _Sources:
 
     def __init__(self, ports: Ports, run: Run, readers: Iterable[JobSpec]) -> None:
         # Of jobs that have ended a turn may know the status alone (RunStore.load_for_turn).
+        self._claims, self._run_id = ports.claims, run.header.run_id
         names = {each.job for spec in readers for each in spec.reads}
         records = ports.runs.get_jobs(run.header.run_id, names)
         self.states = {record.spec.name: record.state for record in records}
@@ -89,6 +90,21 @@ class _Sources:
         for name, key in untold.items():
             if key in found and is_of(found[key], self.states[name]):
                 self.states[name] = replace(self.states[name], told=found[key].told)
+
+    def why_missing(self, lacking: Reference) -> str:
+        """Why an output is missing: the claim knows names that are not kept with the job."""
+        state = self.states[lacking.job]
+        if state.status not in TELLING:
+            return missing_words(lacking, state)
+        dropped: Collection[str] = ()
+        key = key_of(self._run_id, lacking.job, state)
+        try:
+            claim = self._claims.read([key]).get(key)
+        except BackendError as error:
+            logger.warning("can't read what jobs of %s told: %s", self._run_id, error)
+        else:
+            dropped = claim.dropped if claim and is_of(claim, state) else ()
+        return missing_words(lacking, state, dropped)
 
     def is_in_doubt(self, spec: JobSpec) -> bool:
         """Say whether an output that the job reads may be there, and nobody can say."""

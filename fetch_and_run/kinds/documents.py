@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from fetch_and_run.claim_form import MAX_VALUE
 from fetch_and_run.exits import Exit, JobError
-from fetch_and_run.telling import MAX_VALUE, checked, pair
+from fetch_and_run.telling import checked, pair
 from fetch_and_run.work import Outcome
 
 _MAX_SHOWN = 8192  # characters of an answer in the log

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from fetch_and_run import following
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.instance_states import StateChange
+from fetch_and_run.places import check_allowed, read_url
 from fetch_and_run.run_command import CommandRun, Order, Place
 from fetch_and_run.texts import is_remote, read_text
 from fetch_and_run.world import World
@@ -90,6 +91,7 @@ def _text(arguments: Namespace, world: World) -> str:
     if arguments.script is None:
         return str(arguments.text)
     if arguments.dry_run and is_remote(arguments.script):
+        check_allowed(read_url(arguments.script), world.environment)
         return f"(what {arguments.script} has)"
     return read_text(arguments.script, world)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fetch_and_run import following
 from fetch_and_run.data_api import Script, StatementRun, Warehouse, Warehousing
 from fetch_and_run.exits import Exit, JobError
+from fetch_and_run.places import check_allowed, read_url
 from fetch_and_run.statements import Statement, UnfinishedError, split
 from fetch_and_run.texts import is_remote, read_text
 from fetch_and_run.work import Step
@@ -75,6 +76,7 @@ def _script(arguments: Namespace, world: World) -> Script:
     if len(parameters) < len(arguments.parameters):
         raise JobError(Exit.USAGE, "redshift: a --parameter is given twice")
     if arguments.dry_run and is_remote(where):
+        check_allowed(read_url(where), world.environment)
         unread = Statement(
             number=1,
             line=1,

@@ -17,7 +17,7 @@ class Copying:
     """
 
     def __init__(self, source: File, target: File, retrying: Retrying) -> None:
-        """Raises JobError when the source is not there."""
+        """Raises JobError when the source is not there, or is no file."""
         self._source, self._target, self._retrying = source, target, retrying
         self._seen = retrying.again(self._found)
         self._part = target if target.place.whole else File(target.place, self._name_of_part())
@@ -28,6 +28,8 @@ class Copying:
         seen = self._source.place.look(self._source.path)
         if seen is None:
             raise JobError(Exit.NOT_FETCHED, f"{self._source} is not there")
+        if seen.is_directory:
+            raise JobError(Exit.NOT_FETCHED, f"{self._source} is a directory, and files are moved")
         return seen
 
     def _name_of_part(self) -> str:

@@ -1,6 +1,7 @@
 """Files of this machine, as a place."""
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,8 @@ class Local:
                 found = Path(path).stat()
             except FileNotFoundError:
                 return None
-        return Seen(found.st_size, f"{found.st_mtime_ns}.{found.st_ino}")
+        is_directory = stat.S_ISDIR(found.st_mode)
+        return Seen(found.st_size, f"{found.st_mtime_ns}.{found.st_ino}", is_directory)
 
     def names(self, directory: str) -> list[str]:
         with _told(directory):

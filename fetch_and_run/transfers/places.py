@@ -13,6 +13,7 @@ class Seen:
 
     size: int  # bytes
     version: str  # when it was changed, or an ETag; empty where a server does not tell
+    is_directory: bool = False  # so far as the place tells
 
 
 class CutOffError(Exception):

@@ -33,7 +33,14 @@ class S3:
     def look(self, path: str) -> Seen | None:
         with self._told(path):
             head = self._asked("head_object", path)
-        return Seen(head["ContentLength"], head["ETag"]) if head else None
+        if head is None:
+            return None
+        if "ContentLength" not in head:
+            raise JobError(
+                Exit.NOT_FETCHED,
+                f"{self.name}{path} came without a Content-Length; does a proxy leave it out?",
+            )
+        return Seen(head["ContentLength"], head.get("ETag", ""))
 
     def names(self, directory: str) -> list[str]:
         raise JobError(Exit.USAGE, f"{self.name}{directory}: objects of S3 are not waited for here")
@@ -67,6 +74,9 @@ class S3:
         done = []
         for number, part in enumerate(parts, 1):
             answer = self._client.upload_part(**upload, PartNumber=number, Body=part)
+            if "ETag" not in answer:
+                reason = "a part was answered without an ETag; does a proxy leave it out?"
+                raise JobError(Exit.NOT_FETCHED, f"{self.name}: {reason}")
             done.append({"PartNumber": number, "ETag": answer["ETag"]})
         self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": done})
 

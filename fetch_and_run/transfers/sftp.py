@@ -1,6 +1,7 @@
 """An SFTP server, as a place. Its host key is always checked, and never learnt from the server."""
 
 import asyncio
+import stat
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,7 +49,8 @@ class Sftp:
             found = self._ask(path, lambda sftp: sftp.stat(_of(path)))
         except FileNotFoundError:
             return None
-        return Seen(found.size or 0, f"{found.mtime}")
+        is_directory = stat.S_ISDIR(found.permissions or 0)
+        return Seen(found.size or 0, f"{found.mtime}", is_directory)
 
     def names(self, directory: str) -> list[str]:
         try:

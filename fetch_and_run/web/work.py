@@ -2,12 +2,15 @@
 
 import json
 import re
+from argparse import ArgumentTypeError
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
+from fetch_and_run.claim_form import MAX_VALUE
 from fetch_and_run.exits import Exit, JobError
+from fetch_and_run.telling import checked as checked_value
 from fetch_and_run.web.rules import AGAIN, Condition, Statuses, filled, first_met, retry_after, said
 from fetch_and_run.web.urls import checked, led_to, origin, shown
 from fetch_and_run.web.wire import Answer, LostError, NotSentError, Request, Wire
@@ -19,10 +22,9 @@ IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})  # RFC 9110,
 IN_DOUBT = frozenset({502, 504})
 ENDED = frozenset({404, 409, 410})  # what a cancel meets when the work has ended
 MOST_UNSEEN = 5  # refusals in a row before what is followed counts as out of sight
-LONGEST_OUTPUT = 1_024
 # Members of `remote`: what is polled, and what ends it; or how it was answered for good.
 URL, CANCEL = "url", "cancel"
-STATUS, OUTPUT, LACK = "status", "output.", "lack"
+STATUS, OUTPUT, FAULT, LACK = "status", "output.", "fault", "lack"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,14 +133,17 @@ class HttpWork:
         return None
 
     def _done(self, answer: Answer, document: object) -> Remote:
-        outputs = self._outputs(document)
-        self._print(answer)
-        told = {f"{OUTPUT}{name}": value for name, value in outputs.items()}
+        outcome = self._answered(answer, document)
+        if not outcome.succeeded:
+            return {STATUS: str(answer.status), FAULT: outcome.reason}
+        told = {f"{OUTPUT}{name}": value for name, value in outcome.outputs.items()}
         return {STATUS: str(answer.status), **told}
 
     def look(self, remote: Remote) -> Outcome | None:
         if LACK in remote:
             raise JobError(Exit.UNKNOWN, remote[LACK])
+        if FAULT in remote:
+            return Outcome(succeeded=False, reason=remote[FAULT])
         if STATUS in remote:
             status = remote[STATUS]
             told = {
@@ -195,20 +200,19 @@ class HttpWork:
         if not self._is_done(answer, document):
             self._note_wait(answer)
             return None
-        self._print(answer)
-        outputs = {STATUS: str(answer.status), **self._outputs(document)}
-        return Outcome(succeeded=True, reason=f"was answered {answer.status}", outputs=outputs)
+        return self._answered(answer, document)
 
-    def _outputs(self, document: object) -> Mapping[str, str]:
-        found = {name: said(document, member) for name, member in self._wish.outputs.items()}
-        for name, value in found.items():
-            if value is None or len(value) > LONGEST_OUTPUT:
-                raise JobError(
-                    Exit.FAILED,
-                    f"{self.what} has ended, and its answer has no {self._wish.outputs[name]!r} "
-                    f"of at most {LONGEST_OUTPUT} characters",
-                )
-        return {name: value for name, value in found.items() if value is not None}
+    def _answered(self, answer: Answer, document: object) -> Outcome:
+        """The outcome of work with this last answer: a failure where an output is not in it."""
+        self._print(answer)
+        outputs = {STATUS: str(answer.status)}
+        for name, member in self._wish.outputs.items():
+            try:
+                outputs[name] = _output(document, member)
+            except (LookupError, ArgumentTypeError) as error:
+                reason = f"has succeeded, but its answer gives no output {name}: {error}"
+                return Outcome(succeeded=False, reason=reason)
+        return Outcome(succeeded=True, reason=f"was answered {answer.status}", outputs=outputs)
 
     def cancel(self, remote: Remote) -> None:
         if STATUS in remote:
@@ -276,6 +280,14 @@ class HttpWork:
             # A server that quotes it may leave out the `Bearer` or `Basic` before it.
             text = text.replace(secret.rpartition(" ")[2], "(hidden)")
         return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "\N{REPLACEMENT CHARACTER}", text)
+
+
+def _output(document: object, member: str) -> str:
+    """What a member says; raises LookupError, ArgumentTypeError."""
+    value = said(document, member)
+    if value is None:
+        raise LookupError(f"{member} is not in it")
+    return checked_value(value, MAX_VALUE)
 
 
 def _document(answer: Answer) -> object:

@@ -166,6 +166,27 @@ def test_outputs_that_would_be_too_many_are_not_added_at_all(claims: Claims) -> 
     assert (len(outputs), outputs["n0"], outputs["new"]) == (MOST_NAMES, "z", "z")
 
 
+def test_what_would_be_too_much_in_all_is_not_added_at_all(claims: Claims) -> None:
+    most = {f"n{number:02}": "ü" * 1001 for number in range(16)}  # 2,005 bytes each
+    claims.tell_outputs(WHO, most)
+    claims.tell_links(WHO, {"log": "s3://b/" + "x" * 678})  # 688: with the outputs, 32 KiB
+    told = claims.take(WHO, NOW)
+    for tell in (claims.tell_outputs, claims.tell_links):
+        with pytest.raises(JobError, match="32770 bytes in all, and may have 32768") as raised:
+            tell(WHO, {"a": "1"})
+        assert raised.value.code is Exit.REFUSED
+    assert claims.take(WHO, NOW) == told
+
+
+@pytest.mark.parametrize("value", ["two\nlines", "a\x85b", "a\u2028b", "x" * 1025])
+def test_a_value_that_the_scheduler_would_leave_out_is_refused(claims: Claims, value: str) -> None:
+    for tell in (claims.tell_outputs, claims.tell_links):
+        with pytest.raises(JobError, match="the value of rows has") as raised:
+            tell(WHO, {"ok": "1", "rows": value})
+        assert raised.value.code is Exit.REFUSED
+    assert claims.take(WHO, NOW).outputs == {}
+
+
 def test_a_file_is_where_the_scheduler_looks_for_it(tmp_path: Path) -> None:
     claims = DirectoryClaims(tmp_path, lambda: LATER)
     claims.take(replace(WHO, index="7"), NOW)

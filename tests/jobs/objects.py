@@ -48,6 +48,8 @@ class Bad:
     ignores_ranges: bool = False
     ignores_conditions: bool = False
     corrupts: bool = False  # the last byte, behind the back of the length and the tag
+    leaves_out: str = ""  # a header, as proxies do
+    checksum: str = ""  # CRC-32, in base64: what S3 says that the object has
 
 
 @dataclass
@@ -145,9 +147,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(206 if asked else 200)
         if asked:
             self.send_header("Content-Range", f"bytes {begin}-{size - 1}/{size}")
-        self.send_header("Content-Length", str(bad.announces or size - begin))
-        self.send_header("ETag", version.tag)
-        self.send_header("x-amz-version-id", version.id)
+        headers = {
+            "Content-Length": str(bad.announces or size - begin),
+            "ETag": version.tag,
+            "x-amz-version-id": version.id,
+        }
+        if bad.checksum:
+            headers["x-amz-checksum-crc32"] = bad.checksum
+        for name, value in headers.items():
+            if name != bad.leaves_out:
+                self.send_header(name, value)
+        self.close_connection = bad.leaves_out == "Content-Length"
         self.end_headers()
         self._send_body(version.content[begin:], bad)
 

@@ -28,7 +28,7 @@ URL = "https://glue.example"
 
 def answered(code: str, status: int) -> exceptions.ClientError:
     told = {
-        "Error": {"Code": code, "Message": "so\nit is"},
+        "Error": {"Code": code, "Message": "so\nit\x1b[2J is"},
         "ResponseMetadata": {"HTTPStatusCode": status},
     }
     return exceptions.ClientError(told, "StartJobRun")
@@ -79,7 +79,7 @@ def test_what_is_refused_is_not_begun(error: Exception) -> None:
     with pytest.raises(JobError) as raised, beginning("Glue"):
         raise error
     assert raised.value.code is Exit.NOT_STARTED
-    assert "\n" not in raised.value.reason
+    assert raised.value.reason.isprintable()
 
 
 def test_without_a_region_nothing_is_asked_and_the_reason_says_what_to_set(
@@ -107,3 +107,21 @@ def test_links_lead_to_the_console_of_the_partition(region: str, host: str) -> N
     assert log_page(asked, "/aws/lambda/a b").endswith(
         f"?region={region}#logsV2:log-groups/log-group/$252Faws$252Flambda$252Fa$2520b"
     )
+
+
+@pytest.mark.parametrize(
+    ("service", "url"),
+    [
+        ("stepfunctions", "http://127.0.0.1:2"),
+        ("redshift-data", "http://127.0.0.1:3"),
+        ("glue", "http://127.0.0.1:1"),
+    ],
+)
+def test_the_endpoint_of_a_service_goes_before_that_of_all(service: str, url: str) -> None:
+    told = {
+        **WORLD.environment,
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "AWS_ENDPOINT_URL_SFN": "http://127.0.0.1:2",
+        "AWS_ENDPOINT_URL_REDSHIFT_DATA": "http://127.0.0.1:3",
+    }
+    assert client(replace(WORLD, environment=told), service).meta.endpoint_url == url

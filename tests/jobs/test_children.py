@@ -67,7 +67,8 @@ def test_a_script_without_a_first_line_is_run_by_a_shell(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("#!/no/such/interpreter\n", "can't be started: No such file or directory"),
+        ("#!/no/such/bash -e\n", "its first line names '/no/such/bash', which is not there"),
+        ("#! /bin/sh\r\necho\r\n", "'/bin/sh\\r', which is not there: its lines end as on Windows"),
         (b"\x7fELF\x00\x00of another machine", "can't be started: Exec format error"),
     ],
 )

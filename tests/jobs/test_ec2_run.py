@@ -64,7 +64,7 @@ def test_a_command_s_output_and_its_success_are_those_of_the_job(fleet: Fleet) -
 
 @pytest.mark.parametrize(
     ("code", "told"),
-    [(1, 1), (2, 2), (3, 3), (89, 89), (90, 1), (95, 1), (97, 1), (98, 98), (255, 255), (3010, 1)],
+    [(1, 1), (2, 2), (3, 3), (89, 89), (90, 1), (95, 1), (98, 1), (99, 99), (255, 255), (3010, 1)],
 )
 def test_a_command_s_exit_code_is_the_job_s_unless_batch_job_means_something_by_it(
     fleet: Fleet, code: int, told: int
@@ -192,6 +192,21 @@ def test_a_dry_run_prints_what_would_be_asked(fleet: Fleet) -> None:
     assert (told["service"], told["operation"]) == ("ssm", "SendCommand")
     assert told["parameters"]["InstanceIds"] == [ONE]
     assert told["parameters"]["Comment"] == "batch-job <token>"
+    assert fleet.containers.aws.calls == []
+
+
+@pytest.mark.parametrize(
+    ("allowed", "code"), [("s3://scripts/ec2", Exit.OK), ("s3://scripts/x", Exit.REFUSED)]
+)
+def test_a_dry_run_says_whether_the_script_may_be_fetched(
+    fleet: Fleet, allowed: str, code: Exit
+) -> None:
+    fleet.containers.environment["BATCH_FILE_ALLOWED"] = allowed
+
+    ended = fleet.run("--instance", ONE, "--script", "s3://scripts/ec2/load.sh", "--dry-run")
+
+    assert ended.code == code
+    assert ("is not below s3://scripts/x" in ended.err) is (code is Exit.REFUSED)
     assert fleet.containers.aws.calls == []
 
 

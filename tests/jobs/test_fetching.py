@@ -187,3 +187,23 @@ def test_more_than_a_gigabyte_is_not_even_begun(objects: Objects, fetched: Fetch
     with pytest.raises(JobError, match=f"at most {MAX_BYTES} are fetched") as raised:
         fetched()
     assert raised.value.code is Exit.REFUSED
+
+
+@pytest.mark.parametrize("header", ["ETag", "Content-Length"])
+def test_an_answer_that_does_not_say_what_is_whole_is_not_taken(
+    objects: Objects, fetched: Fetch, header: str
+) -> None:
+    objects.bad[NAME] = Bad(leaves_out=header)
+    words = f"s3://{NAME} came without an? {header}, so nobody can say that it is whole"
+    with pytest.raises(JobError, match=words) as raised:
+        fetched()
+    assert raised.value.code is Exit.NOT_FETCHED
+
+
+def test_a_checksum_of_s3_that_does_not_match_names_the_object(
+    objects: Objects, fetched: Fetch
+) -> None:
+    objects.bad[NAME] = Bad(checksum="AAAAAA==")
+    with pytest.raises(JobError, match=rf"^s3://{NAME}: .*checksum.*; it was not run") as raised:
+        fetched()
+    assert raised.value.code is Exit.CHANGED

@@ -64,6 +64,32 @@ def test_a_status_that_is_not_expected_is_a_failure_with_its_words(
     assert jobs.run([*argv, "--expect", "2xx,404"]) == Exit.OK
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (says(200, {"rows": 5}), "n.of.it is not in it"),
+        (status(204), "n.of.it is not in it"),
+        (says(200, {"n": {"of": {"it": "two\nlines"}}}), "has characters that can't be printed"),
+        (says(200, {"n": {"of": {"it": "x" * 1025}}}), "it has 1025 characters, and may have 1024"),
+    ],
+    ids=["missing", "no answer", "lines", "long"],
+)
+@pytest.mark.parametrize("first", [[], [says(202, {}, Location="/q/1")]], ids=["asked", "followed"])
+def test_an_answer_without_an_output_is_a_failure_in_the_words_of_all_kinds(
+    server: Receiver, jobs: Jobs, first: list[Answer], answer: Answer, words: str
+) -> None:
+    server.answers = [*first, answer]
+    argv = ["http", server.url("/x"), "--body", "{}", "--output", "n=n.of.it"]
+    assert jobs.run(argv) == Exit.FAILED
+    last = jobs.err.splitlines()[-1]
+    told = f"batch-job: POST {server.url('/x')} has succeeded, but its answer gives no output n: "
+    assert (last[: len(told)], last.endswith(words)) == (told, True)
+    assert jobs.claim().outputs == {}
+    server.answers = [answer]
+    assert jobs.run(argv) == Exit.FAILED, "the next container of the attempt says the same"
+    assert asked(server).count("POST /x") == 1
+
+
 @pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])
 def test_what_is_idempotent_is_asked_again(server: Receiver, jobs: Jobs, code: int) -> None:
     server.answers = [status(code), hangs_up, status(200)]
@@ -228,6 +254,14 @@ def test_sigterm_without_a_way_to_cancel_is_not_said_to_have_ended_it(
     jobs.on_sleep = [lambda: os.kill(os.getpid(), signal.SIGTERM)]
     assert jobs.run(["http", server.url("/loads"), "--body", "{}"]) == Exit.UNKNOWN
     assert "has no --cancel-url" in jobs.err
+
+
+def test_a_time_out_without_a_way_to_cancel_is_the_end(server: Receiver, jobs: Jobs) -> None:
+    server.answers = [says(202, {}, Location="/loads/7"), *[status(202)] * 90]
+    argv = ["http", server.url("/loads"), "--body", "{}", "--timeout", "20"]
+    assert jobs.run(argv) == Exit.UNKNOWN
+    assert "has no --cancel-url" in jobs.err
+    assert sum(jobs.slept) < 21
 
 
 def test_secrets_do_not_go_where_a_redirect_leads_to_another_host(

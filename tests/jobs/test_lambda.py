@@ -80,6 +80,21 @@ def test_a_functions_error_is_a_failure_with_its_words(account: Account) -> None
     )
 
 
+def test_nothing_that_a_function_says_reaches_the_log_as_a_control_character(
+    account: Account,
+) -> None:
+    hostile = "a\x1b[2Jb\rc\x9bd\u2028e\tf"
+    told = {"errorType": "ValueError", "errorMessage": hostile}
+    account.functions.plan = [Does(payload=told, error="Unhandled", log=f"one\n{hostile}\n")]
+
+    ended = account.run()
+
+    assert "one\na\N{REPLACEMENT CHARACTER}[2Jb" in ended.out
+    assert "ValueError: a\N{REPLACEMENT CHARACTER}[2Jb" in ended.err
+    assert not {*"\x1b\r\x9b\u2028"} & {*ended.out, *ended.err}
+    assert "e\tf" in ended.out
+
+
 def test_an_error_that_has_no_members_is_told_as_it_is(account: Account) -> None:
     account.functions.plan = [Does(payload="out of memory", error="Unhandled")]
 

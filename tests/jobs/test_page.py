@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fetch_and_run import archives, claim_form, fetching, identity, places, scripts, telling
+from fetch_and_run import main as main_module
 from fetch_and_run.claims import WHERE
 from fetch_and_run.exits import Exit
 from fetch_and_run.main import main
@@ -35,7 +36,7 @@ def test_every_variable_that_is_read_is_on_the_page_and_no_other() -> None:
         *(scripts.TYPE, scripts.URL, scripts.VERSION, scripts.SHA256, scripts.KEEP),
         *(scripts.FETCHED, places.ALLOWED, WHERE),
         *(identity.RUN, identity.JOB, identity.ATTEMPT, identity.OWNER, identity.INDEX),
-        *("TMPDIR", "AWS_REGION"),
+        *("TMPDIR", "AWS_REGION", main_module.TRACEBACK),
     }
     shown = set(re.findall(r"`([A-Z][A-Z0-9_]{3,})`", PAGE)) - {"FROM", "PATH", "TABLE"}
     assert shown == read
@@ -49,7 +50,8 @@ def test_every_limit_is_on_the_page() -> None:
         f"over {archives.FREE_BYTES // 1024**2} MiB",
         f"up to {telling.MAX_TEXT} characters",
         f"at most {claim_form.MOST_NAMES} of each",
-        f"up to {telling.MAX_VALUE:,} characters",
+        f"up to {claim_form.MAX_VALUE:,} characters",
+        f"{claim_form.MAX_TOLD // 1024} KiB in all",
     ):
         assert limit in PAGE.replace("\n  ", " ").replace("\n", " "), limit
     assert fetching.MAX_BREAKS - 1 == 5

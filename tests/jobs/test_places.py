@@ -90,3 +90,9 @@ def test_nothing_may_be_fetched_where_nothing_is_allowed(allowed: str) -> None:
 def test_what_can_not_be_read_as_allowed_allows_nothing(allowed: str) -> None:
     with pytest.raises(JobError, match=ALLOWED):
         check_allowed(Place("ok1", "x"), {ALLOWED: allowed})
+
+
+@pytest.mark.parametrize("allowed", ["s3://", "s3:///", "s3://B/", "http://x/"])
+def test_what_can_not_be_read_as_allowed_is_quoted_as_it_was_given(allowed: str) -> None:
+    with pytest.raises(JobError, match=rf"^{ALLOWED} is '{allowed}', and "):
+        check_allowed(Place("ok1", "x"), {ALLOWED: allowed})

@@ -164,6 +164,21 @@ def test_a_dry_run_prints_each_request_and_makes_none(warehouse: Warehouse) -> N
     assert warehouse.calls == 0
 
 
+@pytest.mark.parametrize(
+    ("allowed", "code"), [("s3://scripts/edw", Exit.OK), ("s3://scripts/x", Exit.REFUSED)]
+)
+def test_a_dry_run_says_whether_the_file_may_be_fetched(
+    warehouse: Warehouse, allowed: str, code: Exit
+) -> None:
+    warehouse.containers.environment["BATCH_FILE_ALLOWED"] = allowed
+    file = ("--file", "s3://scripts/edw/load.sql")
+
+    ended = warehouse.containers.run("redshift", *WHERE, *file, "--dry-run")
+
+    assert ended.code == code
+    assert ("is not below s3://scripts/x" in ended.err) is (code is Exit.REFUSED)
+
+
 def test_a_file_of_the_image_is_read(warehouse: Warehouse, tmp_path: Path) -> None:
     path = tmp_path / "load.sql"
     path.write_text("\ufeff" + THREE)

@@ -181,6 +181,18 @@ def test_what_may_not_be_fetched_is_refused_before_anything_is_asked_for(
     assert words in printed(world.err)
 
 
+def test_a_tmpdir_that_is_not_there_is_said_to_be_so_and_no_other_is_taken(
+    objects: Objects, job: Job, tmp_path: Path
+) -> None:
+    objects.put(NAME, "#!/bin/sh\necho ran\n")
+    ended = job("job.sh", TMPDIR=str(tmp_path / "none"))
+    assert (ended.code, ended.out) == (Exit.REFUSED, "")
+    assert ended.last_line == (
+        f"batch-job: TMPDIR is '{tmp_path / 'none'}', and no directory can be made there: "
+        "No such file or directory"
+    )
+
+
 @pytest.mark.parametrize("name", ["../run", "/bin/sh", "a/../../x", "", "."])
 def test_a_script_outside_of_the_archive_is_refused(name: str) -> None:
     world = world_of({**CLASSIC, "BATCH_FILE_TYPE": "zip"})

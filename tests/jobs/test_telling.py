@@ -1,6 +1,7 @@
 """What a job tells its scheduler while it runs, by the commands and what they print."""
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,66 @@ def test_what_can_not_be_read_ends_with_2_in_one_line_and_tells_nothing(
     assert words in said
     assert (said.count("\n"), said.isascii()) == (1, True)
     assert told(claims) == Claim(owner="job-1", claimed_at=NOW)
+
+
+def test_the_scheme_of_a_link_is_kept_as_the_scheduler_reads_it(
+    world: World, claims: DirectoryClaims
+) -> None:
+    assert main(["link", "a=HTTPS://Example.org/A", "b=S3://bucket/Key"], world) == 0
+    assert told(claims).links == {"a": "https://Example.org/A", "b": "s3://bucket/Key"}
+
+
+@pytest.mark.parametrize(
+    ("argv", "kind"),
+    [
+        (["link", "a=https://ann:hunter2@example.org/"], "a user or a password in a URL"),
+        (["output", "a=see https://ann:hunter2@example.org/"], "a user or a password in a URL"),
+        (["link", "a=https://b.s3.amazonaws.com/k?X-Amz-Date=1&X-Amz-Signature=hunter2"], "query"),
+        (["link", "a=https://x/?x-amz-security-token=hunter2"], "a secret in a URL's query"),
+        (["link", "a=https://x/#access_token=hunter2"], "a secret in a URL's query"),
+        (["output", "a=https://x/?a=1&sig=hunter2"], "a secret in a URL's query"),
+        (["output", "a=https://x/?password=hunter2"], "a secret in a URL's query"),
+        (["output", "a=https://x/?api_key=hunter2"], "a secret in a URL's query"),
+        (["output", "a=eyJhbGciOiJub25l.eyJzdWIiOiJodW50ZXIyIn0.hunter2"], "a JSON Web Token"),
+    ],
+)
+def test_what_looks_like_a_secret_is_refused_and_not_quoted(
+    world: World, claims: DirectoryClaims, argv: list[str], kind: str
+) -> None:
+    assert main([argv[0], "ok=s3://b/k", *argv[1:]], world) == Exit.REFUSED
+    assert (kind in printed(world.err), "hunter2" in printed(world.err)) == (True, False)
+    assert told(claims) == Claim(owner="job-1", claimed_at=NOW)
+
+
+def test_a_secret_in_what_is_no_link_is_not_quoted(world: World) -> None:
+    assert main(["link", "a=ftp://ann:hunter2@example.org/"], world) == Exit.USAGE
+    assert "the value of a is no URL of https, http or s3" in printed(world.err)
+    assert "hunter2" not in printed(world.err)
+
+
+def test_a_link_with_an_ordinary_query_is_no_secret(world: World) -> None:
+    assert (
+        main(["link", "a=https://x/?design=1&tokens=5&page=2#top", "b=https://x/a@b"], world) == 0
+    )
+
+
+class Broken(DirectoryClaims):
+    """Claims with a bug."""
+
+    def take(self, who: Identity, now: datetime) -> Claim:
+        raise KeyError("of\nall")
+
+
+def test_a_bug_is_told_in_one_line_and_where_it_is_only_when_asked_for(tmp_path: Path) -> None:
+    claims = Broken(tmp_path, lambda: NOW)
+    world = world_of({}, WHO, claims)
+    assert main(["claim", "--", "true"], world) == Exit.BUG
+    told = "batch-job: a bug: KeyError: 'of\\nall'"
+    assert printed(world.err) == f"{told} (BATCH_JOB_TRACEBACK=1 shows where)\n"
+    world = world_of({"BATCH_JOB_TRACEBACK": "1"}, WHO, claims)
+    assert main(["claim", "--", "true"], world) == Exit.BUG
+    assert printed(world.err).startswith("Traceback (most recent call last):\n")
+    assert printed(world.err).splitlines()[-1] == told
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["run", "--help"], ["claim", "-h"], ["link", "-h"]])

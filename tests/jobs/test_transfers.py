@@ -220,6 +220,19 @@ def test_a_file_that_is_not_there_is_said_to_be_so_at_once(
     assert jobs.slept == []
 
 
+def test_a_directory_is_no_file_and_nothing_is_begun_with_it(
+    server: FileServer, jobs: Jobs, here: Path
+) -> None:
+    (server.root / "out").mkdir()
+    assert jobs.run(get(server, "out", f"{here}/")) == Exit.NOT_FETCHED
+    # FTP has the same answer for what is not there and for what is no file.
+    assert ("is a directory" if server.scheme == "sftp" else "is not there") in jobs.err
+    assert names_in(here) == []
+    assert jobs.run(put(server, here, "out.csv")) == Exit.NOT_FETCHED
+    assert jobs.err == f"batch-job: {here} is a directory, and files are moved\n"
+    assert (names_in(server.root), jobs.slept) == (["out"], [])
+
+
 def test_who_has_lost_the_claim_moves_nothing(server: FileServer, jobs: Jobs, here: Path) -> None:
     (server.root / "sales.csv").write_bytes(SALES)
     jobs.claim()

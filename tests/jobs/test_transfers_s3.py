@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from fetch_and_run.exits import Exit
+from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.stopping import StoppedError
 from fetch_and_run.transfers.s3 import S3
 from tests.jobs.file_servers import FileServer, ftp_server, some_bytes
@@ -118,3 +118,34 @@ def test_a_signal_in_the_middle_of_an_upload_leaves_no_parts_behind(s3: Any) -> 
         S3(s3, "lake", part=5 * MIB).write("/big", 0, chunks())
     assert s3.list_multipart_uploads(Bucket="lake").get("Uploads", []) == []
     assert keys(s3) == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "member", "words"),
+    [
+        ("HeadObject", "ContentLength", "s3://lake/a came without a Content-Length"),
+        ("UploadPart", "ETag", "s3://lake: a part was answered without an ETag"),
+    ],
+)
+def test_an_answer_that_a_proxy_has_made_less_of_is_said_to_be_that(
+    s3: Any, operation: str, member: str, words: str
+) -> None:
+    def leave_out(parsed: dict[str, Any], **_: object) -> None:
+        parsed.pop(member)
+
+    s3.put_object(Bucket="lake", Key="a", Body=b"a")
+    place = S3(s3, "lake", part=5 * MIB)
+
+    def ask() -> None:
+        place.write("/b", 0, [b"x" * 5 * MIB])
+        place.look("/a")
+
+    hook = f"after-call.s3.{operation}"
+    s3.meta.events.register(hook, leave_out)
+    try:
+        with pytest.raises(JobError, match=words) as raised:
+            ask()
+    finally:
+        s3.meta.events.unregister(hook, leave_out)
+    assert raised.value.code is Exit.NOT_FETCHED
+    assert not s3.list_multipart_uploads(Bucket="lake").get("Uploads")

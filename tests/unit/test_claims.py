@@ -86,14 +86,21 @@ def test_what_is_no_claim_says_so() -> None:
 def test_an_output_that_batch_job_would_not_take_is_not_kept(name: str, value: object) -> None:
     found = told(outputs={name: value, "fine": "x" * 1024})
     assert found.told == Told(outputs={"fine": "x" * 1024})
-    assert found.amiss == "1 value can't be kept"
+    is_name = name == "rows"
+    assert found.amiss == ('"rows" can\'t be kept' if is_name else "1 value can't be kept")
+    assert found.dropped == ({"rows"} if is_name else frozenset())
+
+
+def test_a_name_that_is_a_secret_is_not_shown() -> None:
+    found = told(outputs={"AKIA" + "A" * 16: 5, "rows": 5})
+    assert found.amiss == '"rows" and 1 other value can\'t be kept'
 
 
 @pytest.mark.parametrize(
     "url", ["javascript:alert(1)", "ftp://host/a", "https://", "https:///a", "https://a b", "x"]
 )
 def test_a_link_leads_to_the_web_or_to_s3_or_is_not_kept(url: str) -> None:
-    assert told(links={"report": url}) == Claim(owner="id-a", amiss="1 value can't be kept")
+    assert told(links={"report": url}) == Claim(owner="id-a", amiss='"report" can\'t be kept')
 
 
 def test_outputs_that_are_no_names_and_values_count_as_one() -> None:
@@ -104,7 +111,8 @@ def test_of_too_many_names_the_first_are_kept() -> None:
     found = told(outputs={f"n{number:03}": "x" for number in range(MAX_NAMES + 5)})
     assert found.told is not None
     assert list(found.told.outputs) == [f"n{number:03}" for number in range(MAX_NAMES)]
-    assert found.amiss == "5 values can't be kept"
+    assert found.amiss == '"n050", "n051", "n052", "n053", "n054" can\'t be kept'
+    assert found.dropped == {f"n05{number}" for number in range(5)}
 
 
 def test_what_is_too_much_in_all_is_left_out_links_first() -> None:
@@ -115,7 +123,7 @@ def test_what_is_too_much_in_all_is_left_out_links_first() -> None:
     assert found.told.outputs == outputs
     assert list(found.told.links) == sorted(links)[:12]
     assert found.told.size <= MAX_TOLD
-    assert found.amiss == "3 values can't be kept"
+    assert found.amiss == '"l7", "l8", "l9" can\'t be kept'
 
 
 @pytest.mark.parametrize(
@@ -132,6 +140,24 @@ def test_a_secret_is_hidden_before_anything_keeps_it(name: str, value: str) -> N
 
 def test_a_link_with_a_password_is_hidden() -> None:
     assert told(links={"a": "https://ann:x@example.org"}).told == Told(links={"a": HIDDEN})
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("X-Amz-Signature=a", "x=1&X-Amz-Security-Token=a", "access_token=a", "password=a"),
+        *("api_key=a", "b=c&sig=a", "token=a", "a#access_token=b"),
+    ],
+)
+def test_a_url_with_a_secret_in_its_query_is_hidden(query: str) -> None:
+    url = f"https://example.org/a?{query}"
+    found = told(outputs={"a": f"see {url}"}, links={"b": url})
+    assert found.told == Told(outputs={"a": HIDDEN}, links={"b": HIDDEN})
+
+
+def test_a_url_with_an_ordinary_query_is_shown() -> None:
+    links = {"a": "https://example.org/a@b?design=1&tokens=5#top"}
+    assert told(links=links).told == Told(links=links)
 
 
 @pytest.mark.parametrize(

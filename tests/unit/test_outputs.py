@@ -186,3 +186,10 @@ def test_a_missing_output_is_told_with_its_job_and_what_to_do(at: JobState, word
     told = missing_words(ROWS, at)
     assert told.startswith('output "rows" of "load" ')
     assert words in told
+
+
+def test_an_output_that_could_not_be_kept_is_told_as_that() -> None:
+    told = missing_words(ROWS, ended(J.SUCCEEDED), {"rows"})
+    assert told.startswith('output "rows" of "load" is missing: told, but not kept: ')
+    assert told.endswith('rerun "load" with everything downstream')
+    assert "without telling it" in missing_words(ROWS, ended(J.SUCCEEDED), {"other"})

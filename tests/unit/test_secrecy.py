@@ -31,6 +31,7 @@ SECRETS = {
     "a token of Slack": "xoxb-" + "1" * 12,
     "a key of Google's": "AIza" + "a" * 35,
     "a key of Stripe": "sk_live_" + "a" * 24,
+    "a JSON Web Token": "eyJhbGciOiJub25l" + ".eyJzdWIiOiJhIn0.c2ln",
 }
 
 
@@ -138,7 +139,11 @@ def test_parameters_of_a_run_are_hidden_by_their_names() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["DB_PASSWORD", "apiKey", "api-key", "TOKEN", "authToken", "x_secret", "AWSAccessKey"]
+    "name",
+    [
+        *("DB_PASSWORD", "apiKey", "api-key", "TOKEN", "authToken", "x_secret", "AWSAccessKey"),
+        *("PGPASSWORD", "mysqlpasswd"),
+    ],
 )
 def test_names_that_say_so_are_of_secrets(name: str) -> None:
     assert is_secret_name(name)

@@ -86,7 +86,7 @@ def test_what_can_not_be_kept_is_said(driving: Driving) -> None:
     driving.pass_time()
     ended = driving.state("a")
     assert (ended.status, ended.told) == (J.SUCCEEDED, None)
-    assert ended.reason == "of what it told: 1 value can't be kept"
+    assert ended.reason == 'of what it told: "rows" can\'t be kept'
 
 
 def test_a_claim_that_is_none_is_said_to_be_none(driving: Driving) -> None:

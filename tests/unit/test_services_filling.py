@@ -104,6 +104,33 @@ def test_a_job_that_lacks_an_output_fails_and_is_never_handed_over(driving: Driv
     assert driving.ports.runs.get_header(RUN).status == "FAILED"
 
 
+def test_a_job_that_lacks_an_output_that_could_not_be_kept_says_so(driving: Driving) -> None:
+    driving.begin(load(), report("load"))
+    driving.tell("load", outputs={"rows": "two\nlines", "lines": "5"})
+    driving.pass_time()
+    assert driving.state("load").reason == 'of what it told: "rows" can\'t be kept'
+    assert (
+        'output "rows" of "load" is missing: told, but not kept' in driving.state("report").reason
+    )
+
+
+@pytest.mark.parametrize("owner", ["", "the-other"], ids=["away", "of a double"])
+def test_a_job_that_lacks_an_output_fails_though_nobody_can_say_what_was_dropped(
+    driving: Driving, owner: str
+) -> None:
+    driving.begin(load(), report("load", hold=True))
+    driving.tell("load", outputs={"lines": "5"})
+    driving.pass_time()
+    if owner:
+        driving.tell("load", owner=owner, outputs={"rows": 5})
+    driving.claims.is_away = not owner
+    selection = Selection(run_id=RUN, patterns=["report"])
+    operations.act_on_jobs(driving.ports, selection, order(Act.RELEASE))
+    driving.driven = Driven(driving.ports.runs.load_run(RUN))
+    driving.turn()
+    assert "it succeeded without telling it" in driving.state("report").reason
+
+
 def test_a_passed_job_has_no_outputs(driving: Driving) -> None:
     driving.begin(load(passed=True), report("load"))
     assert driving.statuses()["report"] == "FAILED"

@@ -10,7 +10,11 @@ _ASSIGNED = re.compile(r"(?<![A-Za-z0-9_${])([A-Za-z_][A-Za-z0-9_-]*)[\"']?\s*=\
 _OPTION = re.compile(r"(?<!\S)--([A-Za-z][A-Za-z0-9_-]*)\s+([^\s-]\S*)")
 _IN_URL = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
 _REFERENCE = re.compile(r"[\"']?[$`]")  # `PASSWORD=$(cat …)` has none
-_RUN_TOGETHER = re.compile(r"(?:password|passwd|passphrase|secret)$", re.IGNORECASE)  # PGPASSWORD
+_HEADER = re.compile(
+    r"(?:\b|(?<=-H))((?:proxy-)?authorization|x-api-key|api-key|cookie)\s*:\s*"
+    r"(?:(?:bearer|basic|token)\s+)?(\S+)",
+    re.IGNORECASE,
+)
 _OF_PLACE = re.compile(r"(?:file|path|dir)$", re.IGNORECASE)  # `DB_PASSWORD_FILE` has none
 
 
@@ -44,6 +48,9 @@ def _named(text: str) -> Iterator[str]:
         for name, value in pattern.findall(text):
             if _is_named(name, value):
                 yield f"the value of {name}"
+    for name, value in _HEADER.findall(text):
+        if not _REFERENCE.match(value):
+            yield f"the value of {name}"
     if any(not _REFERENCE.match(found) for found in _IN_URL.findall(text)):
         yield "the password of a URL"
 
@@ -51,4 +58,4 @@ def _named(text: str) -> Iterator[str]:
 def _is_named(name: str, value: str) -> bool:
     if _REFERENCE.match(value) or _OF_PLACE.search(name):
         return False
-    return is_secret_name(name) or _RUN_TOGETHER.search(name) is not None
+    return is_secret_name(name)
