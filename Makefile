@@ -5,8 +5,6 @@
 
 VENV ?= .venv
 WORKERS ?= 2
-# Of tests that wait for processes more than they compute.
-WAITING ?= 4
 COVERED := 100 # per cent of core and services, branches included, by unit tests alone
 PYTHON ?=
 BIN := $(VENV)/bin
@@ -55,7 +53,7 @@ check: $(VENV)/.installed-dev
 	$(MAKE) --no-print-directory lint-image
 	$(PYTEST) tests/unit --cov=chalicelib/core --cov=chalicelib/services \
 		--cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=$(COVERED)
-	$(PYTEST) -n $(WAITING) --ignore=tests/unit
+	$(PYTEST) --ignore=tests/unit
 
 KILLING := tests/prove/test_killed_engines.py # real processes, which need the processors
 

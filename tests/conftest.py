@@ -6,7 +6,7 @@ The proof is `pytest --hypothesis-profile prove`; `mutation` is for thousands of
 from hypothesis import settings
 
 settings.register_profile(
-    "default", max_examples=60, derandomize=True, deadline=None, database=None
+    "default", max_examples=40, derandomize=True, deadline=None, database=None
 )
 settings.register_profile(
     "prove", max_examples=5_000, deadline=None, database=None, print_blob=True

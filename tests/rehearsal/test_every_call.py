@@ -14,6 +14,8 @@ from tests.simulation.chance import Chance
 from tests.strict.answers import Fault
 from tests.strict.stage import Setup
 
+pytestmark = pytest.mark.rehearse
+
 _SINGLES = 7  # calls a plot, with one fault each
 _PAIRS = 2  # a plot
 _EACH = 3  # calls for each thing that may happen in the middle of a function

@@ -33,6 +33,8 @@ each_workflow = pytest.mark.parametrize(
         for name, make in {**SHAPES, **published()}.items()
     ],
 )
+
+pytestmark = pytest.mark.rehearse
 with_rules = pytest.mark.parametrize(
     "rules",
     [

@@ -135,6 +135,7 @@ def test_a_run_is_started_repaired_and_ended_alike_in_both_editions(
     assert "generation 3" in same("status")
 
 
+@pytest.mark.rehearse
 def test_schedules_and_calendars_are_kept_and_runs_cancelled_alike_in_both_editions(
     both: list[Elsewhere], same: Same
 ) -> None:
