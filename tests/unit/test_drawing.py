@@ -27,9 +27,9 @@ NAMES = st.text(min_size=1, max_size=12).filter(lambda name: "\n" not in name)
 
 
 @st.composite
-def graphs(draw: st.DrawFn) -> list[Node]:
-    """Nodes of any names, each with upstream jobs among those before it."""
-    names = draw(st.lists(NAMES, min_size=1, max_size=8, unique=True))
+def graphs(draw: st.DrawFn, named: st.SearchStrategy[str] = NAMES) -> list[Node]:
+    """Nodes of such names, each with upstream jobs among those before it."""
+    names = draw(st.lists(named, min_size=1, max_size=8, unique=True))
     statuses = st.sampled_from(["", *JobStatus])
     return [
         Node(
@@ -217,7 +217,7 @@ def test_what_a_finally_job_waits_for_without_naming_it_is_no_dependency() -> No
 
 
 # A document's names hold no control characters: a line that ends within a name is none of ours.
-@given(graphs().filter(lambda nodes: all(node.name.isprintable() for node in nodes)))
+@given(graphs(NAMES.filter(str.isprintable)))
 def test_the_depth_told_is_the_number_of_layers_drawn(nodes: list[Node]) -> None:
     drawn = [line for line in text(nodes) if not line.startswith(" ")]
     assert measure(nodes).depth == (int(drawn[-1].split()[0]) if drawn else 0)
