@@ -1,6 +1,6 @@
 # What you can ask for: make demo, serve, test, check, prove, rehearse, bench, cost, docs, lock, build, clean.
 # On AWS, with STAGE=dev or another: make deploy, diff, package, destroy, smoke; and make lint-aws.
-# Besides: make lint-image, a part of make check.
+# Besides, before a change of the image or of shell scripts: make lint-image.
 # Only Python 3.11 or newer is needed; everything else is installed into .venv.
 
 VENV ?= .venv
@@ -50,7 +50,6 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(MAKE) --no-print-directory lint-image
 	$(PYTEST) tests/unit --cov=chalicelib/core --cov=chalicelib/services \
 		--cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=$(COVERED)
 	$(PYTEST) --ignore=tests/unit

@@ -106,6 +106,7 @@ def test_what_travels_is_small_and_an_execution_hands_over_before_its_history_is
     assert MAX_TURNS * turn < 25_000 * 0.8  # what is left is for functions that are called again
 
 
+@pytest.mark.rehearse
 def test_a_failed_run_is_restarted_by_a_message_and_only_what_is_not_done_runs_again(
     here: Rehearsal,
 ) -> None:
@@ -134,6 +135,7 @@ def test_a_job_that_was_passed_by_hand_in_the_table_is_not_submitted_by_the_rest
     assert here.submitted() == [*JOBS, "job5"]
 
 
+@pytest.mark.rehearse
 def test_a_run_that_is_cancelled_ends_its_jobs_and_submits_no_more(here: Rehearsal) -> None:
     here.endless.add("job2")
     here.functions.before["poll_jobs"].append(here.cancel)

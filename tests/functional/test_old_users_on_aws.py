@@ -189,6 +189,7 @@ def test_a_status_set_by_hand_in_an_old_record_counts_as_done(desk: AwsDesk, tex
     assert statuses(desk, run_id)["job3"] == "PASS"
 
 
+@pytest.mark.rehearse
 @pytest.mark.parametrize("text", ["PASS", "SKIP", "pass"])
 def test_a_pass_set_by_hand_on_a_jobs_item_is_honoured_by_the_next_restart(
     desk: AwsDesk, text: str

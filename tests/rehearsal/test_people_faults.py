@@ -97,6 +97,7 @@ def requests(world: Rehearsal) -> list[tuple[str, Any]]:
     return [(each.submission.job_name, each.submission.request) for each in taken]
 
 
+@pytest.mark.rehearse
 @pytest.mark.parametrize("fault", possible("Publish"))
 def test_f37_people_who_can_not_be_told_change_nothing_of_a_run(fault: Fault) -> None:
     for name in ("restart", "failure"):

@@ -77,6 +77,7 @@ def test_f25_what_an_index_shows_late_decides_nothing() -> None:
         suffer(BY_NAME["chain"], {index: Fault.STALE_READ})
 
 
+@pytest.mark.rehearse
 @pytest.mark.parametrize(("operation", "name"), [("GetItem", "chain"), ("BatchGetItem", "restart")])
 def test_f25_items_themselves_are_never_read_late(operation: str, name: str) -> None:
     for index in calls_to(name, operation):
@@ -131,6 +132,7 @@ def test_f28_details_expire_after_the_end_and_the_header_stays() -> None:
     assert world.ledger.statuses(world.run_id) == {}
 
 
+@pytest.mark.rehearse
 def test_f33_what_another_version_wrote_is_kept_and_gone_on_with() -> None:
     for index in Chance("f33").sample(range(10, len(calls_of("restart"))), 6):
         suffer(BY_NAME["restart"], {}, {index: write_from_the_future})

@@ -15,7 +15,7 @@ from tests.simulation.faults import Fault
 from tests.simulation.scenarios import BY_NAME, SCENARIOS
 
 _HOUR = 3600.0  # s, in which reconcile comes by several times
-_SAMPLED = 4  # faults of each kind after the end, a scenario
+_SAMPLED = 2  # faults of each kind after the end, a scenario
 
 each_scenario = pytest.mark.parametrize("name", [scenario.name for scenario in SCENARIOS])
 

@@ -231,7 +231,8 @@ def chained() -> StrictStage:
     return stage
 
 
-@pytest.mark.parametrize("fault", LONG_CUTS)
+@pytest.mark.rehearse
+@pytest.mark.parametrize("fault", CUTS)
 def test_what_waits_for_the_end_of_a_run_starts_once_wherever_notify_is_cut_off(
     fault: Fault,
 ) -> None:

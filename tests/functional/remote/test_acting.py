@@ -107,6 +107,7 @@ def same(both: list[Elsewhere]) -> Same:
     return type_
 
 
+@pytest.mark.rehearse
 def test_a_run_is_started_repaired_and_ended_alike_in_both_editions(
     both: list[Elsewhere], same: Same
 ) -> None:
