@@ -17,6 +17,7 @@ def test_no_random_stage_breaks_an_invariant(block: int) -> None:
         endure(seed)
 
 
+@pytest.mark.rehearse
 @pytest.mark.parametrize("seed", range(FEW))
 def test_a_few_random_stages_break_no_invariant(seed: int) -> None:
     endure(seed)

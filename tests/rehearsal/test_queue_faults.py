@@ -117,6 +117,7 @@ def described_at_once(world: Rehearsal) -> list[int]:
     return [at.count(moment) for moment in dict.fromkeys(at)]
 
 
+@pytest.mark.rehearse
 def test_f7_more_jobs_than_one_reply_holds_are_asked_about_in_parts() -> None:
     world = Rehearsal(many(205)).drive()
     judge(world)

@@ -204,6 +204,7 @@ def test_f18_a_run_of_a_tick_whose_execution_was_not_started_gets_it_under_the_s
     assert executions(stage) == sorted(execution_name(run.run_id, 1, 0) for run in runs(stage))
 
 
+@pytest.mark.rehearse
 def test_f45_a_tick_with_more_due_than_it_has_time_for_leaves_the_rest_to_the_next() -> None:
     stage = StrictStage(Setup(script=ends(), ticks=True))
     for number in range(12):
