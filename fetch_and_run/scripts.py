@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.keeping import private_directory
-from fetch_and_run.places import check_allowed, read_url
+from fetch_and_run.places import Place, check_allowed, read_url
 from fetch_and_run.running import end_by_signals, run
 from fetch_and_run.telling import claim
 from fetch_and_run.world import World
@@ -53,7 +53,7 @@ def fetch_and_run(words: Sequence[str], world: World) -> int:
     keep = bool(world.environment.get(KEEP))
     with private_directory(world.environment, keep=keep) as directory:
         try:
-            program = _fetched(asked, directory, world)
+            program = _fetched(asked, place, directory, world)
             return run(program, asked.arguments, {**world.environment, FETCHED: "1"})
         finally:
             if not keep:
@@ -89,11 +89,11 @@ def _inside(name: str) -> str:
     return str(path)
 
 
-def _fetched(asked: _Asked, directory: Path, world: World) -> Path:
+def _fetched(asked: _Asked, place: Place, directory: Path, world: World) -> Path:
     """The program to run. An archive's is run in the directory of its files."""
     from fetch_and_run.fetching import Wanted, client_of_s3, fetch
 
-    wanted = Wanted(place=read_url(asked.url), version=asked.version, sha256=asked.sha256)
+    wanted = Wanted(place=place, version=asked.version, sha256=asked.sha256)
     file = directory / FILE
     try:
         fetch(client_of_s3(world.environment), wanted, file, _pause(world))

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -96,10 +97,17 @@ def is_silent(handler: Handler) -> None:
 
 
 @contextmanager
-def listening() -> Iterator[Receiver]:
+def listening(
+    handler: type[Handler] = Handler, tls: ssl.SSLContext | None = None
+) -> Iterator[Receiver]:
     receiver = Receiver()
-    kind = type("Own", (Handler,), {"receiver": receiver})
+    kind = type("Own", (handler,), {"receiver": receiver})
     server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    if tls:
+        # A handshake belongs to its connection's thread, not to the one that accepts.
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     server.block_on_close = True
     server.daemon_threads = False
     receiver.port = server.server_port
