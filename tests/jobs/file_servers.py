@@ -287,3 +287,13 @@ def ftp_server(root: Path) -> Iterator[FileServer]:
         over.set()
         thread.join()
         server.close_all()
+
+
+@contextmanager
+def sales_server(folder: Path, sales: bytes) -> Iterator[FileServer]:
+    """An FTP server that has sales.csv."""
+    root = folder / "server"
+    root.mkdir()
+    (root / "sales.csv").write_bytes(sales)
+    with ftp_server(root) as running:
+        yield running

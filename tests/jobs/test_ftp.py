@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fetch_and_run.exits import Exit
-from tests.jobs.file_servers import PASSWORD, FileServer, ftp_server, some_bytes
+from tests.jobs.file_servers import PASSWORD, FileServer, sales_server, some_bytes
 from tests.jobs.transfer_world import Jobs, jobs_in
 
 MIB = 1_048_576
@@ -15,10 +15,7 @@ SALES = some_bytes(3 * MIB)
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[FileServer]:
-    root = tmp_path / "server"
-    root.mkdir()
-    (root / "sales.csv").write_bytes(SALES)
-    with ftp_server(root) as running:
+    with sales_server(tmp_path, SALES) as running:
         yield running
 
 

@@ -12,7 +12,7 @@ from moto import mock_aws
 from fetch_and_run.exits import Exit, JobError
 from fetch_and_run.stopping import StoppedError
 from fetch_and_run.transfers.s3 import S3
-from tests.jobs.file_servers import FileServer, ftp_server, some_bytes
+from tests.jobs.file_servers import FileServer, sales_server, some_bytes
 from tests.jobs.transfer_world import Jobs, jobs_in
 
 MIB = 1_048_576
@@ -42,10 +42,7 @@ def s3(client: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[FileServer]:
-    root = tmp_path / "server"
-    root.mkdir()
-    (root / "sales.csv").write_bytes(SALES)
-    with ftp_server(root) as running:
+    with sales_server(tmp_path, SALES) as running:
         yield running
 
 
